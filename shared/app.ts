@@ -1,0 +1,233 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ManagedIdentityCredential } from "@azure/identity";
+import { type Config, ConfigurationError, readConfig } from "./config.ts";
+import type { Desk } from "./desks/desk.ts";
+import { createUvdesk } from "./desks/uvdesk.ts";
+import { createWebhook } from "./desks/webhook.ts";
+import { AppError } from "./errors.ts";
+import { createSecrets } from "./key-vault.ts";
+import { LEDGER_MEMORY_MS } from "./mail/discover.ts";
+import { createFetchMailbox, type FetchOutcome } from "./mail/fetch-mailbox.ts";
+import { createGraphClient } from "./mail/graph-client.ts";
+import { cannotOpenFolder, createGraphSource } from "./mail/graph-source.ts";
+import type { Ledger } from "./mail/ledger.ts";
+import { createLedger } from "./mail/ledger-table.ts";
+import { createAppHealth } from "./mailboxes/app-health.ts";
+import { type ChangeMailbox, createChangeMailbox } from "./mailboxes/change-mailbox.ts";
+import { createFetchDueMailboxes } from "./mailboxes/fetch-due-mailboxes.ts";
+import { createKeepTokens, type KeepTokensReport } from "./mailboxes/keep-tokens.ts";
+import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
+import { createOverview, type Overview } from "./mailboxes/overview.ts";
+import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
+import { createTables } from "./tables.ts";
+import { currentLog } from "./telemetry/current-log.ts";
+import type { Log } from "./telemetry/log.ts";
+import { createAccessTokens, GrantRefusedError } from "./tokens/access-tokens.ts";
+import { createClientCredential } from "./tokens/client-credential.ts";
+import { type ConsentSubject, type Consents, createConsents } from "./tokens/consent.ts";
+import { isDueForSaving, REFRESH_TOKEN_LIFE_MS } from "./tokens/expiry.ts";
+import type { GrantStore } from "./tokens/grant.ts";
+import { createGrantStore } from "./tokens/grant-store-azure.ts";
+import { createPendingConsents } from "./tokens/pending-consents.ts";
+import { createTokenEndpoint } from "./tokens/token-endpoint.ts";
+import { createTokenSealer } from "./tokens/token-sealer.ts";
+import { createUrls, type Urls } from "./web/urls.ts";
+
+/** What the functions call. Everything in it is stateless but for caches; see README.md. */
+export interface App {
+  readonly config: Config;
+  readonly urls: Urls;
+  readonly registry: MailboxRegistry;
+  readonly ledger: Ledger;
+  readonly consents: Consents;
+  readonly changeMailbox: ChangeMailbox;
+  /** One tick. Gives the ids of the mailboxes that are left for the queue. */
+  fetchDueMailboxes(): Promise<readonly string[]>;
+  /** One run for one mailbox, within the budget of the configuration. */
+  fetchMailbox(mailboxId: string): Promise<FetchOutcome>;
+  keepTokens(): Promise<KeepTokensReport>;
+  /** Removes what is older than the ledger's memory, and sign-ins that are over. */
+  sweep(): Promise<void>;
+  overview(): Promise<Overview>;
+}
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly now?: () => Date;
+  readonly random?: () => number;
+}
+
+/** Wires Deskpost together. It does no I/O: everything is reached when it is first needed. */
+export function createApp({ config, log, now = () => new Date(), random = Math.random }: AppOptions): App {
+  const wait = async (ms: number) => void (await sleep(ms));
+  const clientId = config.managedIdentityClientId;
+  const identity = new ManagedIdentityCredential(clientId === undefined ? {} : { clientId });
+  const tables = createTables({ storage: config.storage, credential: identity });
+  const secrets = createSecrets({ vaultUrl: config.keyVaultUrl, credential: identity, sleep: wait });
+  const readSecret = async (name: string) => (await secrets.read(name))?.value;
+
+  const registry = createMailboxRegistry(tables);
+  const ledger = createLedger({ tables, now });
+  const grants = createGrantStore({ tables, secrets });
+  const urls = createUrls(config.publicBaseUrl);
+
+  const endpoint = createTokenEndpoint({
+    loginUrl: config.entra.loginUrl,
+    clientId: config.entra.clientId,
+    credential: createClientCredential({ authentication: config.entra.authentication, identity, readSecret }),
+    now,
+  });
+  const sealer = createTokenSealer(secrets);
+  const appHealth = createAppHealth({ registry, log, now });
+  const tokens = createAccessTokens({ grants, endpoint, sealer, appHealth, log, now, random, sleep: wait });
+  const graphFor = createGraphClient({ graphUrl: config.graphUrl, now });
+
+  const desks = new Map(Object.entries(config.desks).map(([name, settings]) => [name, createDesk(settings)]));
+  function createDesk(settings: Config["desks"][string]): Desk {
+    switch (settings.kind) {
+      case "uvdesk":
+        return createUvdesk({ url: settings.url, now });
+      case "webhook":
+        return createWebhook({ url: settings.url, secret: () => signingSecret(settings.secretName), now });
+    }
+  }
+  async function signingSecret(name: string): Promise<string> {
+    const secret = await readSecret(name);
+    if (secret === undefined) {
+      throw new AppError(
+        "CONFIGURATION_INVALID",
+        `Key Vault has no secret "${name}": store the webhook's signing secret (whsec_…) there`,
+      );
+    }
+    return secret;
+  }
+  function deskOf({ desk: name, address }: StoredMailbox): Desk {
+    const desk = desks.get(name);
+    if (desk === undefined) {
+      const fault = `names no desk "${name}", which mailbox ${address} delivers to; add it, or remove the mailbox and add it with another desk`;
+      throw new ConfigurationError([{ setting: "DESKS", fault }]);
+    }
+    return desk;
+  }
+
+  const changeMailbox = createChangeMailbox({
+    registry,
+    deskNames: [...desks.keys()],
+    forgetCheckpoint: (id) => ledger.forgetCheckpoint(id),
+    removeGrant: (id) => grants.remove(id),
+    log,
+    now,
+  });
+  /** A refusal of a consent that has been replaced meanwhile concerns nobody. */
+  async function grantRefused(mailboxId: string, error: AppError): Promise<void> {
+    const current = await grants.read(mailboxId);
+    if (error instanceof GrantRefusedError && current?.generation !== error.generation) return;
+    await changeMailbox.refused(mailboxId, error);
+  }
+
+  const fetchMailbox = createFetchMailbox({
+    registry,
+    ledger,
+    sourceOf: ({ id, address, folder }) =>
+      createGraphSource({ graphUrl: config.graphUrl, address, folder, send: graphFor(id, tokens.accessTokenFor) }),
+    deskOf,
+    grantRefused,
+    log,
+    now,
+  });
+  const budgetMs = config.fetch.budgetSeconds * 1_000;
+
+  async function subject(mailboxId: string): Promise<ConsentSubject | undefined> {
+    const mailbox = await registry.get(mailboxId);
+    return mailbox && { mailboxId, address: mailbox.address, writes: mailbox.acknowledge.kind !== "nothing" };
+  }
+
+  const consents = createConsents({
+    pending: createPendingConsents(tables),
+    endpoint,
+    grants,
+    sealer,
+    redirectUrl: urls.redirect,
+    tenant: config.entra.tenant,
+    subject,
+    async cannotOpen(mailboxId, accessToken) {
+      const mailbox = await registry.get(mailboxId);
+      if (mailbox === undefined) return "The mailbox was removed meanwhile";
+      return cannotOpenFolder(
+        graphFor(mailboxId, async () => accessToken),
+        mailbox.address,
+        mailbox.folder,
+      );
+    },
+    log,
+    now,
+    random,
+  });
+
+  return {
+    config,
+    urls,
+    registry,
+    ledger,
+    changeMailbox,
+    consents,
+    fetchDueMailboxes: createFetchDueMailboxes({
+      registry,
+      fetchMailbox: async (run) => {
+        const outcome = await fetchMailbox(run);
+        return { more: outcome.kind === "fetched" && outcome.more };
+      },
+      budgetMs,
+      concurrency: config.fetch.concurrency,
+      log,
+      now,
+    }),
+    fetchMailbox: (mailboxId) => fetchMailbox({ mailboxId, deadline: new Date(now().getTime() + budgetMs) }),
+    keepTokens: createKeepTokens({
+      registry,
+      grants: () => grants.list(),
+      isDue: (savedAt) => isDueForSaving(savedAt, now()),
+      renew: tokens.renew,
+      connected: changeMailbox.connected,
+      refused: grantRefused,
+      log,
+    }),
+    async sweep() {
+      await consents.sweep();
+      const settledBefore = new Date(now().getTime() - LEDGER_MEMORY_MS);
+      for (const { id } of await registry.list()) await ledger.sweep(id, settledBefore);
+    },
+    overview: createOverview({
+      registry,
+      waiting: (id) => ledger.waiting(id),
+      token: (id) => tokenView(grants, id),
+      now,
+    }),
+  };
+}
+
+async function tokenView(grants: GrantStore, mailboxId: string) {
+  const grant = await grants.read(mailboxId);
+  return (
+    grant && {
+      userName: grant.userName,
+      goodUntil: grant.expiresAt,
+      refreshAt: grant.refreshAt,
+      refreshTokenSavedAt: grant.refreshTokenSavedAt,
+      refreshTokenGoodUntil: new Date(grant.refreshTokenSavedAt.getTime() + REFRESH_TOKEN_LIFE_MS),
+    }
+  );
+}
+
+let app: App | undefined;
+
+/**
+ * The app of this process, built at the first call. Where the configuration is faulty every call throws, naming what to
+ * put right; nothing is remembered of it.
+ * @throws {ConfigurationError}
+ */
+export function appOfProcess(): App {
+  app ??= createApp({ config: readConfig(), log: currentLog });
+  return app;
+}

@@ -1,0 +1,226 @@
+import { z } from "zod";
+import { AppError } from "./errors.ts";
+import { isLoopback, parseBaseUrl } from "./web/base-url.ts";
+
+/** How Deskpost proves to Entra that it is the registered application. */
+export type ClientAuthentication =
+  | { readonly kind: "federated-credential"; readonly audience: string }
+  | { readonly kind: "client-secret"; readonly secretName: string };
+
+export type DeskSettings =
+  | { readonly kind: "uvdesk"; readonly url: string }
+  | { readonly kind: "webhook"; readonly url: string; readonly secretName: string };
+
+export interface Config {
+  /** Origin under which browsers and Microsoft reach the app. */
+  readonly publicBaseUrl: string;
+  readonly storage: { readonly connectionString: string } | { readonly tableServiceUri: string };
+  readonly keyVaultUrl: string;
+  /** Client id of the user-assigned managed identity; undefined takes the system-assigned one. */
+  readonly managedIdentityClientId: string | undefined;
+  readonly entra: {
+    readonly clientId: string;
+    readonly loginUrl: string;
+    /** Restricts sign-in to one tenant (GUID or domain); undefined takes the tenant of each mailbox's domain. */
+    readonly tenant: string | undefined;
+    readonly authentication: ClientAuthentication;
+  };
+  readonly graphUrl: string;
+  readonly desks: Readonly<Record<string, DeskSettings>>;
+  readonly fetch: {
+    /** A run starts no further mailbox or message after this many seconds. */
+    readonly budgetSeconds: number;
+    /** Mailboxes that one run fetches side by side. */
+    readonly concurrency: number;
+  };
+  /** Further links in the foot of the page: name to URL. */
+  readonly pageLinks: Readonly<Record<string, string>>;
+}
+
+export interface SettingFault {
+  readonly setting: string;
+  readonly fault: string;
+}
+
+/** Settings are missing or malformed; `faults` names all of them at once. */
+export class ConfigurationError extends AppError {
+  override readonly name = "ConfigurationError";
+  readonly faults: readonly SettingFault[];
+
+  constructor(faults: readonly SettingFault[]) {
+    const lines = faults.map(({ setting, fault }) => `  ${setting}: ${fault}`).join("\n");
+    super("CONFIGURATION_INVALID", `Deskpost cannot run: ${faults.length} setting(s) to put right\n${lines}`);
+    this.faults = faults;
+  }
+}
+
+/** Once a minute, at second 0, UTC. */
+const DEFAULT_SCHEDULE = "0 * * * * *";
+
+const missing = "is missing";
+const text = (what: string) =>
+  z
+    .string({ error: `${missing}; put ${what}` })
+    .trim()
+    .min(1, `is empty; put ${what}`);
+
+/** An https URL; http is let through for loopback, where the simulator listens. */
+const secureUrl = (what: string) =>
+  text(what).transform((value, context) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    if (url === undefined) {
+      context.addIssue(`"${value}" is not a URL; put ${what}`);
+    } else if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url))) {
+      context.addIssue(`"${value}" is not https; put ${what}`);
+    } else {
+      return url.href.replace(/\/$/, "");
+    }
+    return z.NEVER;
+  });
+
+const secretName = z
+  .string()
+  .regex(/^[0-9a-zA-Z-]{1,127}$/, "is not the name of a Key Vault secret (letters, digits, hyphens)");
+
+const wholeNumber = (least: number, most: number, fallback: number) =>
+  z
+    .string()
+    .default(String(fallback))
+    .transform((value, context) => {
+      const number = Number(value);
+      if (Number.isInteger(number) && number >= least && number <= most) return number;
+      context.addIssue(`"${value}" is not a whole number from ${least} to ${most}`);
+      return z.NEVER;
+    });
+
+const jsonObject = (example: string) =>
+  z.string({ error: `${missing}; put JSON such as ${example}` }).transform((value, context): unknown => {
+    try {
+      return JSON.parse(value);
+    } catch (error) {
+      context.addIssue(`is not JSON (${(error as Error).message}); put for instance ${example}`);
+      return z.NEVER;
+    }
+  });
+
+const DESKS_EXAMPLE = '{"support":{"kind":"uvdesk","url":"https://desk.example.com"}}';
+
+const desk = z.discriminatedUnion(
+  "kind",
+  [
+    z.object({ kind: z.literal("uvdesk"), url: secureUrl("the address of the UVdesk site, https://desk.example.com") }),
+    z.object({
+      kind: z.literal("webhook"),
+      url: secureUrl("the URL that takes the mail, https://desk.example.com/inbound"),
+      secretName: secretName.default("webhook-signing-secret"),
+    }),
+  ],
+  { error: `"kind" must be "uvdesk" or "webhook"` },
+);
+
+const settings = z.object({
+  PUBLIC_BASE_URL: text("the https address of this app, such as https://deskpost.example.com").transform(
+    (value, context) => {
+      const parsed = parseBaseUrl(value);
+      if ("origin" in parsed) return parsed.origin;
+      context.addIssue(parsed.fault);
+      return z.NEVER;
+    },
+  ),
+  KEY_VAULT_URL: secureUrl("the vault's URI, https://NAME.vault.azure.net"),
+  MANAGED_IDENTITY_CLIENT_ID: z.string().optional(),
+  ENTRA_CLIENT_ID: text("the application (client) id of the app registration"),
+  ENTRA_TENANT: z.string().optional(),
+  ENTRA_LOGIN_URL: secureUrl("https://login.microsoftonline.com").default("https://login.microsoftonline.com"),
+  ENTRA_CLIENT_AUTHENTICATION: z
+    .enum(["federated-credential", "client-secret"], { error: 'must be "federated-credential" or "client-secret"' })
+    .default("federated-credential"),
+  ENTRA_CLIENT_SECRET_NAME: secretName.default("entra-client-secret"),
+  ENTRA_FEDERATION_AUDIENCE: text("api://AzureADTokenExchange").default("api://AzureADTokenExchange"),
+  GRAPH_URL: secureUrl("https://graph.microsoft.com").default("https://graph.microsoft.com"),
+  DESKS: jsonObject(DESKS_EXAMPLE).pipe(
+    z
+      .record(z.string().regex(/^[a-z0-9-]{1,40}$/, "has lower-case letters, digits and hyphens"), desk, {
+        error: `must be a JSON object of desks; put for instance ${DESKS_EXAMPLE}`,
+      })
+      .refine((desks) => Object.keys(desks).length > 0, `names no desk; put for instance ${DESKS_EXAMPLE}`),
+  ),
+  FETCH_SCHEDULE: z
+    .string()
+    .default(DEFAULT_SCHEDULE)
+    .refine(isSchedule, `is not an NCRONTAB expression of six fields; put for instance ${DEFAULT_SCHEDULE}`),
+  FETCH_BUDGET_SECONDS: wholeNumber(1, 1_500, 45),
+  FETCH_CONCURRENCY: wholeNumber(1, 32, 4),
+  PAGE_LINKS: jsonObject('{"Runbook":"https://wiki.example.com/deskpost"}')
+    .pipe(z.record(z.string(), secureUrl("an https URL")))
+    .default({}),
+});
+
+/** The environment as the Functions host sets it. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads every setting, and reports every fault at once.
+ * @throws {ConfigurationError} naming each setting that is missing or malformed, and what to put there
+ */
+export function readConfig(environment: Environment = process.env): Config {
+  const parsed = settings.safeParse({ ...environment, PUBLIC_BASE_URL: publicBaseUrl(environment) });
+  const storage = readStorage(environment);
+  const faults = [
+    ...(parsed.error?.issues ?? []).map((issue) => ({ setting: issue.path.join("."), fault: issue.message })),
+    ...("fault" in storage ? [{ setting: "AzureWebJobsStorage", fault: storage.fault }] : []),
+  ];
+  if (!parsed.success || "fault" in storage) throw new ConfigurationError(faults);
+
+  const values = parsed.data;
+  return {
+    publicBaseUrl: values.PUBLIC_BASE_URL,
+    storage,
+    keyVaultUrl: values.KEY_VAULT_URL,
+    managedIdentityClientId: values.MANAGED_IDENTITY_CLIENT_ID,
+    entra: {
+      clientId: values.ENTRA_CLIENT_ID,
+      loginUrl: values.ENTRA_LOGIN_URL,
+      tenant: values.ENTRA_TENANT,
+      authentication:
+        values.ENTRA_CLIENT_AUTHENTICATION === "client-secret"
+          ? { kind: "client-secret", secretName: values.ENTRA_CLIENT_SECRET_NAME }
+          : { kind: "federated-credential", audience: values.ENTRA_FEDERATION_AUDIENCE },
+    },
+    graphUrl: values.GRAPH_URL,
+    desks: values.DESKS,
+    fetch: { budgetSeconds: values.FETCH_BUDGET_SECONDS, concurrency: values.FETCH_CONCURRENCY },
+    pageLinks: values.PAGE_LINKS,
+  };
+}
+
+/**
+ * The schedule for the timer trigger. A malformed one falls back to once a minute here, so that the functions are
+ * indexed all the same; `readConfig` then names the fault in every run.
+ */
+export function fetchSchedule(environment: Environment = process.env): string {
+  const schedule = environment.FETCH_SCHEDULE;
+  return schedule !== undefined && isSchedule(schedule) ? schedule : DEFAULT_SCHEDULE;
+}
+
+/** Six fields, seconds first: https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer#ncrontab-expressions */
+function isSchedule(expression: string): boolean {
+  return /^(?:[\dA-Za-z*,/-]+\s+){5}[\dA-Za-z*,/-]+$/.test(expression.trim());
+}
+
+/** On Azure the platform names the app's own host; a custom domain has to be set. */
+function publicBaseUrl(environment: Environment): string | undefined {
+  if (environment.PUBLIC_BASE_URL !== undefined) return environment.PUBLIC_BASE_URL;
+  return environment.WEBSITE_HOSTNAME === undefined ? undefined : `https://${environment.WEBSITE_HOSTNAME}`;
+}
+
+/** Deskpost keeps its tables in the storage account of the Functions host, by connection string or by identity. */
+function readStorage(environment: Environment): Config["storage"] | { readonly fault: string } {
+  const connectionString = environment.AzureWebJobsStorage;
+  if (connectionString) return { connectionString };
+  const tableServiceUri = environment.AzureWebJobsStorage__tableServiceUri;
+  if (tableServiceUri) return { tableServiceUri };
+  return {
+    fault: `${missing}; put a connection string, or set AzureWebJobsStorage__tableServiceUri (and __queueServiceUri, __blobServiceUri, __credential, __clientId) to reach it by managed identity`,
+  };
+}

@@ -1,0 +1,36 @@
+/** One attempt to hand a message to a desk. */
+export interface Delivery {
+  /** Address of the mailbox that received the message. */
+  readonly mailboxAddress: string;
+  /** The same for every attempt at this message. */
+  readonly idempotencyKey: string;
+  /** The message's MIME, complete. */
+  readonly mail: Blob;
+}
+
+/** What a desk made of a message, read from its own words. */
+export type DeskAnswer =
+  /** It has it now. `reference` names the ticket where the desk tells. */
+  | { readonly kind: "accepted"; readonly words: string; readonly reference: string | undefined }
+  /** It had it already. */
+  | { readonly kind: "duplicate"; readonly words: string; readonly reference: string | undefined }
+  /** It will not have it, and says why. */
+  | { readonly kind: "refused"; readonly words: string }
+  /** It can never take it as it is; a person must look. */
+  | { readonly kind: "impossible"; readonly words: string }
+  /** Not now: because of this message (`message`) or because the desk itself is ill (`desk`). */
+  | {
+      readonly kind: "try-again";
+      readonly because: "message" | "desk";
+      readonly words: string;
+      readonly retryAfterMs: number | undefined;
+      /** True where the desk may have taken it: the connection was lost after the message was sent. */
+      readonly uncertain: boolean;
+    };
+
+/** A help desk that takes mail. It answers every fault as a value; a throw is a fault of ours. */
+export interface Desk {
+  /** Messages that it takes side by side. */
+  readonly concurrency: number;
+  deliver(delivery: Delivery): Promise<DeskAnswer>;
+}

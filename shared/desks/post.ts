@@ -1,0 +1,107 @@
+import { messageOf } from "../errors.ts";
+import { retryAfterMs } from "../retry-after.ts";
+import { redact } from "../telemetry/redact.ts";
+import type { DeskAnswer } from "./desk.ts";
+
+/** A desk may think this long about a message: some run their rules and send mail before they answer. */
+const DESK_TIMEOUT_MS = 120_000;
+/** Of an answer, this much is read. */
+const ANSWER_LIMIT_BYTES = 64 * 1024;
+/** Of a desk's words, this much is kept. */
+const WORDS_LIMIT = 300;
+
+export interface DeskResponse {
+  readonly status: number;
+  readonly isHtml: boolean;
+  readonly text: string;
+  readonly retryAfterMs: number | undefined;
+}
+
+export interface PostOptions {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Blob;
+  readonly now: Date;
+}
+
+/**
+ * Posts to a desk. What comes back is its response, or already the answer where the desk as a whole is ill: not
+ * reachable, overloaded, redirecting, or asking for a sign-in.
+ */
+export async function postToDesk({ url, headers, body, now }: PostOptions): Promise<DeskResponse | DeskAnswer> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url, {
+      method: "POST",
+      headers,
+      body,
+      // A redirected POST arrives as a GET without its body.
+      redirect: "manual",
+      signal: AbortSignal.timeout(DESK_TIMEOUT_MS),
+    });
+    text = await readText(response);
+  } catch (error) {
+    return deskIll(`no answer: ${redact(messageOf(error))}`, undefined, !neverArrived(error));
+  }
+  const retryAfter = retryAfterMs(response.headers.get("retry-after"), now);
+  if (response.status >= 300 && response.status < 400) {
+    return deskIll(
+      `it redirects to ${response.headers.get("location")}: put that address into DESKS`,
+      retryAfter,
+      false,
+    );
+  }
+  if ([401, 403, 404, 408, 429, 502, 503, 504].includes(response.status)) {
+    return deskIll(`HTTP ${response.status}`, retryAfter, response.status === 504);
+  }
+  const type = response.headers.get("content-type") ?? "";
+  return {
+    status: response.status,
+    isHtml: /\bhtml\b/i.test(type) || /^\s*<(?:!doctype|html)/i.test(text),
+    text,
+    retryAfterMs: retryAfter,
+  };
+}
+
+/** The desk as a whole is ill: the message waits, and it does not count against the message. */
+export function deskIll(words: string, retryAfter: number | undefined, uncertain: boolean): DeskAnswer {
+  return { kind: "try-again", because: "desk", words: shortened(words), retryAfterMs: retryAfter, uncertain };
+}
+
+/** A desk's words, short enough for a row and a page. */
+export function shortened(words: string): string {
+  const line = words.replace(/\s+/g, " ").trim();
+  return line.length > WORDS_LIMIT ? `${line.slice(0, WORDS_LIMIT - 1)}…` : line;
+}
+
+async function readText(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += (chunk as Uint8Array).byteLength;
+    text += decoder.decode(chunk as Uint8Array, { stream: true });
+    if (bytes > ANSWER_LIMIT_BYTES) break;
+  }
+  return text;
+}
+
+/** Errors before the connection stood: the desk cannot have the message. Everything else is uncertain. */
+function neverArrived(error: unknown): boolean {
+  for (
+    let cause = error as { code?: unknown; cause?: unknown; errors?: unknown[] } | undefined;
+    cause;
+    cause = cause.cause as typeof cause
+  ) {
+    if (
+      typeof cause.code === "string" &&
+      /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ERR_TLS.*|CERT.*|.*CERT.*)$/.test(
+        cause.code,
+      )
+    ) {
+      return true;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,55 @@
+import { createHmac } from "node:crypto";
+import type { Desk, DeskAnswer } from "./desk.ts";
+import { postToDesk, shortened } from "./post.ts";
+
+export interface WebhookOptions {
+  readonly url: string;
+  /** Gives the signing secret, `whsec_` and base64; asked before each delivery, so that a new one works at once. */
+  readonly secret: () => Promise<string>;
+  readonly now: () => Date;
+}
+
+/** Messages that go out side by side: what Graph lets one mailbox read at once, less one. */
+const CONCURRENCY = 3;
+
+/**
+ * Any HTTP endpoint. It gets the message as it is, as message/rfc822, with the headers of Standard Webhooks
+ * (https://www.standardwebhooks.com): webhook-id is the idempotency key. 2xx means taken, 410 and 422 mean refused,
+ * anything else is tried again.
+ */
+export function createWebhook({ url, secret, now }: WebhookOptions): Desk {
+  return {
+    concurrency: CONCURRENCY,
+    async deliver({ mail, mailboxAddress, idempotencyKey }) {
+      const sentAt = now();
+      const timestamp = String(Math.floor(sentAt.getTime() / 1_000));
+      const response = await postToDesk({
+        url,
+        headers: {
+          "content-type": "message/rfc822",
+          "webhook-id": idempotencyKey,
+          "webhook-timestamp": timestamp,
+          "webhook-signature": await sign(await secret(), `${idempotencyKey}.${timestamp}.`, mail),
+          "deskpost-mailbox": mailboxAddress,
+        },
+        body: mail,
+        now: sentAt,
+      });
+      return "kind" in response ? response : toAnswer(response.status, response.text, response.retryAfterMs);
+    },
+  };
+}
+
+function toAnswer(status: number, text: string, retryAfterMs: number | undefined): DeskAnswer {
+  const words = shortened(`HTTP ${status} ${text}`);
+  if (status >= 200 && status < 300) return { kind: "accepted", words, reference: undefined };
+  if (status === 410 || status === 422) return { kind: "refused", words };
+  return { kind: "try-again", because: "message", words, retryAfterMs, uncertain: false };
+}
+
+/** Over the raw bytes, read as a stream: a message may be large. */
+async function sign(secret: string, prefix: string, mail: Blob): Promise<string> {
+  const hmac = createHmac("sha256", Buffer.from(secret.replace(/^whsec_/, ""), "base64")).update(prefix);
+  for await (const chunk of mail.stream()) hmac.update(chunk);
+  return `v1,${hmac.digest("base64")}`;
+}

@@ -1,0 +1,83 @@
+import type { TokenCredential } from "@azure/identity";
+import { SecretClient } from "@azure/keyvault-secrets";
+import { isConflict, unlessAbsent } from "./tables.ts";
+import { isLoopback } from "./web/base-url.ts";
+
+/** One attempt at Key Vault may take this long; the SDK tries up to four times. */
+const VAULT_TIMEOUT_MS = 15_000;
+/** Two writes of one secret at the same moment give 409, which the SDK does not retry. https://github.com/Azure/azure-sdk-for-net/issues/51761 */
+const CONFLICT_ATTEMPTS = 4;
+const CONFLICT_WAIT_MS = 500;
+
+export interface SecretValue {
+  readonly value: string;
+  readonly version: string;
+}
+
+export interface SecretOptions {
+  readonly contentType: string;
+  /** Only informs: Key Vault raises its near-expiry event by it. */
+  readonly expiresOn?: Date;
+}
+
+/** The few things that Deskpost does with Key Vault's secrets. */
+export interface Secrets {
+  /** The newest version, or the one named; `undefined` where there is none. */
+  read(name: string, version?: string): Promise<SecretValue | undefined>;
+  /** Stores a new version and gives its id. */
+  write(name: string, value: string, options: SecretOptions): Promise<string>;
+  remove(name: string): Promise<void>;
+}
+
+export interface SecretsOptions {
+  readonly vaultUrl: string;
+  readonly credential: TokenCredential;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+/** Key Vault through its SDK. Errors of the SDK pass through; only a 404 is absence. */
+export function createSecrets({ vaultUrl, credential, sleep }: SecretsOptions): Secrets {
+  const client = new SecretClient(vaultUrl, credential, {
+    // A stand-in on loopback names a resource that is not its own host; a real vault is always verified.
+    disableChallengeResourceVerification: isLoopback(new URL(vaultUrl)),
+    additionalPolicies: [
+      {
+        position: "perRetry",
+        policy: {
+          name: "deskpostTimeout",
+          sendRequest: (request, next) => {
+            request.timeout = VAULT_TIMEOUT_MS;
+            return next(request);
+          },
+        },
+      },
+    ],
+  });
+
+  async function write(name: string, value: string, options: SecretOptions): Promise<string> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const saved = await client.setSecret(name, value, options);
+        if (!saved.properties.version) throw new Error(`Key Vault named no version for the new value of ${name}`);
+        return saved.properties.version;
+      } catch (error) {
+        if (!isConflict(error) || attempt === CONFLICT_ATTEMPTS) throw error;
+        await sleep(CONFLICT_WAIT_MS * attempt);
+      }
+    }
+  }
+
+  return {
+    async read(name, version) {
+      const found = await unlessAbsent(client.getSecret(name, version === undefined ? {} : { version }));
+      if (found?.value === undefined || found.properties.version === undefined) return undefined;
+      return { value: found.value, version: found.properties.version };
+    },
+
+    write,
+
+    async remove(name) {
+      await unlessAbsent(client.beginDeleteSecret(name));
+    },
+  };
+}

@@ -1,0 +1,243 @@
+import pLimit from "p-limit";
+import type { Desk, DeskAnswer } from "../desks/desk.ts";
+import type { Acknowledge } from "../mailboxes/mailbox.ts";
+import { RowChangedError } from "../tables.ts";
+import type { Log } from "../telemetry/log.ts";
+import { GONE_CHECK_AFTER_MS, isForQuarantine, waitBeforeNextAttemptMs } from "./delivery-policy.ts";
+import type { LeasedLedger, StoredEntry } from "./ledger.ts";
+import type { MailContent } from "./mail-content.ts";
+import { idempotencyKey } from "./message.ts";
+import { GraphError, type MessageSource } from "./message-source.ts";
+
+/** Longer than the longest read from Graph and the longest wait for a desk together. */
+export const CLAIM_MS = 10 * 60_000;
+/** Pending messages looked up at once. */
+const BATCH = 24;
+/** So many messages that cannot be read, and none delivered: it is Graph that is ill, not the messages. */
+const UNREADABLE_LIMIT = 3;
+
+export interface DeliverOptions {
+  readonly mailboxId: string;
+  readonly address: string;
+  readonly source: MessageSource;
+  readonly ledger: LeasedLedger;
+  readonly desk: Desk;
+  readonly acknowledge: Acknowledge;
+  /** When the desk last took a message of this mailbox. */
+  readonly deskLastTookAt: Date | undefined;
+  readonly deadline: Date;
+  readonly now: () => Date;
+  readonly log: Log;
+}
+
+export interface DeliveryReport {
+  readonly delivered: number;
+  readonly refused: number;
+  readonly quarantined: number;
+  readonly gone: number;
+  /** Attempts that failed and will be made again. */
+  readonly failed: number;
+  /** Set where the desk as a whole is ill; no further message was offered. */
+  readonly deskIll: { readonly words: string; readonly retryAfterMs: number | undefined } | undefined;
+  readonly deskLastTookAt: Date | undefined;
+  /** True where the deadline came before the last message that is due. */
+  readonly more: boolean;
+  /** What ended the delivery early; what was delivered until then counts all the same. */
+  readonly failure: { readonly error: unknown } | undefined;
+}
+
+/**
+ * Delivers what is pending and due: claim, read, offer to the desk, settle by the desk's own words. A message that fails
+ * is put back and never holds up the others; a desk that is ill ends the delivery of this run.
+ */
+export async function deliver(options: DeliverOptions): Promise<DeliveryReport> {
+  const { ledger, desk, now, deadline } = options;
+  const counts = { delivered: 0, refused: 0, quarantined: 0, gone: 0, failed: 0 };
+  let deskLastTookAt = options.deskLastTookAt;
+  let deskIll: DeliveryReport["deskIll"];
+  let failure: { error: unknown } | undefined;
+  let unreadable = 0;
+  let progress = 0;
+  const isOver = () => deskIll !== undefined || failure !== undefined || now() >= deadline;
+  const atOnce = pLimit(desk.concurrency);
+
+  async function deliverOne(entry: StoredEntry): Promise<void> {
+    if (isOver()) return;
+    try {
+      await ledger.renew();
+      const claimed = await ledger.claim(entry, new Date(now().getTime() + CLAIM_MS));
+      if (claimed === undefined) return;
+      const outcome = await attempt(claimed, deskLastTookAt, options);
+      counts[outcome.counted] += 1;
+      progress += 1;
+      if (outcome.deskTook) deskLastTookAt = now();
+      deskIll ??= outcome.deskIll;
+      if (outcome.unreadable !== undefined) unreadable += 1;
+      if (unreadable >= UNREADABLE_LIMIT && counts.delivered === 0) failure ??= { error: outcome.unreadable };
+    } catch (error) {
+      // Another run was faster with this message: that is all right.
+      if (!(error instanceof RowChangedError)) failure ??= { error };
+    }
+  }
+
+  let batch: StoredEntry[];
+  do {
+    progress = 0;
+    batch = await ledger.due(now(), BATCH);
+    await Promise.all(batch.map((entry) => atOnce(() => deliverOne(entry))));
+  } while (progress > 0 && !isOver());
+  return { ...counts, deskIll, deskLastTookAt, more: progress > 0 && deskIll === undefined, failure };
+}
+
+interface Outcome {
+  readonly counted: "delivered" | "refused" | "quarantined" | "gone" | "failed";
+  readonly deskTook: boolean;
+  readonly deskIll: DeliveryReport["deskIll"];
+  /** Why Graph did not give the message, where that is the message's own fault as far as one can see. */
+  readonly unreadable?: GraphError;
+}
+
+async function attempt(
+  claimed: StoredEntry,
+  deskLastTookAt: Date | undefined,
+  options: DeliverOptions,
+): Promise<Outcome> {
+  const { source, desk, address, mailboxId } = options;
+  let content: MailContent | undefined;
+  let answer: DeskAnswer;
+  try {
+    content = await source.content(claimed.messageId);
+    if (content === undefined) return await settleGone(claimed, options);
+    answer = await desk.deliver({
+      mailboxAddress: address,
+      idempotencyKey: idempotencyKey(mailboxId, claimed.key),
+      mail: content.blob,
+    });
+  } catch (error) {
+    if (error instanceof GraphError && concernsMessage(error))
+      return await postponeUnreadable(error, claimed, deskLastTookAt, options);
+    await putBack(claimed, options);
+    throw error;
+  } finally {
+    await content?.dispose();
+  }
+  return settleBy(answer, claimed, deskLastTookAt, options);
+}
+
+async function settleBy(
+  answer: DeskAnswer,
+  claimed: StoredEntry,
+  deskLastTookAt: Date | undefined,
+  options: DeliverOptions,
+): Promise<Outcome> {
+  const { ledger, now, log, mailboxId, acknowledge } = options;
+  const about = { mailboxId, message: claimed.key, attempt: claimed.attempts };
+  switch (answer.kind) {
+    case "accepted":
+    case "duplicate": {
+      const reference = answer.reference === undefined ? answer.words : `ticket ${answer.reference}`;
+      await ledger.settle(
+        claimed,
+        { state: "delivered", answer: reference, acknowledge: acknowledge.kind !== "nothing" },
+        now(),
+      );
+      return { counted: "delivered", deskTook: true, deskIll: undefined };
+    }
+    case "refused":
+      await ledger.settle(claimed, { state: "refused", answer: answer.words, acknowledge: false }, now());
+      log.warn("desk refused", { ...about, words: answer.words });
+      return { counted: "refused", deskTook: true, deskIll: undefined };
+    case "impossible":
+      return quarantine(claimed, answer.words, options);
+    case "try-again": {
+      const ill = answer.because === "desk";
+      const firstFailedAt = ill ? claimed.firstFailedAt : (claimed.firstFailedAt ?? now());
+      if (!ill && firstFailedAt !== undefined) {
+        const failed = { attempts: claimed.attempts, firstFailedAt, deskLastTookAt };
+        if (isForQuarantine(failed, now())) return quarantine(claimed, answer.words, options);
+      }
+      // A desk that is ill is asked again at the next run, unless it named a time itself.
+      const wait = ill ? (answer.retryAfterMs ?? 0) : waitBeforeNextAttemptMs(claimed.attempts, answer.retryAfterMs);
+      await ledger.postpone(claimed, {
+        dueAt: ill && wait === 0 ? claimed.dueAt : new Date(now().getTime() + wait),
+        answer: answer.words,
+        firstFailedAt,
+        uncertain: claimed.uncertain || answer.uncertain,
+        counts: !ill,
+      });
+      log.warn("desk failed", { ...about, because: answer.because, uncertain: answer.uncertain, words: answer.words });
+      const deskIll = ill ? { words: answer.words, retryAfterMs: answer.retryAfterMs } : undefined;
+      return { counted: "failed", deskTook: false, deskIll };
+    }
+  }
+}
+
+async function quarantine(
+  claimed: StoredEntry,
+  words: string,
+  { ledger, now, log, mailboxId }: DeliverOptions,
+): Promise<Outcome> {
+  await ledger.settle(claimed, { state: "quarantined", answer: words, acknowledge: false }, now());
+  log.error("message quarantined", { mailboxId, message: claimed.key, attempts: claimed.attempts, words });
+  return { counted: "quarantined", deskTook: false, deskIll: undefined };
+}
+
+/** A message that Graph does not find is asked for a second time, later, before it counts as gone. */
+async function settleGone(claimed: StoredEntry, { ledger, now, log, mailboxId }: DeliverOptions): Promise<Outcome> {
+  const answer = "Graph did not find the message";
+  const askedBefore = claimed.answer === answer && claimed.firstFailedAt !== undefined;
+  if (askedBefore) {
+    await ledger.settle(
+      claimed,
+      { state: "gone", answer: "deleted from the mailbox before it could be delivered", acknowledge: false },
+      now(),
+    );
+    log.warn("message gone", { mailboxId, message: claimed.key });
+    return { counted: "gone", deskTook: false, deskIll: undefined };
+  }
+  const dueAt = new Date(now().getTime() + GONE_CHECK_AFTER_MS);
+  const { uncertain } = claimed;
+  await ledger.postpone(claimed, {
+    dueAt,
+    answer,
+    firstFailedAt: claimed.firstFailedAt ?? now(),
+    uncertain,
+    counts: true,
+  });
+  return { counted: "failed", deskTook: false, deskIll: undefined };
+}
+
+/**
+ * A read that failed for this message may work for the next: some cannot be converted, some are too large for Graph to
+ * send in time. A throttle, a refusal or no connection at all concern the mailbox.
+ */
+function concernsMessage({ code, answer }: GraphError): boolean {
+  return code !== "GRAPH_THROTTLED" && answer.status !== undefined && answer.status !== 401 && answer.status !== 403;
+}
+
+async function postponeUnreadable(
+  error: GraphError,
+  claimed: StoredEntry,
+  deskLastTookAt: Date | undefined,
+  options: DeliverOptions,
+): Promise<Outcome> {
+  const { ledger, now } = options;
+  const firstFailedAt = claimed.firstFailedAt ?? now();
+  const { attempts, uncertain } = claimed;
+  if (isForQuarantine({ attempts, firstFailedAt, deskLastTookAt }, now()))
+    return quarantine(claimed, error.message, options);
+  const dueAt = new Date(now().getTime() + waitBeforeNextAttemptMs(attempts, error.answer.retryAfterMs));
+  await ledger.postpone(claimed, { dueAt, answer: error.message, firstFailedAt, uncertain, counts: true });
+  return { counted: "failed", deskTook: false, deskIll: undefined, unreadable: error };
+}
+
+/** Nothing was offered to the desk, or the fault is ours: the message is as it was. */
+async function putBack(claimed: StoredEntry, { ledger, log, mailboxId }: DeliverOptions): Promise<void> {
+  const { dueAt, answer, firstFailedAt, uncertain } = claimed;
+  try {
+    await ledger.postpone(claimed, { dueAt, answer, firstFailedAt, uncertain, counts: false });
+  } catch (error) {
+    // The claim runs out by itself; what went wrong before is the fault to report.
+    log.warn("mailbox fetch failed", { mailboxId, message: claimed.key, reason: String(error) });
+  }
+}

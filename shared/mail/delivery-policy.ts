@@ -1,0 +1,31 @@
+/** After a failed attempt: 1, 2, 4 … minutes, at most this. */
+const LONGEST_WAIT_MS = 60 * 60_000;
+/** Attempts that a message gets at least before it is quarantined. */
+const ATTEMPTS_BEFORE_QUARANTINE = 8;
+/** A message that failed for this long is quarantined whatever became of others. */
+const PATIENCE_MS = 72 * 3_600_000;
+/** A message that seems to be gone is asked for again after this long: Graph may be behind. */
+export const GONE_CHECK_AFTER_MS = 10 * 60_000;
+
+/** How long to wait after so many attempts that failed; what the desk asks for counts if it is longer. */
+export function waitBeforeNextAttemptMs(attempts: number, retryAfterMs: number | undefined): number {
+  const growing = 60_000 * 2 ** Math.min(10, Math.max(0, attempts - 1));
+  return Math.max(Math.min(growing, LONGEST_WAIT_MS), retryAfterMs ?? 0);
+}
+
+export interface FailedMessage {
+  readonly attempts: number;
+  readonly firstFailedAt: Date;
+  /** When the desk last took a message of this mailbox; `undefined` where it never did. */
+  readonly deskLastTookAt: Date | undefined;
+}
+
+/**
+ * Whether a message that keeps failing goes into quarantine. It needs proof that the fault is the message's own: the
+ * desk took others meanwhile. Without that proof it waits for three days, because a broken desk looks the same.
+ */
+export function isForQuarantine({ attempts, firstFailedAt, deskLastTookAt }: FailedMessage, now: Date): boolean {
+  if (attempts < ATTEMPTS_BEFORE_QUARANTINE) return false;
+  const deskWorks = deskLastTookAt !== undefined && deskLastTookAt > firstFailedAt;
+  return deskWorks || now.getTime() - firstFailedAt.getTime() >= PATIENCE_MS;
+}

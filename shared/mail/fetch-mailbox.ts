@@ -1,0 +1,190 @@
+import type { Desk } from "../desks/desk.ts";
+import { AppError, codeOf, messageOf } from "../errors.ts";
+import type { MailboxChanges, MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
+import { RowChangedError } from "../tables.ts";
+import { errorFields, type Log } from "../telemetry/log.ts";
+import { redact } from "../telemetry/redact.ts";
+import { acknowledgeDelivered } from "./acknowledge.ts";
+import { type DeliveryReport, deliver } from "./deliver.ts";
+import { discover } from "./discover.ts";
+import type { LeasedLedger, Ledger } from "./ledger.ts";
+import { GraphError, type MessageSource } from "./message-source.ts";
+
+/** A wait that Graph or the desk asks for is kept to at most this. */
+const LONGEST_THROTTLE_MS = 60 * 60_000;
+/** A throttle without a Retry-After. */
+const DEFAULT_THROTTLE_MS = 60_000;
+
+export interface FetchMailboxDeps {
+  readonly registry: MailboxRegistry;
+  readonly ledger: Ledger;
+  readonly sourceOf: (mailbox: StoredMailbox) => MessageSource;
+  /** @throws {AppError} CONFIGURATION_INVALID where the mailbox names a desk that the configuration does not know */
+  readonly deskOf: (mailbox: StoredMailbox) => Desk;
+  /** Told when the grant is refused for good; changes the mailbox's status. */
+  readonly grantRefused: (mailboxId: string, error: AppError) => Promise<void>;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/**
+ * fetched: a run was made, `more` where it stopped at its deadline with work left; skipped: there was nothing to do
+ * or somebody else is at it; failed: the run ended early, the mailbox says why.
+ */
+export type FetchOutcome =
+  | { readonly kind: "fetched"; readonly more: boolean; readonly delivered: number }
+  | { readonly kind: "skipped"; readonly reason: "unknown" | "not-connected" | "not-due" | "busy" }
+  | { readonly kind: "failed"; readonly code: string };
+
+type RunReport = DeliveryReport & {
+  readonly discovered: number;
+  readonly pages: number;
+  readonly acknowledged: number;
+};
+
+const NOTHING_DONE: RunReport = {
+  discovered: 0,
+  pages: 0,
+  delivered: 0,
+  refused: 0,
+  quarantined: 0,
+  gone: 0,
+  failed: 0,
+  acknowledged: 0,
+  deskIll: undefined,
+  deskLastTookAt: undefined,
+  more: false,
+  failure: undefined,
+};
+
+export interface FetchRun {
+  readonly mailboxId: string;
+  /** No further page or message is begun after this. */
+  readonly deadline: Date;
+}
+
+/**
+ * One run for one mailbox, from stored state alone: lease, discover, deliver, acknowledge, report. It throws only where
+ * the stored state cannot be reached; whatever else goes wrong is recorded on the mailbox, and the next run starts anew.
+ */
+export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => Promise<FetchOutcome> {
+  const { registry, ledger, log, now } = deps;
+
+  return async function fetchMailbox({ mailboxId, deadline }) {
+    const mailbox = await registry.get(mailboxId);
+    const reason = reasonToSkip(mailbox, now());
+    if (mailbox === undefined || reason !== undefined) return skipped(mailboxId, reason ?? "unknown");
+    const leased = await ledger.lease(mailboxId);
+    if (leased === undefined) return skipped(mailboxId, "busy");
+
+    const startedAt = now();
+    const report = await run(mailbox, leased, deadline);
+    const code = report.failure === undefined ? undefined : codeOf(report.failure.error);
+    // Whoever took over reports for the mailbox now.
+    if (code !== "LEASE_LOST") {
+      await leased.release();
+      await recordReport(mailbox, report);
+    }
+    logReport(mailbox, startedAt, report);
+    const error = report.failure?.error;
+    if (error instanceof AppError && (code === "CONSENT_REQUIRED" || code === "ADMIN_REQUIRED")) {
+      await deps.grantRefused(mailbox.id, error);
+    }
+    return code === undefined
+      ? { kind: "fetched", more: report.more, delivered: report.delivered }
+      : { kind: "failed", code };
+  };
+
+  function skipped(mailboxId: string, reason: (FetchOutcome & { kind: "skipped" })["reason"]): FetchOutcome {
+    log.info("mailbox skipped", { mailboxId, reason });
+    return { kind: "skipped", reason };
+  }
+
+  /** Never throws: what went wrong is part of the report, beside what was done until then. */
+  async function run(mailbox: StoredMailbox, leased: LeasedLedger, deadline: Date): Promise<RunReport> {
+    let report: RunReport = { ...NOTHING_DONE, deskLastTookAt: mailbox.lastMailAt };
+    try {
+      const source = deps.sourceOf(mailbox);
+      const desk = deps.deskOf(mailbox);
+      const common = { mailboxId: mailbox.id, source, ledger: leased, deadline, now, log };
+      const { acknowledge, address, deliverFrom = now(), lastMailAt: deskLastTookAt } = mailbox;
+      const discovery = await discover({ ...common, deliverFrom });
+      report = { ...report, ...discovery };
+      const delivery = await deliver({ ...common, desk, address, acknowledge, deskLastTookAt });
+      report = { ...report, ...delivery, more: discovery.more || delivery.more };
+      if (report.failure !== undefined) return report;
+      return { ...report, acknowledged: await acknowledgeDelivered({ ...common, acknowledge }) };
+    } catch (error) {
+      return { ...report, failure: { error } };
+    }
+  }
+
+  async function recordReport(mailbox: StoredMailbox, report: RunReport): Promise<void> {
+    const at = now();
+    const trouble = troubleIn(mailbox, report, at);
+    await record(mailbox.id, (latest) => ({
+      lastFetchAt: at,
+      ...(trouble === undefined ? { lastSuccessAt: at } : {}),
+      lastMailAt: report.deskLastTookAt,
+      lastError: trouble?.error,
+      nextFetchAt: later(at, trouble?.waitMs),
+      throttledUntil: trouble?.error.code === "GRAPH_THROTTLED" ? later(at, trouble.waitMs) : undefined,
+      delivered: latest.delivered + report.delivered,
+      refused: latest.refused + report.refused,
+    }));
+  }
+
+  function logReport(mailbox: StoredMailbox, startedAt: Date, report: RunReport): void {
+    const { deskLastTookAt: _, deskIll, failure, ...counts } = report;
+    const about = { mailboxId: mailbox.id, ...counts, durationMs: now().getTime() - startedAt.getTime() };
+    if (failure !== undefined) log.error("mailbox fetch failed", { ...about, ...errorFields(failure.error) });
+    else log.info("mailbox fetched", { ...about, deskIll: deskIll?.words });
+  }
+
+  /** The report must not be lost to somebody who pauses the mailbox at this moment: read again, write again. */
+  async function record(mailboxId: string, changes: (latest: StoredMailbox) => MailboxChanges): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const latest = await registry.get(mailboxId);
+      if (latest === undefined) return;
+      try {
+        await registry.update(latest, changes(latest));
+        return;
+      } catch (error) {
+        if (!(error instanceof RowChangedError) || attempt === 5) throw error;
+      }
+    }
+  }
+}
+
+/** What the mailbox's page should say, and how long to leave the mailbox alone; `undefined` where all went well. */
+function troubleIn(
+  mailbox: StoredMailbox,
+  { failure, deskIll }: RunReport,
+  at: Date,
+): { readonly error: MailboxError; readonly waitMs: number | undefined } | undefined {
+  if (failure !== undefined) {
+    const { error } = failure;
+    const asked = error instanceof GraphError ? error.answer.retryAfterMs : undefined;
+    const code = codeOf(error);
+    const waitMs = code === "GRAPH_THROTTLED" ? (asked ?? DEFAULT_THROTTLE_MS) : asked;
+    return { error: { code, message: redact(messageOf(error)), at }, waitMs };
+  }
+  if (deskIll !== undefined) {
+    // A desk that is ill is not a success: nothing came through.
+    const message = `The desk "${mailbox.desk}" takes no mail: ${deskIll.words}`;
+    return { error: { code: "DESK_UNAVAILABLE", message, at }, waitMs: deskIll.retryAfterMs };
+  }
+  return undefined;
+}
+
+function reasonToSkip(mailbox: StoredMailbox | undefined, now: Date) {
+  if (mailbox === undefined) return "unknown";
+  if (mailbox.status !== "connected") return "not-connected";
+  if (mailbox.nextFetchAt > now || (mailbox.throttledUntil !== undefined && mailbox.throttledUntil > now))
+    return "not-due";
+  return undefined;
+}
+
+function later(at: Date, waitMs: number | undefined): Date {
+  return new Date(at.getTime() + Math.min(waitMs ?? 0, LONGEST_THROTTLE_MS));
+}

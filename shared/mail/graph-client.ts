@@ -1,0 +1,240 @@
+import {
+  Client,
+  type Context,
+  type Middleware,
+  type MiddlewareOptions,
+  ResponseType,
+} from "@microsoft/microsoft-graph-client";
+import { AppError, messageOf } from "../errors.ts";
+import { retryAfterMs } from "../retry-after.ts";
+import { redact } from "../telemetry/redact.ts";
+import { type GraphAnswer, GraphError } from "./message-source.ts";
+
+/** Until the head of an answer is there. */
+const HEAD_TIMEOUT_MS = 60_000;
+/** Until the last byte of a message is there. */
+const BODY_TIMEOUT_MS = 5 * 60_000;
+
+/** Gives an access token; `rejected` is one that Graph just refused, so that it is not given again. */
+export type AccessTokenFor = (mailboxId: string, rejected?: string) => Promise<string>;
+
+export interface GraphRequest {
+  readonly method: "GET" | "POST" | "PATCH";
+  /** Below /v1.0, such as `/users/help%40example.com/messages`; already encoded. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** Sends requests to Graph for one mailbox. Gives the answer where it is 2xx; everything else throws `GraphError`. */
+export type SendToGraph = (request: GraphRequest) => Promise<Response>;
+
+export interface GraphClientOptions {
+  /** Such as https://graph.microsoft.com. No token ever goes to another origin. */
+  readonly graphUrl: string;
+  readonly now: () => Date;
+}
+
+const VERSION = "v1.0";
+
+/**
+ * Graph through Microsoft's client, with a middleware chain of our own: its retry handler cuts long Retry-After values,
+ * and its text handling destroys 8-bit mail, so both are left out. https://github.com/microsoftgraph/msgraph-sdk-javascript
+ */
+export function createGraphClient({ graphUrl, now }: GraphClientOptions) {
+  return function graphFor(mailboxId: string, accessTokenFor: AccessTokenFor): SendToGraph {
+    const client = Client.initWithMiddleware({
+      baseUrl: graphUrl,
+      defaultVersion: VERSION,
+      middleware: authenticate(graphUrl, mailboxId, accessTokenFor, transport()),
+    });
+
+    return async ({ method, path, headers = {}, body }) => {
+      let response: Response;
+      const failure = new Failure();
+      try {
+        const request = client
+          .api(path)
+          .responseType(ResponseType.RAW)
+          .headers({ ...headers })
+          .middlewareOptions([failure]);
+        response = await (method === "GET"
+          ? request.get()
+          : method === "POST"
+            ? request.post(body)
+            : request.patch(body));
+      } catch (error) {
+        const original = failure.error ?? error;
+        if (original instanceof AppError) throw original;
+        throw new GraphError(
+          "GRAPH_UNAVAILABLE",
+          `Graph gave no answer (${redact(messageOf(original))}); the next run tries again`,
+          { status: undefined, graphCode: undefined, requestId: undefined, retryAfterMs: undefined },
+          { cause: original },
+        );
+      }
+      if (response.ok) return response;
+      throw toGraphError(method, path, await answerOf(response, now()));
+    };
+  };
+}
+
+/**
+ * Turns a link that Graph sent, or that was stored, into a path for the client.
+ * @throws {AppError} BAD_LINK where it leads anywhere but to the mail of the configured Graph
+ */
+export function pathOfLink(graphUrl: string, link: string): string {
+  const url = URL.canParse(link) ? new URL(link) : undefined;
+  const prefix = `/${VERSION}`;
+  // Graph writes users/ID or users('ID').
+  const isMail = url !== undefined && /^\/users[/(]/i.test(url.pathname.slice(prefix.length));
+  if (url === undefined || url.origin !== new URL(graphUrl).origin || !url.pathname.startsWith(prefix) || !isMail) {
+    throw new AppError(
+      "BAD_LINK",
+      `A stored link does not lead to ${graphUrl}/${VERSION}/users; no token is sent there`,
+    );
+  }
+  return url.pathname.slice(prefix.length) + url.search;
+}
+
+/** Carries out what the chain threw: the client itself keeps only the message of it. */
+class Failure implements MiddlewareOptions {
+  error: unknown;
+}
+
+/** Adds the token, to the configured origin alone; after a 401 once more with a new one. */
+function authenticate(
+  graphUrl: string,
+  mailboxId: string,
+  accessTokenFor: AccessTokenFor,
+  next: Middleware,
+): Middleware {
+  const { origin } = new URL(graphUrl);
+
+  async function send(context: Context, token: string): Promise<void> {
+    const headers = { ...(context.options?.headers as Record<string, string>), Authorization: `Bearer ${token}` };
+    context.options = { ...context.options, headers };
+    await next.execute(context);
+  }
+
+  async function sendWithToken(context: Context): Promise<void> {
+    const target = new URL(urlOf(context)).origin;
+    if (target !== origin) {
+      throw new AppError(
+        "BAD_LINK",
+        `A request was about to go to ${target} instead of ${origin}; no token is sent there`,
+      );
+    }
+    const token = await accessTokenFor(mailboxId);
+    await send(context, token);
+    if (context.response?.status !== 401) return;
+    await context.response.body?.cancel();
+    await send(context, await accessTokenFor(mailboxId, token));
+  }
+
+  return {
+    async execute(context) {
+      try {
+        await sendWithToken(context);
+      } catch (error) {
+        const failure = context.middlewareControl?.getMiddlewareOptions(Failure) as Failure | undefined;
+        if (failure !== undefined) failure.error = error;
+        throw error;
+      }
+    },
+  };
+}
+
+function urlOf({ request }: Context): string {
+  return typeof request === "string" ? request : request.url;
+}
+
+function transport(): Middleware {
+  return {
+    async execute(context) {
+      const head = new AbortController();
+      const timer = setTimeout(
+        () => head.abort(new Error(`no answer within ${HEAD_TIMEOUT_MS / 1_000} s`)),
+        HEAD_TIMEOUT_MS,
+      );
+      try {
+        const signal = AbortSignal.any([head.signal, AbortSignal.timeout(BODY_TIMEOUT_MS)]);
+        context.response = await fetch(urlOf(context), {
+          ...context.options,
+          signal,
+          redirect: "error",
+        } as RequestInit);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}
+
+async function answerOf(response: Response, now: Date): Promise<GraphAnswer> {
+  let graphCode: string | undefined;
+  try {
+    graphCode = innermostCode(((await response.json()) as { error?: unknown }).error);
+  } catch {
+    // An empty or HTML body, as with some 502, 503 and 504: the status tells enough.
+    graphCode = undefined;
+  }
+  return {
+    status: response.status,
+    graphCode,
+    requestId: response.headers.get("request-id") ?? undefined,
+    retryAfterMs: retryAfterMs(response.headers.get("retry-after"), now),
+  };
+}
+
+/** The most precise code hangs at the end of the chain of inner errors. https://learn.microsoft.com/graph/errors */
+function innermostCode(error: unknown): string | undefined {
+  let code: string | undefined;
+  for (
+    let level = error as Record<string, unknown> | undefined;
+    level;
+    level = (level.innerError ?? level.innererror) as typeof level
+  ) {
+    if (typeof level.code === "string") code = level.code;
+  }
+  return code;
+}
+
+/** These may come with any status and pass by themselves. */
+const PASSING_CODES = new Set([
+  "ErrorInternalServerTransientError",
+  "ErrorMailboxStoreUnavailable",
+  "ErrorMailboxMoveInProgress",
+  "MailboxInfoStale",
+  "ErrorServerBusy",
+]);
+const THROTTLE_CODES = new Set(["ApplicationThrottled", "TooManyRequests", "ErrorTooManyObjectsOpened"]);
+
+function toGraphError(method: string, path: string, answer: GraphAnswer): GraphError {
+  const { status = 0, graphCode = "" } = answer;
+  const what =
+    `${method} ${path.split("?")[0]?.replace(/\/messages\/(?!delta)[^/]+/, "/messages/…")}: ${status} ${graphCode}`.trimEnd();
+  if (status === 429 || THROTTLE_CODES.has(graphCode) || (status >= 500 && answer.retryAfterMs !== undefined)) {
+    return new GraphError(
+      "GRAPH_THROTTLED",
+      `Graph asks to wait (${what}); the mailbox is left alone until then`,
+      answer,
+    );
+  }
+  if (status >= 500 || status === 408 || PASSING_CODES.has(graphCode)) {
+    return new GraphError("GRAPH_UNAVAILABLE", `Graph failed (${what}); the next run tries again`, answer);
+  }
+  return new GraphError("GRAPH_REFUSED", `Graph refused (${what}): ${remedyFor(status, graphCode)}`, answer);
+}
+
+function remedyFor(status: number, graphCode: string): string {
+  if (status === 401) return "it does not accept the access token; if this lasts, connect the mailbox again";
+  if (status === 403)
+    return "the account that connected the mailbox lacks the right to read it; check its permissions in Exchange";
+  if (/^(?:ErrorInvalidUser|Request_ResourceNotFound|ResourceNotFound|ErrorNonExistentMailbox)$/.test(graphCode)) {
+    return "no such mailbox; check the address";
+  }
+  if (/^MailboxNot/.test(graphCode)) return "the mailbox is not in Exchange Online, or is being moved there";
+  if (/Folder/.test(graphCode)) return "no such folder in the mailbox; check its name or id";
+  return "the code is in Microsoft's list at https://learn.microsoft.com/graph/errors";
+}

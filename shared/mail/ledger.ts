@@ -1,0 +1,122 @@
+import { AppError } from "../errors.ts";
+
+/** Where discovery stands: everything before `link` is in the ledger. */
+export interface Checkpoint {
+  /** The next page of a round, or the start of the next round. `undefined` starts from the beginning. */
+  readonly link: string | undefined;
+  /** True while a walk over the whole folder is under way, after the sync state was lost. */
+  readonly resyncing: boolean;
+}
+
+/**
+ * pending: to be delivered; delivered: the desk has it; refused: the desk will not have it; quarantined: it could not be
+ * delivered and waits for a person; gone: it was deleted from the mailbox before it could be delivered.
+ */
+export type MessageState = "pending" | "delivered" | "refused" | "quarantined" | "gone";
+
+/** A message in the ledger. */
+export interface LedgerEntry {
+  readonly key: string;
+  /** Immutable id at Graph. */
+  readonly messageId: string;
+  readonly receivedAt: Date;
+  readonly state: MessageState;
+  /** Attempts that were begun. */
+  readonly attempts: number;
+  /** When the first attempt that failed was made. */
+  readonly firstFailedAt: Date | undefined;
+  /** An attempt ended without an answer: the desk may have the message already. */
+  readonly uncertain: boolean;
+  /** Not to be tried before this moment. */
+  readonly dueAt: Date;
+  /** Until then the attempt of one run counts as under way. */
+  readonly claimedUntil: Date | undefined;
+  /** The desk's reference or its reason. */
+  readonly answer: string;
+}
+
+export interface StoredEntry extends LedgerEntry {
+  readonly etag: string;
+}
+
+/** A message that discovery hands over. */
+export interface NewEntry {
+  readonly messageId: string;
+  readonly receivedAt: Date;
+}
+
+export interface Settlement {
+  readonly state: Exclude<MessageState, "pending">;
+  readonly answer: string;
+  /** Whether something remains to be done to the message in the mailbox. */
+  readonly acknowledge: boolean;
+}
+
+export interface Postponement {
+  readonly dueAt: Date;
+  readonly answer: string;
+  readonly firstFailedAt: Date | undefined;
+  readonly uncertain: boolean;
+  /** False where the attempt says nothing about the message, because the desk or Graph was ill: it is not counted. */
+  readonly counts: boolean;
+}
+
+export type StateCounts = Readonly<Record<MessageState, number>>;
+
+/** The mailbox is another run's now; this one must stop. Nothing was written. */
+export class LeaseLostError extends AppError {
+  override readonly name = "LeaseLostError";
+  constructor(mailboxId: string, options?: ErrorOptions) {
+    super("LEASE_LOST", `Another run took over mailbox ${mailboxId}; it goes on from what is stored`, options);
+  }
+}
+
+/**
+ * The ledger of one mailbox, in the hands of the one run that leases it.
+ * @throws {LeaseLostError} from every method, once another run has taken over
+ */
+export interface LeasedLedger {
+  readonly checkpoint: Checkpoint;
+  /** Gives those of the messages that the ledger does not know. */
+  unknown(messageIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Writes the messages, known ones excepted, and only then moves the checkpoint. Gives how many were new. */
+  record(messages: readonly NewEntry[], checkpoint: Checkpoint): Promise<number>;
+  /** Pending messages whose time has come, the longest due first. */
+  due(now: Date, limit: number): Promise<StoredEntry[]>;
+  /** Marks an attempt as begun. `undefined` where another run was faster. */
+  claim(entry: StoredEntry, until: Date): Promise<StoredEntry | undefined>;
+  /** Takes the message out of pending, for good. */
+  settle(claimed: StoredEntry, settlement: Settlement, at: Date): Promise<void>;
+  /** Puts the message back for later. */
+  postpone(claimed: StoredEntry, postponement: Postponement): Promise<void>;
+  /** Delivered messages that are not acknowledged in the mailbox yet, and may be tried. */
+  toAcknowledge(now: Date, limit: number): Promise<UnacknowledgedEntry[]>;
+  acknowledged(entry: UnacknowledgedEntry): Promise<void>;
+  postponeAcknowledge(entry: UnacknowledgedEntry, until: Date): Promise<void>;
+  /** Prolongs the lease where half of it is over. */
+  renew(): Promise<void>;
+  /** Gives the mailbox back. */
+  release(): Promise<void>;
+}
+
+export interface UnacknowledgedEntry {
+  readonly key: string;
+  readonly messageId: string;
+  /** Key of the index row. */
+  readonly row: string;
+}
+
+export interface Ledger {
+  /** Takes the mailbox for one run; `undefined` while another has it. */
+  lease(mailboxId: string): Promise<LeasedLedger | undefined>;
+  /** Counts what waits and what is quarantined, without reading history. */
+  waiting(mailboxId: string): Promise<{ readonly pending: number; readonly quarantined: number }>;
+  /** Counts every message that the ledger holds, by state. Reads the whole partition. */
+  counts(mailboxId: string): Promise<StateCounts>;
+  /** Every message that the ledger holds. Reads the whole partition. */
+  entries(mailboxId: string): Promise<StoredEntry[]>;
+  /** Forgets where discovery stands, not what was delivered: the next run walks the folder again. */
+  forgetCheckpoint(mailboxId: string): Promise<void>;
+  /** Removes what was settled before this moment. Gives how many. */
+  sweep(mailboxId: string, settledBefore: Date): Promise<number>;
+}

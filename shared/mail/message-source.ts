@@ -1,0 +1,68 @@
+import { AppError } from "../errors.ts";
+import type { Acknowledge } from "../mailboxes/mailbox.ts";
+import type { MailContent } from "./mail-content.ts";
+import type { DiscoveredMessage } from "./message.ts";
+
+/** A page of changes. */
+export interface ChangePage {
+  readonly messages: readonly DiscoveredMessage[];
+  /** Where to go on. */
+  readonly link: string;
+  /** True where this was the last page of the round: `link` then starts the next round. */
+  readonly complete: boolean;
+}
+
+/** Where the mail is read from: one folder of one mailbox. Every failure is a `GraphError`. */
+export interface MessageSource {
+  /**
+   * A page of changes, from the start where there is no link.
+   * @throws {SyncStateLostError} the link is of no use any more: walk again from the start
+   */
+  changes(link: string | undefined): Promise<ChangePage>;
+  /** When the message was received; `undefined` where it is gone. */
+  receivedAt(messageId: string): Promise<Date | undefined>;
+  /** The message's MIME, every byte as Graph gives it; `undefined` where it is gone. */
+  content(messageId: string): Promise<MailContent | undefined>;
+  /** Marks or moves the message. One that is gone is fine. */
+  acknowledge(messageId: string, how: Acknowledge): Promise<void>;
+}
+
+/** What Graph said no with. */
+export interface GraphAnswer {
+  /** HTTP status; `undefined` where no answer came. */
+  readonly status: number | undefined;
+  /** Innermost error code, such as ErrorItemNotFound. */
+  readonly graphCode: string | undefined;
+  /** What Microsoft's support asks for. */
+  readonly requestId: string | undefined;
+  readonly retryAfterMs: number | undefined;
+}
+
+/**
+ * A request to Graph failed. GRAPH_UNAVAILABLE and GRAPH_THROTTLED pass by themselves; GRAPH_REFUSED needs somebody.
+ */
+export class GraphError extends AppError {
+  override readonly name = "GraphError";
+  readonly answer: GraphAnswer;
+
+  constructor(
+    code: "GRAPH_UNAVAILABLE" | "GRAPH_THROTTLED" | "GRAPH_REFUSED",
+    message: string,
+    answer: GraphAnswer,
+    options?: ErrorOptions,
+  ) {
+    super(code, message, options);
+    this.answer = answer;
+  }
+}
+
+/** Graph forgot where we were (410 and its kin). https://learn.microsoft.com/graph/delta-query-overview#synchronization-reset */
+export class SyncStateLostError extends AppError {
+  override readonly name = "SyncStateLostError";
+  constructor(graphCode: string) {
+    super(
+      "SYNC_STATE_LOST",
+      `Graph no longer knows the saved position in the folder (${graphCode}); it is walked again from the start`,
+    );
+  }
+}

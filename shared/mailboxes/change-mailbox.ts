@@ -1,0 +1,151 @@
+import { AppError } from "../errors.ts";
+import { RowChangedError } from "../tables.ts";
+import type { Log } from "../telemetry/log.ts";
+import {
+  type Mailbox,
+  type MailboxChanges,
+  MailboxNotFoundError,
+  type MailboxRegistry,
+  mailboxId,
+  type StoredMailbox,
+} from "./mailbox.ts";
+import type { NewMailbox } from "./new-mailbox.ts";
+
+const ATTEMPTS = 5;
+
+export interface ChangeMailboxDeps {
+  readonly registry: MailboxRegistry;
+  /** Names of the desks in the configuration. */
+  readonly deskNames: readonly string[];
+  /** Forgets where discovery stands in the mailbox, not what was delivered. */
+  readonly forgetCheckpoint: (mailboxId: string) => Promise<void>;
+  readonly removeGrant: (mailboxId: string) => Promise<void>;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/** Everything that changes a mailbox's entry in the list, apart from the report of a run. */
+export interface ChangeMailbox {
+  /** @throws {AppError} MAILBOX_EXISTS, INPUT_INVALID */
+  add(wanted: NewMailbox): Promise<StoredMailbox>;
+  pause(id: string): Promise<void>;
+  resume(id: string): Promise<void>;
+  /** Makes the mailbox due at once. False where it is not connected. */
+  fetchNow(id: string): Promise<boolean>;
+  /** Forgets grant and mailbox. The ledger stays, so that adding it again doubles nothing. */
+  remove(id: string): Promise<void>;
+  /** After a consent. */
+  connected(id: string): Promise<void>;
+  /** After Entra's final no. */
+  refused(id: string, error: AppError): Promise<void>;
+}
+
+export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
+  const { registry, log, now } = deps;
+
+  /** Reads and writes again where somebody was faster. `undefined` from `changes` leaves the mailbox as it is. */
+  async function change(id: string, changes: (mailbox: StoredMailbox) => MailboxChanges | undefined): Promise<boolean> {
+    for (let attempt = 1; ; attempt += 1) {
+      const mailbox = await registry.get(id);
+      if (mailbox === undefined) throw new MailboxNotFoundError(id);
+      const wanted = changes(mailbox);
+      if (wanted === undefined) return false;
+      try {
+        await registry.update(mailbox, wanted);
+        return true;
+      } catch (error) {
+        if (!(error instanceof RowChangedError) || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  return {
+    async add({ address, folder, desk, deliverFrom, acknowledge }) {
+      if (!deps.deskNames.includes(desk)) {
+        throw new AppError(
+          "INPUT_INVALID",
+          `There is no desk "${desk}"; the setting DESKS names: ${deps.deskNames.join(", ")}`,
+        );
+      }
+      const mailbox: Mailbox = {
+        id: mailboxId(address, folder),
+        address,
+        folder,
+        desk,
+        acknowledge,
+        deliverFrom,
+        status: "new",
+        statusBeforePause: undefined,
+        nextFetchAt: now(),
+        throttledUntil: undefined,
+        lastFetchAt: undefined,
+        lastSuccessAt: undefined,
+        lastError: undefined,
+        lastMailAt: undefined,
+        delivered: 0,
+        refused: 0,
+      };
+      const added = await registry.add(mailbox);
+      log.info("mailbox added", { mailboxId: added.id, desk });
+      return added;
+    },
+
+    async pause(id) {
+      const paused = await change(id, ({ status }) =>
+        status === "paused" ? undefined : { status: "paused", statusBeforePause: status },
+      );
+      if (paused) log.info("mailbox paused", { mailboxId: id });
+    },
+
+    async resume(id) {
+      const resumed = await change(id, ({ status, statusBeforePause }) =>
+        status === "paused"
+          ? { status: statusBeforePause ?? "new", statusBeforePause: undefined, nextFetchAt: now() }
+          : undefined,
+      );
+      if (resumed) log.info("mailbox resumed", { mailboxId: id });
+    },
+
+    fetchNow: (id) =>
+      change(id, ({ status }) =>
+        status === "connected" ? { nextFetchAt: now(), throttledUntil: undefined } : undefined,
+      ),
+
+    async remove(id) {
+      if ((await registry.get(id)) === undefined) throw new MailboxNotFoundError(id);
+      // The list last: what breaks off in between can be done again.
+      await deps.removeGrant(id);
+      await deps.forgetCheckpoint(id);
+      await registry.remove(id);
+      log.info("mailbox removed", { mailboxId: id });
+    },
+
+    async connected(id) {
+      await change(id, ({ status, deliverFrom }) => ({
+        ...(status === "paused" ? { statusBeforePause: "connected" } : { status: "connected" }),
+        // Graph gives whole seconds: a message of this very second must not fall before the moment.
+        deliverFrom: deliverFrom ?? new Date(Math.floor(now().getTime() / 1_000) * 1_000),
+        nextFetchAt: now(),
+        throttledUntil: undefined,
+        lastError: undefined,
+      }));
+      log.info("mailbox connected", { mailboxId: id });
+    },
+
+    async refused(id, error) {
+      const refusal = error.code === "ADMIN_REQUIRED" ? "needs-admin" : "needs-owner";
+      const changed = await change(id, ({ status, statusBeforePause }) => {
+        if ((status === "paused" ? statusBeforePause : status) === refusal) return undefined;
+        const lastError = { code: error.code, message: error.message, at: now() };
+        return status === "paused" ? { statusBeforePause: refusal, lastError } : { status: refusal, lastError };
+      });
+      if (changed) {
+        log.error(refusal === "needs-admin" ? "mailbox needs an administrator" : "mailbox needs its owner", {
+          mailboxId: id,
+          code: error.code,
+          message: error.message,
+        });
+      }
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import { AppError } from "../errors.ts";
+
+/**
+ * new: not connected yet; connected: fetched; needs-owner: its owner must consent again; needs-admin: its organisation
+ * blocks the sign-in; paused: an administrator stopped it here.
+ */
+export type MailboxStatus = "new" | "connected" | "needs-owner" | "needs-admin" | "paused";
+
+/** What is done to a message in the mailbox after the desk took it. */
+export type Acknowledge =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "mark-read" }
+  | { readonly kind: "move"; readonly folder: string };
+
+/** The last thing that went wrong, until a run succeeds. */
+export interface MailboxError {
+  readonly code: string;
+  /** What happened and who must do what; shown on the page. */
+  readonly message: string;
+  readonly at: Date;
+}
+
+export interface Mailbox {
+  readonly id: string;
+  /** Lower case. */
+  readonly address: string;
+  /** Well-known name or id of the folder. https://learn.microsoft.com/graph/api/resources/mailfolder */
+  readonly folder: string;
+  /** Name of a desk of the configuration. */
+  readonly desk: string;
+  readonly acknowledge: Acknowledge;
+  /** Messages received before this moment are left alone; `undefined` until the first connection sets it. */
+  readonly deliverFrom: Date | undefined;
+  readonly status: MailboxStatus;
+  /** What the status was before somebody paused it, and will be again. */
+  readonly statusBeforePause: MailboxStatus | undefined;
+  readonly nextFetchAt: Date;
+  /** Graph asked to be left alone until then. */
+  readonly throttledUntil: Date | undefined;
+  readonly lastFetchAt: Date | undefined;
+  readonly lastSuccessAt: Date | undefined;
+  readonly lastError: MailboxError | undefined;
+  readonly lastMailAt: Date | undefined;
+  readonly delivered: number;
+  readonly refused: number;
+}
+
+export interface StoredMailbox extends Mailbox {
+  readonly etag: string;
+}
+
+export type MailboxChanges = Partial<Omit<Mailbox, "id" | "address" | "folder">>;
+
+/** A fault of our own app registration: it concerns every mailbox and is none's fault. */
+export interface AppAlarm {
+  readonly code: string;
+  readonly message: string;
+  readonly since: Date;
+}
+
+/** Keeps the mailboxes. Writes to a mailbox depend on the ETag that was read and throw `RowChangedError` otherwise. */
+export interface MailboxRegistry {
+  /** @throws {AppError} MAILBOX_EXISTS */
+  add(mailbox: Mailbox): Promise<StoredMailbox>;
+  get(id: string): Promise<StoredMailbox | undefined>;
+  /** All of them, by address. */
+  list(): Promise<StoredMailbox[]>;
+  /** Connected ones whose next fetch has come, the longest waiting first. */
+  due(now: Date): Promise<StoredMailbox[]>;
+  update(mailbox: StoredMailbox, changes: MailboxChanges): Promise<StoredMailbox>;
+  remove(id: string): Promise<void>;
+  /** When `fetch-mail` last ran; `undefined` before the first time. */
+  lastTick(): Promise<Date | undefined>;
+  recordTick(at: Date): Promise<void>;
+  alarm(): Promise<AppAlarm | undefined>;
+  /** Sets or clears the one alarm of the app. */
+  setAlarm(alarm: AppAlarm | undefined): Promise<void>;
+}
+
+/**
+ * The id of a mailbox: the same address and folder always give the same one. Adding a mailbox twice is thereby refused
+ * by the table itself, and one that is removed and added again meets its own ledger: nothing is delivered twice.
+ */
+export function mailboxId(address: string, folder: string): string {
+  return createHash("sha256").update(`${address.toLowerCase()}\n${folder.toLowerCase()}`).digest("hex").slice(0, 16);
+}
+
+export class MailboxNotFoundError extends AppError {
+  override readonly name = "MailboxNotFoundError";
+  constructor(id: string) {
+    super("MAILBOX_NOT_FOUND", `There is no mailbox ${id}: it was removed, or the link is mistyped`);
+  }
+}

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { AppError } from "../errors.ts";
+import type { Acknowledge } from "./mailbox.ts";
+
+/** A mailbox as somebody asks for it. */
+export interface NewMailbox {
+  /** Lower case. */
+  readonly address: string;
+  readonly folder: string;
+  readonly desk: string;
+  /** `undefined`: from the first connection on. */
+  readonly deliverFrom: Date | undefined;
+  readonly acknowledge: Acknowledge;
+}
+
+/** Names and ids of folders: no slash and no quote, which would change the URL. */
+const folder = z
+  .string()
+  .trim()
+  .min(1, "is missing")
+  .max(500, "is longer than any folder id")
+  .regex(/^[^/\\?#'"]+$/, "is neither a well-known name such as inbox nor a folder id");
+
+const request = z
+  .object({
+    address: z
+      .string({ error: "is missing" })
+      .trim()
+      .toLowerCase()
+      .max(320, "is longer than any address")
+      .regex(
+        /^[^\s@<>"'/\\?#%]+@[^\s@<>"'/\\?#%]+\.[^\s@<>"'/\\?#%]+$/,
+        "is not an e-mail address such as help@example.com",
+      ),
+    folder: folder.default("inbox"),
+    desk: z.string({ error: "is missing" }).trim().min(1, "is missing"),
+    since: z
+      .string()
+      .trim()
+      .optional()
+      .transform((text, context) => {
+        if (text === undefined || text === "") return undefined;
+        const date = new Date(text);
+        if (!Number.isNaN(date.getTime())) return date;
+        context.addIssue(`"${text}" is not a date such as 2026-01-31`);
+        return z.NEVER;
+      }),
+    acknowledge: z
+      .enum(["nothing", "mark-read", "move"], { error: 'must be "nothing", "mark-read" or "move"' })
+      .default("nothing"),
+    moveTo: z.string().trim().optional(),
+  })
+  .transform(({ since, acknowledge, moveTo, ...rest }, context): NewMailbox => {
+    const wanted = { ...rest, deliverFrom: since };
+    if (acknowledge !== "move") return { ...wanted, acknowledge: { kind: acknowledge } };
+    const target = folder.safeParse(moveTo ?? "");
+    if (target.success) return { ...wanted, acknowledge: { kind: "move", folder: target.data } };
+    context.addIssue({ code: "custom", path: ["moveTo"], message: target.error.issues[0]?.message ?? "is missing" });
+    return z.NEVER;
+  });
+
+/**
+ * Reads a request to add a mailbox, from a form or from JSON.
+ * @throws {AppError} INPUT_INVALID naming every field that is wrong
+ */
+export function readNewMailbox(input: unknown): NewMailbox {
+  const parsed = request.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the request"} ${issue.message}`);
+  throw new AppError("INPUT_INVALID", `The mailbox was not added: ${faults.join("; ")}`);
+}

@@ -1,0 +1,173 @@
+import { odata } from "@azure/data-tables";
+import { AppError } from "../errors.ts";
+import { etagOf, isConflict, orRowChanged, type Tables, unlessAbsent } from "../tables.ts";
+import type {
+  Acknowledge,
+  AppAlarm,
+  Mailbox,
+  MailboxChanges,
+  MailboxRegistry,
+  MailboxStatus,
+  StoredMailbox,
+} from "./mailbox.ts";
+
+const MAILBOXES = "mailbox";
+const SYSTEM = "system";
+const TICK = "fetch-mail";
+const ALARM = "alarm";
+
+/** A row of the table Mailboxes. Times are ISO 8601 in UTC, so that they compare as text; "" stands for no value. */
+interface MailboxRow {
+  partitionKey: string;
+  rowKey: string;
+  address: string;
+  folder: string;
+  desk: string;
+  acknowledge: string;
+  deliverFrom: string;
+  status: string;
+  statusBeforePause: string;
+  nextFetchAt: string;
+  throttledUntil: string;
+  lastFetchAt: string;
+  lastSuccessAt: string;
+  lastError: string;
+  lastMailAt: string;
+  delivered: number;
+  refused: number;
+}
+
+type Columns = Omit<MailboxRow, "partitionKey" | "rowKey">;
+
+/** Keeps mailboxes in Table Storage. */
+export function createMailboxRegistry(tables: Tables): MailboxRegistry {
+  const table = () => tables("Mailboxes");
+
+  async function query(filter: string): Promise<StoredMailbox[]> {
+    const client = await table();
+    const found: StoredMailbox[] = [];
+    for await (const row of client.listEntities<MailboxRow>({ queryOptions: { filter } })) found.push(fromRow(row));
+    return found;
+  }
+
+  return {
+    async add(mailbox) {
+      const client = await table();
+      const { id, ...columns } = mailbox;
+      try {
+        const { etag } = await client.createEntity({ partitionKey: MAILBOXES, rowKey: id, ...toColumns(columns) });
+        return { ...mailbox, etag: etagOf({ etag }) };
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        throw new AppError(
+          "MAILBOX_EXISTS",
+          `The folder ${mailbox.folder} of ${mailbox.address} is in the list already`,
+          {
+            cause: error,
+          },
+        );
+      }
+    },
+
+    async get(id) {
+      const client = await table();
+      const row = await unlessAbsent(client.getEntity<MailboxRow>(MAILBOXES, id));
+      return row && fromRow(row);
+    },
+
+    async list() {
+      const found = await query(odata`PartitionKey eq ${MAILBOXES}`);
+      return found.sort((a, b) => a.address.localeCompare(b.address) || a.folder.localeCompare(b.folder));
+    },
+
+    async due(now) {
+      const found = await query(
+        odata`PartitionKey eq ${MAILBOXES} and status eq ${"connected"} and nextFetchAt le ${now.toISOString()}`,
+      );
+      return found.sort((a, b) => a.nextFetchAt.getTime() - b.nextFetchAt.getTime());
+    },
+
+    async update(mailbox, changes) {
+      const client = await table();
+      const row = { partitionKey: MAILBOXES, rowKey: mailbox.id, ...toColumns(changes) };
+      const { etag } = await orRowChanged(
+        `Mailbox ${mailbox.address}`,
+        client.updateEntity(row, "Merge", { etag: mailbox.etag }),
+      );
+      return { ...mailbox, ...changes, etag: etagOf({ etag }) };
+    },
+
+    async remove(id) {
+      const client = await table();
+      await unlessAbsent(client.deleteEntity(MAILBOXES, id));
+    },
+
+    async lastTick() {
+      const client = await table();
+      const row = await unlessAbsent(client.getEntity<{ at: string }>(SYSTEM, TICK));
+      return row && new Date(row.at);
+    },
+
+    async recordTick(at) {
+      const client = await table();
+      await client.upsertEntity({ partitionKey: SYSTEM, rowKey: TICK, at: at.toISOString() }, "Replace");
+    },
+
+    async alarm() {
+      const client = await table();
+      const row = await unlessAbsent(client.getEntity<{ code: string; message: string; since: string }>(SYSTEM, ALARM));
+      return row && { code: row.code, message: row.message, since: new Date(row.since) };
+    },
+
+    async setAlarm(alarm: AppAlarm | undefined) {
+      const client = await table();
+      if (alarm === undefined) {
+        await unlessAbsent(client.deleteEntity(SYSTEM, ALARM));
+        return;
+      }
+      const { code, message, since } = alarm;
+      await client.upsertEntity(
+        { partitionKey: SYSTEM, rowKey: ALARM, code, message, since: since.toISOString() },
+        "Replace",
+      );
+    },
+  };
+}
+
+function toColumns(mailbox: Omit<Mailbox, "id">): Columns;
+function toColumns(changes: MailboxChanges): Partial<Columns>;
+function toColumns(changes: MailboxChanges): Partial<Columns> {
+  const columns: Record<string, string | number> = {};
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined) columns[name] = "";
+    else if (value instanceof Date) columns[name] = value.toISOString();
+    else if (typeof value === "object") columns[name] = JSON.stringify(value);
+    else columns[name] = value;
+  }
+  return columns as Partial<Columns>;
+}
+
+function fromRow(row: MailboxRow & { etag?: string }): StoredMailbox {
+  const time = (text: string) => (text === "" ? undefined : new Date(text));
+  const error =
+    row.lastError === "" ? undefined : (JSON.parse(row.lastError) as { code: string; message: string; at: string });
+  return {
+    id: row.rowKey,
+    address: row.address,
+    folder: row.folder,
+    desk: row.desk,
+    acknowledge: JSON.parse(row.acknowledge) as Acknowledge,
+    deliverFrom: time(row.deliverFrom),
+    status: row.status as MailboxStatus,
+    statusBeforePause: row.statusBeforePause === "" ? undefined : (row.statusBeforePause as MailboxStatus),
+    nextFetchAt: new Date(row.nextFetchAt),
+    throttledUntil: time(row.throttledUntil),
+    lastFetchAt: time(row.lastFetchAt),
+    lastSuccessAt: time(row.lastSuccessAt),
+    lastError: error && { ...error, at: new Date(error.at) },
+    lastMailAt: time(row.lastMailAt),
+    delivered: row.delivered,
+    refused: row.refused,
+    etag: etagOf(row),
+  };
+}

@@ -1,0 +1,116 @@
+import { TableClient, type TableServiceClientOptions } from "@azure/data-tables";
+import type { TokenCredential } from "@azure/identity";
+import { AppError } from "./errors.ts";
+
+/** One attempt at storage may take this long; the SDK tries up to four times. */
+const STORAGE_TIMEOUT_MS = 15_000;
+
+export type TableName = "Mailboxes" | "Grants" | "Ledger" | "Consents";
+
+/** Gives a table's client; makes the table where it does not exist yet. */
+export type Tables = (name: TableName) => Promise<TableClient>;
+
+/** The row changed between reading and writing it: somebody else was here first. Nothing was written. */
+export class RowChangedError extends AppError {
+  override readonly name = "RowChangedError";
+  constructor(what: string, options?: ErrorOptions) {
+    super(
+      "ROW_CHANGED",
+      `${what} was changed by another run at the same moment; the next run starts from what is stored`,
+      options,
+    );
+  }
+}
+
+export interface TablesOptions {
+  readonly storage: { readonly connectionString: string } | { readonly tableServiceUri: string };
+  /** Needed with `tableServiceUri`. */
+  readonly credential: TokenCredential;
+}
+
+/** Clients for Deskpost's tables, one per process and table. */
+export function createTables({ storage, credential }: TablesOptions): Tables {
+  const clients = new Map<TableName, Promise<TableClient>>();
+  const options: TableServiceClientOptions = {
+    // Azurite and other emulators speak plain http on loopback; an Azure endpoint is https whatever this says.
+    allowInsecureConnection: "connectionString" in storage,
+    additionalPolicies: [
+      {
+        position: "perRetry",
+        policy: {
+          name: "deskpostTimeout",
+          sendRequest: (request, next) => {
+            request.timeout = STORAGE_TIMEOUT_MS;
+            return next(request);
+          },
+        },
+      },
+    ],
+  };
+
+  async function open(name: TableName): Promise<TableClient> {
+    const client =
+      "connectionString" in storage
+        ? TableClient.fromConnectionString(storage.connectionString, name, options)
+        : new TableClient(storage.tableServiceUri, name, credential, options);
+    await client.createTable();
+    return client;
+  }
+
+  return (name) => {
+    let client = clients.get(name);
+    if (client === undefined) {
+      client = open(name);
+      // A failure is not kept: the next run tries again.
+      client.catch(() => clients.delete(name));
+      clients.set(name, client);
+    }
+    return client;
+  };
+}
+
+function statusOf(error: unknown): number | undefined {
+  const { statusCode } = (error ?? {}) as { statusCode?: unknown };
+  return typeof statusCode === "number" ? statusCode : undefined;
+}
+
+/** The row, table or secret does not exist. Nothing else counts as absence: a refusal or an outage must throw. */
+export function isNotFound(error: unknown): boolean {
+  return statusOf(error) === 404;
+}
+
+/** The row to be created exists already. */
+export function isConflict(error: unknown): boolean {
+  return statusOf(error) === 409;
+}
+
+/** The ETag that the write depended on is no longer the row's. */
+export function isPreconditionFailed(error: unknown): boolean {
+  return statusOf(error) === 412;
+}
+
+/** Gives what the promise gives; `undefined` where it fails because the thing does not exist. */
+export async function unlessAbsent<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Turns a lost race (412, or 404 for a row that was removed) into a `RowChangedError`. */
+export async function orRowChanged<T>(what: string, promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isPreconditionFailed(error) || isNotFound(error)) throw new RowChangedError(what, { cause: error });
+    throw error;
+  }
+}
+
+/** The ETag of an answer. The SDK takes a missing one for "*", any version, so it must never be missing. */
+export function etagOf(row: { etag?: string | undefined }): string {
+  if (!row.etag) throw new Error("Table Storage gave no ETag");
+  return row.etag;
+}

@@ -1,0 +1,64 @@
+import { codeOf, messageOf } from "../errors.ts";
+import { redact } from "./redact.ts";
+
+/** Every event that Deskpost logs: the turning points, one name each. */
+export type LogEvent =
+  | "tick started"
+  | "tick finished"
+  | "mailbox fetched"
+  | "mailbox fetch failed"
+  | "mailbox skipped"
+  | "mailbox added"
+  | "mailbox removed"
+  | "mailbox paused"
+  | "mailbox resumed"
+  | "mailbox connected"
+  | "mailbox needs its owner"
+  | "mailbox needs an administrator"
+  | "message quarantined"
+  | "message gone"
+  | "acknowledge failed"
+  | "desk refused"
+  | "desk failed"
+  | "resync started"
+  | "consent started"
+  | "consent refused"
+  | "token refreshed"
+  | "token refresh failed"
+  | "refresh token saved"
+  | "tokens kept"
+  | "app misconfigured"
+  | "app configured again"
+  | "request failed";
+
+export type LogFields = Readonly<Record<string, string | number | boolean | Date | undefined>>;
+
+export interface Log {
+  info(event: LogEvent, fields?: LogFields): void;
+  warn(event: LogEvent, fields?: LogFields): void;
+  error(event: LogEvent, fields?: LogFields): void;
+}
+
+export type LogLevel = "info" | "warn" | "error";
+
+/**
+ * A log that writes each event as one line of JSON, so that a query finds it by `event` and `mailboxId`.
+ * Fields are ids, codes, counts and times; texts are redacted on the way.
+ */
+export function createLog(write: (level: LogLevel, line: string) => void): Log {
+  const at =
+    (level: LogLevel) =>
+    (event: LogEvent, fields: LogFields = {}) => {
+      const safe = Object.entries(fields).map(([name, value]) => [
+        name,
+        typeof value === "string" ? redact(value) : value,
+      ]);
+      write(level, JSON.stringify({ event, ...Object.fromEntries(safe) }));
+    };
+  return { info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+/** The fields that say what went wrong. */
+export function errorFields(error: unknown): LogFields {
+  return { code: codeOf(error), message: redact(messageOf(error)) };
+}

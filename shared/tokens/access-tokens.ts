@@ -1,0 +1,273 @@
+import { AppError, codeOf } from "../errors.ts";
+import { RowChangedError } from "../tables.ts";
+import { errorFields, type Log } from "../telemetry/log.ts";
+import { EntraError } from "./entra-errors.ts";
+import { isDueForSaving, isUsable, REFRESH_TOKEN_LIFE_MS, refreshBackoffMs, refreshTime } from "./expiry.ts";
+import type { GrantChanges, GrantStore, StoredGrant } from "./grant.ts";
+import type { TokenAnswer, TokenEndpoint } from "./token-endpoint.ts";
+import type { TokenSealer } from "./token-sealer.ts";
+
+/** A lease outlasts the slowest refresh: two tries at Entra and the writes. A crash is over after this long. */
+const LEASE_MS = 90_000;
+/** How often a caller without a usable token looks whether the run that refreshes is done. */
+const LEASE_POLL_MS = 500;
+/** How long it looks, in real time, before it gives up until the next tick. */
+const LEASE_POLLS = 60;
+
+/** The grant is dead until somebody consents (CONSENT_REQUIRED) or an administrator allows it (ADMIN_REQUIRED). */
+export class GrantRefusedError extends AppError {
+  override readonly name = "GrantRefusedError";
+  readonly mailboxId: string;
+  /** Which consent was refused; undefined where there is none. A newer consent is not concerned. */
+  readonly generation: string | undefined;
+
+  constructor(
+    code: "CONSENT_REQUIRED" | "ADMIN_REQUIRED",
+    mailboxId: string,
+    generation: string | undefined,
+    options?: ErrorOptions,
+  ) {
+    const remedy =
+      code === "CONSENT_REQUIRED"
+        ? "its owner must connect it again"
+        : "its Microsoft 365 administrator must allow the sign-in";
+    const reason = options?.cause instanceof Error ? ` (${options.cause.message})` : "";
+    super(code, `No usable refresh token for mailbox ${mailboxId}: ${remedy}${reason}`, options);
+    this.mailboxId = mailboxId;
+    this.generation = generation;
+  }
+}
+
+/** Hears whether Entra accepts the application itself, which concerns every mailbox at once. */
+export interface AppHealth {
+  refused(error: AppError): Promise<void>;
+  accepted(): Promise<void>;
+}
+
+export interface AccessTokensDeps {
+  readonly appHealth: AppHealth;
+  readonly grants: GrantStore;
+  readonly endpoint: TokenEndpoint;
+  readonly sealer: TokenSealer;
+  readonly log: Log;
+  readonly now: () => Date;
+  /** From 0 to 1. */
+  readonly random: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+export interface AccessTokens {
+  /**
+   * An access token for the mailbox, good for some minutes at least; renewed ahead of its end.
+   * @param rejected a token that Graph just refused: it is not given again
+   * @throws {GrantRefusedError} somebody must consent or allow
+   * @throws {EntraError} APP_MISCONFIGURED: our registration; ENTRA_UNAVAILABLE: passes by itself
+   * @throws {AppError} TOKEN_UNAVAILABLE: another run is at it, or the last try failed a moment ago; passes by itself
+   */
+  accessTokenFor(mailboxId: string, rejected?: string): Promise<string>;
+  /**
+   * Renews the grant whether it is due or not, and so keeps an idle mailbox connected.
+   * Throws as `accessTokenFor` does, but also where a token in hand would still serve.
+   */
+  renew(mailboxId: string): Promise<void>;
+}
+
+interface Held {
+  readonly value: string;
+  readonly expiresAt: Date;
+  readonly refreshAt: Date;
+}
+
+/** What a caller wants: any usable token, one other than the rejected, or a renewal whatever there is. */
+interface Wish {
+  readonly rejected: string | undefined;
+  readonly renew: boolean;
+}
+
+/** Access tokens from memory, from the sealed one in the row, or by a refresh under the row's lease. */
+export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
+  const { grants, endpoint, sealer, appHealth, log, now, random, sleep } = deps;
+  const memory = new Map<string, Held>();
+  const pending = new Map<string, Promise<string>>();
+
+  const isFresh = (held: Held, wish: Wish) => !wish.renew && held.value !== wish.rejected && now() < held.refreshAt;
+  const serves = (held: Held | undefined, wish: Wish): held is Held =>
+    held !== undefined && !wish.renew && held.value !== wish.rejected && isUsable(held.expiresAt, now());
+
+  async function heldIn(grant: StoredGrant): Promise<Held | undefined> {
+    if (grant.accessToken === undefined) return undefined;
+    const value = await sealer.open(grant.mailboxId, grant.accessToken);
+    return value === undefined ? undefined : { value, expiresAt: grant.expiresAt, refreshAt: grant.refreshAt };
+  }
+
+  async function obtain(mailboxId: string, wish: Wish): Promise<string> {
+    for (let poll = 0; poll < LEASE_POLLS; poll += 1) {
+      const grant = await grants.read(mailboxId);
+      if (grant === undefined) throw new GrantRefusedError("CONSENT_REQUIRED", mailboxId, undefined);
+      if (grant.refused) throw new GrantRefusedError("CONSENT_REQUIRED", mailboxId, grant.generation);
+
+      const held = await heldIn(grant);
+      if (held !== undefined && isFresh(held, wish)) {
+        memory.set(mailboxId, held);
+        return held.value;
+      }
+      const leasedElsewhere = grant.leaseUntil !== undefined && now() < grant.leaseUntil;
+      if (leasedElsewhere) {
+        if (serves(held, wish)) return held.value;
+        await sleep(LEASE_POLL_MS * (0.5 + random()));
+        continue;
+      }
+      if (grant.nextAttemptAt !== undefined && now() < grant.nextAttemptAt && !wish.renew) {
+        if (serves(held, wish)) return held.value;
+        throw new AppError(
+          "TOKEN_UNAVAILABLE",
+          `No access token for mailbox ${mailboxId}: the last ${grant.failures} refresh(es) failed; the next try is at ${grant.nextAttemptAt.toISOString()}`,
+        );
+      }
+      const leased = await lease(grant);
+      if (leased === undefined) continue;
+      try {
+        return await refresh(leased, wish);
+      } catch (error) {
+        if (error instanceof RowChangedError) continue;
+        // Ahead of its end, a refresh that fails costs nothing: the token in hand serves.
+        if (serves(held, wish) && !(error instanceof GrantRefusedError)) return held.value;
+        throw error;
+      }
+    }
+    throw new AppError(
+      "TOKEN_UNAVAILABLE",
+      `No access token for mailbox ${mailboxId}: another run has been refreshing it for too long`,
+    );
+  }
+
+  async function lease(grant: StoredGrant): Promise<StoredGrant | undefined> {
+    try {
+      return await grants.update(grant, { leaseUntil: new Date(now().getTime() + LEASE_MS) });
+    } catch (error) {
+      if (error instanceof RowChangedError) return undefined;
+      throw error;
+    }
+  }
+
+  async function refresh(grant: StoredGrant, wish: Wish): Promise<string> {
+    let answer: TokenAnswer;
+    const issued = now();
+    try {
+      answer = await askEntra(grant);
+    } catch (error) {
+      await recordFailure(grant, error);
+      if (error instanceof AppError && error.code === "APP_MISCONFIGURED") await appHealth.refused(error);
+      throw error instanceof EntraError ? toRefusal(error, grant) : error;
+    }
+
+    const changes: GrantChanges = {
+      accessToken: await sealer.seal(grant.mailboxId, answer.accessToken),
+      expiresAt: new Date(issued.getTime() + answer.lifeSeconds * 1_000),
+      refreshAt: refreshTime(issued, answer.lifeSeconds, answer.refreshInSeconds, random()),
+      failures: 0,
+      nextAttemptAt: undefined,
+      leaseUntil: undefined,
+      ...(await saveIfDue(grant, answer, issued, wish)),
+    };
+    const updated = await grants.update(grant, changes);
+    const held = { value: answer.accessToken, expiresAt: updated.expiresAt, refreshAt: updated.refreshAt };
+    memory.set(grant.mailboxId, held);
+    log.info("token refreshed", {
+      mailboxId: grant.mailboxId,
+      expiresAt: held.expiresAt,
+      nextRefreshAt: held.refreshAt,
+    });
+    return held.value;
+  }
+
+  /** Key Vault first, the row that points at it second: a crash in between leaves a version too many, never one too few. */
+  async function saveIfDue(grant: StoredGrant, answer: TokenAnswer, issued: Date, wish: Wish): Promise<GrantChanges> {
+    if (answer.refreshToken === undefined) return {};
+    if (!wish.renew && !isDueForSaving(grant.refreshTokenSavedAt, issued)) return {};
+    const endsAt = new Date(issued.getTime() + REFRESH_TOKEN_LIFE_MS);
+    const secretVersion = await grants.saveRefreshToken(grant.secretName, answer.refreshToken, endsAt);
+    log.info("refresh token saved", { mailboxId: grant.mailboxId, endsAt });
+    return { secretVersion, refreshTokenSavedAt: issued };
+  }
+
+  /**
+   * Asks with the refresh token that the row points at. A final no counts only after a second try with whatever the
+   * vault holds as newest by then: a crash may have left it ahead of the row, and Entra errs at times
+   * (https://github.com/BingAds/BingAds-Python-SDK/issues/279).
+   */
+  async function askEntra(grant: StoredGrant): Promise<TokenAnswer> {
+    const ask = async (version: string | undefined) => {
+      const refreshToken = await grants.refreshToken(grant.secretName, version);
+      if (refreshToken === undefined)
+        throw new GrantRefusedError("CONSENT_REQUIRED", grant.mailboxId, grant.generation);
+      return endpoint.refresh({ tenant: grant.tenantId, refreshToken: refreshToken.value, scopes: grant.scopes });
+    };
+    try {
+      return await ask(grant.secretVersion);
+    } catch (error) {
+      const finalNo = error instanceof EntraError && (error.class === "owner" || error.class === "tenant-admin");
+      if (!finalNo && !(error instanceof GrantRefusedError)) throw error;
+      return await ask(undefined);
+    }
+  }
+
+  async function recordFailure(grant: StoredGrant, error: unknown): Promise<void> {
+    const failures = grant.failures + 1;
+    const final = error instanceof GrantRefusedError || (error instanceof EntraError && error.class === "owner");
+    const retryAfter = error instanceof EntraError ? error.retryAfterMs : undefined;
+    log.warn("token refresh failed", {
+      mailboxId: grant.mailboxId,
+      failures,
+      class: error instanceof EntraError ? error.class : undefined,
+      aadsts: error instanceof EntraError ? error.answer.codes.join(",") : undefined,
+      traceId: error instanceof EntraError ? error.traceId : undefined,
+      correlationId: error instanceof EntraError ? error.correlationId : undefined,
+      ...errorFields(error),
+    });
+    await grants.update(grant, {
+      failures,
+      leaseUntil: undefined,
+      refused: final,
+      // A credential of ours that was put right must work at the very next tick; Entra is left alone only where it is ill.
+      nextAttemptAt:
+        codeOf(error) === "ENTRA_UNAVAILABLE"
+          ? new Date(now().getTime() + refreshBackoffMs(failures, retryAfter))
+          : undefined,
+    });
+  }
+
+  function once(mailboxId: string, wish: Wish): Promise<string> {
+    const key = `${mailboxId} ${wish.renew ? "renew" : ""} ${wish.rejected ?? ""}`;
+    let running = pending.get(key);
+    if (running === undefined) {
+      running = obtain(mailboxId, wish).finally(() => pending.delete(key));
+      pending.set(key, running);
+    }
+    return running;
+  }
+
+  return {
+    async accessTokenFor(mailboxId, rejected) {
+      const wish = { rejected, renew: false };
+      const held = memory.get(mailboxId);
+      if (held !== undefined && isFresh(held, wish)) return held.value;
+      return once(mailboxId, wish);
+    },
+    async renew(mailboxId) {
+      await once(mailboxId, { rejected: undefined, renew: true });
+    },
+  };
+}
+
+function toRefusal(error: EntraError, grant: StoredGrant): AppError {
+  switch (error.class) {
+    case "owner":
+      return new GrantRefusedError("CONSENT_REQUIRED", grant.mailboxId, grant.generation, { cause: error });
+    case "tenant-admin":
+      return new GrantRefusedError("ADMIN_REQUIRED", grant.mailboxId, grant.generation, { cause: error });
+    case "app":
+    case "passing":
+      return error;
+  }
+}

@@ -1,0 +1,58 @@
+import type { TokenCredential } from "@azure/identity";
+import { type ClientAuth, ClientSecretPost } from "openid-client";
+import type { ClientAuthentication } from "../config.ts";
+import { AppError } from "../errors.ts";
+
+/**
+ * Gives what proves to Entra that we are the registered application. It is asked before each request to the token
+ * endpoint, so that a credential that was put right works at once.
+ */
+export type ClientCredential = () => Promise<ClientAuth>;
+
+export interface ClientCredentialOptions {
+  readonly authentication: ClientAuthentication;
+  /** The managed identity. */
+  readonly identity: TokenCredential;
+  /** Reads a secret from Key Vault; `undefined` where it does not exist. */
+  readonly readSecret: (name: string) => Promise<string | undefined>;
+}
+
+const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/** The way of authentication that the configuration chose. */
+export function createClientCredential({
+  authentication,
+  identity,
+  readSecret,
+}: ClientCredentialOptions): ClientCredential {
+  switch (authentication.kind) {
+    case "client-secret":
+      return async () => {
+        const secret = await readSecret(authentication.secretName);
+        if (secret === undefined) {
+          throw new AppError(
+            "APP_MISCONFIGURED",
+            `Key Vault has no secret "${authentication.secretName}": store the application's client secret there, or set ENTRA_CLIENT_AUTHENTICATION to federated-credential`,
+          );
+        }
+        return ClientSecretPost(secret);
+      };
+    case "federated-credential":
+      // The managed identity's own token serves as the assertion, so that no secret exists at all.
+      // https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
+      return async () => {
+        const assertion = await identity.getToken(`${authentication.audience}/.default`);
+        if (assertion === null) {
+          throw new AppError(
+            "APP_MISCONFIGURED",
+            "The managed identity gave no token: check that it is assigned to the app",
+          );
+        }
+        return (_server, client, body) => {
+          body.set("client_id", client.client_id);
+          body.set("client_assertion_type", ASSERTION_TYPE);
+          body.set("client_assertion", assertion.token);
+        };
+      };
+  }
+}

@@ -1,0 +1,246 @@
+import { createHash, randomBytes } from "node:crypto";
+import type { Log } from "../telemetry/log.ts";
+import { errorFields } from "../telemetry/log.ts";
+import { EntraError, type RefusalClass } from "./entra-errors.ts";
+import { REFRESH_TOKEN_LIFE_MS, refreshTime } from "./expiry.ts";
+import type { Grant, GrantStore } from "./grant.ts";
+import type { PendingConsents } from "./pending-consents.ts";
+import type { ConsentAnswer, TokenEndpoint } from "./token-endpoint.ts";
+import type { TokenSealer } from "./token-sealer.ts";
+
+/** A person has this long between leaving for Microsoft and coming back. */
+const CONSENT_LIFE_MS = 10 * 60_000;
+/** Used and expired rows, and the cookie, outlive that, so that a late or repeated answer gets the right message. */
+const CONSENT_KEPT_MS = 24 * 3_600_000;
+
+/** What the tokens are asked for. `offline_access` brings the refresh token. */
+const SIGN_IN_SCOPES = ["openid", "profile", "offline_access"];
+/**
+ * Bare names mean Graph, in every cloud. The `.Shared` twins let a delegate connect a shared mailbox.
+ * https://learn.microsoft.com/graph/outlook-share-messages-folders
+ */
+const READ_SCOPES = ["Mail.Read", "Mail.Read.Shared"];
+const WRITE_SCOPES = ["Mail.ReadWrite", "Mail.ReadWrite.Shared"];
+
+/** The mailbox that somebody connects. */
+export interface ConsentSubject {
+  readonly mailboxId: string;
+  readonly address: string;
+  /** Whether messages are marked or moved after delivery; without it, reading suffices. */
+  readonly writes: boolean;
+}
+
+/** Sets the browser on its way. The cookie binds the answer to this browser. */
+export interface ConsentStart {
+  readonly location: URL;
+  readonly cookie: ConsentCookie;
+}
+
+export interface ConsentCookie {
+  readonly name: string;
+  readonly value: string;
+  readonly maxAgeSeconds: number;
+}
+
+/** What Microsoft's answer brought along. */
+export interface ConsentCallback {
+  readonly parameters: URLSearchParams;
+  /** Gives a cookie of the request. */
+  readonly cookie: (name: string) => string | undefined;
+}
+
+/** Why nothing was stored. The page finds its words by this; each has a test. */
+export type ConsentRefusal =
+  | { readonly reason: "no-state" | "unknown-state" | "used-state" | "expired-state" | "other-browser" }
+  | { readonly reason: "declined" | "admin-approval-required" | "microsoft-error"; readonly error: string }
+  | { readonly reason: "no-code" | "no-refresh-token" | "other-tenant" }
+  | { readonly reason: "missing-scopes"; readonly missing: readonly string[] }
+  | { readonly reason: "mailbox-not-opened"; readonly userName: string; readonly detail: string }
+  | { readonly reason: "token-refused"; readonly class: RefusalClass; readonly message: string };
+
+export type ConsentResult =
+  | { readonly kind: "connected"; readonly mailboxId: string; readonly userName: string }
+  | ({ readonly kind: "refused"; readonly mailboxId: string | undefined } & ConsentRefusal);
+
+export interface ConsentDeps {
+  readonly pending: PendingConsents;
+  readonly endpoint: TokenEndpoint;
+  readonly grants: GrantStore;
+  readonly sealer: TokenSealer;
+  readonly redirectUrl: string;
+  /** Restricts sign-in to this tenant; undefined takes the one of the mailbox's domain. */
+  readonly tenant: string | undefined;
+  /** Looks a mailbox up by its id; `undefined` where it was removed meanwhile. */
+  readonly subject: (mailboxId: string) => Promise<ConsentSubject | undefined>;
+  /** Tries the mailbox with the new token; gives what is missing, or `undefined` where it opens. */
+  readonly cannotOpen: (mailboxId: string, accessToken: string) => Promise<string | undefined>;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly random: () => number;
+}
+
+export interface Consents {
+  start(subject: ConsentSubject): Promise<ConsentStart>;
+  /** Never throws for what a person or Microsoft can answer; throws where storage or Graph is away. */
+  finish(callback: ConsentCallback): Promise<ConsentResult>;
+  /** Removes the rows of sign-ins that are over. */
+  sweep(): Promise<number>;
+}
+
+/** Graph's scopes that the mailbox needs. */
+export function mailScopes({ writes }: { writes: boolean }): readonly string[] {
+  return writes ? WRITE_SCOPES : READ_SCOPES;
+}
+
+/** The authorization code flow with PKCE, state and nonce. https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow */
+export function createConsents(deps: ConsentDeps): Consents {
+  const { pending, endpoint, grants, sealer, now, log } = deps;
+
+  async function start(subject: ConsentSubject): Promise<ConsentStart> {
+    const tenantId = await endpoint.tenantId(deps.tenant ?? domainOf(subject.address));
+    const state = secret();
+    const key = hash(state);
+    const codeVerifier = secret();
+    const nonce = secret();
+    const location = await endpoint.authorizationUrl({
+      tenant: tenantId,
+      redirectUrl: deps.redirectUrl,
+      scopes: [...SIGN_IN_SCOPES, ...mailScopes(subject)],
+      state,
+      nonce,
+      codeVerifier,
+      loginHint: undefined,
+    });
+    await pending.add(key, { mailboxId: subject.mailboxId, tenantId, codeVerifier, nonce, startedAt: now() });
+    log.info("consent started", { mailboxId: subject.mailboxId, tenantId });
+    return { location, cookie: { name: cookieName(key), value: key, maxAgeSeconds: CONSENT_KEPT_MS / 1_000 } };
+  }
+
+  async function finish(callback: ConsentCallback): Promise<ConsentResult> {
+    const result = await judge(callback);
+    if (result.kind === "refused") {
+      const { kind: _, reason, mailboxId } = result;
+      log.warn("consent refused", { mailboxId, reason, error: "error" in result ? result.error : undefined });
+    }
+    return result;
+  }
+
+  async function judge({ parameters, cookie }: ConsentCallback): Promise<ConsentResult> {
+    const state = parameters.get("state");
+    if (!state) return { kind: "refused", mailboxId: undefined, reason: "no-state" };
+    const key = hash(state);
+    // First the browser, so that somebody else's answer cannot use up a state that is still waited for.
+    if (cookie(cookieName(key)) !== key) {
+      return { kind: "refused", mailboxId: undefined, reason: "other-browser" };
+    }
+    const taken = await pending.take(key);
+    if (taken.kind === "unknown") return { kind: "refused", mailboxId: undefined, reason: "unknown-state" };
+    if (taken.kind === "used-already") return { kind: "refused", mailboxId: undefined, reason: "used-state" };
+
+    const { consent } = taken;
+    const refuse = (refusal: ConsentRefusal): ConsentResult => ({
+      kind: "refused",
+      mailboxId: consent.mailboxId,
+      ...refusal,
+    });
+    if (now().getTime() - consent.startedAt.getTime() > CONSENT_LIFE_MS) return refuse({ reason: "expired-state" });
+    const error = parameters.get("error");
+    if (error) return refuse(refusalOf(error, parameters));
+    const code = parameters.get("code");
+    if (!code) return refuse({ reason: "no-code" });
+    const subject = await deps.subject(consent.mailboxId);
+    if (subject === undefined) return { kind: "refused", mailboxId: undefined, reason: "unknown-state" };
+
+    let answer: ConsentAnswer;
+    const issued = now();
+    try {
+      const { tenantId: tenant, nonce, codeVerifier } = consent;
+      answer = await endpoint.redeemCode({ tenant, redirectUrl: deps.redirectUrl, code, nonce, codeVerifier });
+    } catch (refused) {
+      if (!(refused instanceof EntraError)) throw refused;
+      log.warn("request failed", { mailboxId: consent.mailboxId, traceId: refused.traceId, ...errorFields(refused) });
+      return refuse({ reason: "token-refused", class: refused.class, message: refused.message });
+    }
+
+    if (answer.tenantId.toLowerCase() !== consent.tenantId.toLowerCase()) return refuse({ reason: "other-tenant" });
+    if (answer.refreshToken === undefined) return refuse({ reason: "no-refresh-token" });
+    const missing = missingScopes(mailScopes(subject), answer.scopes);
+    if (missing.length > 0) return refuse({ reason: "missing-scopes", missing });
+    const detail = await deps.cannotOpen(subject.mailboxId, answer.accessToken);
+    if (detail !== undefined) return refuse({ reason: "mailbox-not-opened", userName: answer.userName, detail });
+
+    await store(subject, answer, answer.refreshToken, issued);
+    return { kind: "connected", mailboxId: subject.mailboxId, userName: answer.userName };
+  }
+
+  /** Key Vault first, then the row that points at it. */
+  async function store(
+    subject: ConsentSubject,
+    answer: ConsentAnswer,
+    refreshToken: string,
+    issued: Date,
+  ): Promise<void> {
+    const generation = randomBytes(8).toString("hex");
+    const secretName = `refresh-token-${subject.mailboxId}-${generation}`;
+    const endsAt = new Date(issued.getTime() + REFRESH_TOKEN_LIFE_MS);
+    const grant: Grant = {
+      mailboxId: subject.mailboxId,
+      generation,
+      tenantId: answer.tenantId,
+      objectId: answer.objectId,
+      userName: answer.userName,
+      scopes: ["offline_access", ...mailScopes(subject)],
+      secretName,
+      secretVersion: await grants.saveRefreshToken(secretName, refreshToken, endsAt),
+      refreshTokenSavedAt: issued,
+      accessToken: await sealer.seal(subject.mailboxId, answer.accessToken),
+      expiresAt: new Date(issued.getTime() + answer.lifeSeconds * 1_000),
+      refreshAt: refreshTime(issued, answer.lifeSeconds, answer.refreshInSeconds, deps.random()),
+      failures: 0,
+      nextAttemptAt: undefined,
+      refused: false,
+      leaseUntil: undefined,
+    };
+    await grants.replace(grant);
+    log.info("refresh token saved", { mailboxId: subject.mailboxId, endsAt });
+  }
+
+  return { start, finish, sweep: () => pending.sweep(new Date(now().getTime() - CONSENT_KEPT_MS)) };
+}
+
+/** 256 random bits in the alphabet of URLs. */
+function secret(): string {
+  return randomBytes(32).toString("base64url");
+}
+
+function hash(state: string): string {
+  return createHash("sha256").update(state).digest("base64url");
+}
+
+/** A name per sign-in, so that two in two tabs do not disturb each other. `__Host-` ties it to this host and to TLS. */
+function cookieName(key: string): string {
+  return `__Host-deskpost-consent-${key.slice(0, 8)}`;
+}
+
+function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf("@") + 1);
+}
+
+function refusalOf(error: string, parameters: URLSearchParams): ConsentRefusal {
+  const description = parameters.get("error_description") ?? "";
+  if (/AADSTS(?:90094|90095)\b/.test(description)) return { reason: "admin-approval-required", error };
+  if (error === "access_denied" || error === "consent_required" || /AADSTS65004\b/.test(description)) {
+    return { reason: "declined", error: "access_denied" };
+  }
+  // Only a code goes on from here: the description is text that anybody can put into the answer.
+  return {
+    reason: "microsoft-error",
+    error: /AADSTS\d+/.exec(description)?.[0] ?? error.replace(/[^\w.-]/g, "").slice(0, 60),
+  };
+}
+
+/** Entra answers names in their full form, such as https://graph.microsoft.com/Mail.Read, or bare. */
+function missingScopes(needed: readonly string[], granted: readonly string[]): string[] {
+  const names = new Set(granted.map((scope) => scope.slice(scope.lastIndexOf("/") + 1).toLowerCase()));
+  return needed.filter((scope) => !names.has(scope.toLowerCase()));
+}

@@ -1,0 +1,124 @@
+import { html } from "hono/html";
+import type { ConsentRefusal, ConsentResult } from "../tokens/consent.ts";
+import { type HtmlAnswer, htmlAnswer } from "./layout.ts";
+import type { Urls } from "./urls.ts";
+
+interface Words {
+  readonly title: string;
+  readonly happened: string;
+  readonly next: string;
+}
+
+const AGAIN = "Go to the list of mailboxes and press Connect there.";
+
+/** What the person sees who comes back from Microsoft. `address` is the mailbox that was to be connected, where known. */
+export function consentPage(result: ConsentResult, address: string | undefined, urls: Urls): Promise<HtmlAnswer> {
+  const origin = urls.origin;
+  const back = html`<p class="actions"><a class="button main" href="${urls.mailboxes(undefined)}">To the list of mailboxes</a></p>`;
+  if (result.kind === "connected") {
+    const body = html`<section class="card"><h2 class="good">${address ?? "The mailbox"} is connected</h2>
+<p>Signed in as ${result.userName}. Its mail is being fetched now; from here on it goes by itself. You can close this window.</p>${back}</section>`;
+    return htmlAnswer(200, { origin, title: "Connected", body });
+  }
+  const { title, happened, next } = wordsFor(result);
+  const body = html`<section class="card" role="alert"><h2 class="bad">${address ?? "The mailbox"} was not connected</h2>
+<p>${happened}</p><p>${next}</p><p>Nothing was stored, and nothing that worked before has changed.</p>${back}</section>`;
+  return htmlAnswer(400, { origin, title, body });
+}
+
+function wordsFor(refusal: ConsentRefusal): Words {
+  switch (refusal.reason) {
+    case "no-state":
+      return {
+        title: "No sign-in to finish",
+        happened: "This address finishes a sign-in that was started in Deskpost, but the request carries none.",
+        next: AGAIN,
+      };
+    case "unknown-state":
+    case "other-browser":
+      return {
+        title: "Not a sign-in of this browser",
+        happened:
+          "The answer from Microsoft does not belong to a sign-in that this browser has started here, or it was started more than a day ago. That also happens when the browser refuses cookies.",
+        next: `If you followed a link that somebody sent you, close this window. Otherwise: ${AGAIN}`,
+      };
+    case "used-state":
+      return {
+        title: "Already used",
+        happened: "This sign-in was finished before; each one counts once. Loading its last page again has no effect.",
+        next: "The list of mailboxes shows whether the mailbox is connected.",
+      };
+    case "expired-state":
+      return {
+        title: "Too late",
+        happened: "More than ten minutes went by between leaving for Microsoft and coming back.",
+        next: AGAIN,
+      };
+    case "declined":
+      return {
+        title: "Declined",
+        happened: "The permissions were declined on Microsoft's page.",
+        next: `Without them Deskpost cannot read the mailbox. To allow it after all: ${AGAIN}`,
+      };
+    case "admin-approval-required":
+      return {
+        title: "An administrator must approve",
+        happened: "Your organisation lets only its administrators approve applications that read mail.",
+        next: "Ask a Microsoft 365 administrator of your organisation to open the list of mailboxes, press Connect, and consent on behalf of the organisation. Then connect the mailbox as its owner.",
+      };
+    case "microsoft-error":
+      return {
+        title: "Microsoft reports an error",
+        happened: `Microsoft ended the sign-in with the error ${refusal.error}.`,
+        next: "Its meaning is listed at learn.microsoft.com/entra/identity-platform/reference-error-codes. If it names the application or the redirect URI, whoever runs Deskpost must put the app registration right.",
+      };
+    case "no-code":
+      return {
+        title: "Microsoft sent no code",
+        happened: "The answer from Microsoft carries neither a code nor an error.",
+        next: AGAIN,
+      };
+    case "no-refresh-token":
+      return {
+        title: "No lasting access",
+        happened: "Microsoft gave access for an hour only, without the refresh token that keeps a mailbox connected.",
+        next: "Whoever runs Deskpost must register its redirect URI under the platform “Web” (not “Single-page application”) and let the application ask for offline_access.",
+      };
+    case "other-tenant":
+      return {
+        title: "Another organisation",
+        happened: "The account that signed in belongs to another organisation than the mailbox.",
+        next: `Sign in with an account of the mailbox's organisation. ${AGAIN}`,
+      };
+    case "missing-scopes":
+      return {
+        title: "Permissions are missing",
+        happened: `Microsoft did not grant ${refusal.missing.join(", ")}.`,
+        next: `Accept all permissions on Microsoft's page. If it never asks for them, whoever runs Deskpost must add them to the app registration as delegated permissions of Microsoft Graph. ${AGAIN}`,
+      };
+    case "mailbox-not-opened":
+      return {
+        title: "The mailbox does not open",
+        happened: `${refusal.userName} signed in, but cannot open the mailbox and folder. ${refusal.detail}.`,
+        next: "Sign in as the owner of the mailbox, or give this account full access to it in Exchange, and check the address and the folder.",
+      };
+    case "token-refused":
+      return refusal.class === "passing"
+        ? {
+            title: "Microsoft did not answer properly",
+            happened:
+              "The sign-in could not be completed because Microsoft did not answer as it should, or its answer could not be verified.",
+            next: `Try again in a few minutes. ${AGAIN}`,
+          }
+        : {
+            title: "Microsoft refused the sign-in",
+            happened: `${refusal.message}.`,
+            next:
+              refusal.class === "app"
+                ? "Whoever runs Deskpost must put the app registration or its credential right; then connect again."
+                : refusal.class === "tenant-admin"
+                  ? "A Microsoft 365 administrator of the organisation must allow it; the sign-in log in Entra names the policy."
+                  : AGAIN,
+          };
+  }
+}

@@ -1,0 +1,16 @@
+import type { StoredMailbox } from "../mailboxes/mailbox.ts";
+import type { MailboxView, Overview } from "../mailboxes/overview.ts";
+
+/** The list for programs. `JSON.stringify` writes times as ISO 8601 in UTC and leaves out what is undefined. */
+export function overviewJson({ mailboxes, alarm, lastTick }: Overview) {
+  return { mailboxes: mailboxes.map(viewJson), alarm, lastTick };
+}
+
+/** A mailbox for programs; the ETag of its row stays inside. */
+export function mailboxJson({ etag: _, statusBeforePause: __, ...mailbox }: StoredMailbox) {
+  return mailbox;
+}
+
+function viewJson({ mailbox, pending, quarantined, token }: MailboxView) {
+  return { ...mailboxJson(mailbox), pending, quarantined, token };
+}

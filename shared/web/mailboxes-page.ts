@@ -1,0 +1,176 @@
+import { html } from "hono/html";
+import type { StoredMailbox } from "../mailboxes/mailbox.ts";
+import type { MailboxView, Overview } from "../mailboxes/overview.ts";
+import { type Html, type HtmlAnswer, htmlAnswer } from "./layout.ts";
+import { fromNow, moment } from "./times.ts";
+import type { Urls } from "./urls.ts";
+
+const REFRESH_SECONDS = 10;
+/** `fetch-mail` runs each minute by default; after this long without a run something is wrong with the platform. */
+export const TICK_OVERDUE_MS = 5 * 60_000;
+
+export interface PageContext {
+  readonly urls: Urls;
+  /** The function key of the request, to be carried on in links. */
+  readonly key: string | undefined;
+  readonly links: Readonly<Record<string, string>>;
+}
+
+/** The page of all mailboxes: what each one does, what is wrong, and the button that mends it. */
+export function mailboxesPage(overview: Overview, context: PageContext): Promise<HtmlAnswer> {
+  const { mailboxes, now } = overview;
+  const body = html`
+${alarms(overview)}
+${mailboxes.length === 0 ? empty() : mailboxes.map((view) => card(view, now, context))}
+<p class="actions"><a class="button${mailboxes.length === 0 ? " main" : ""}" href="${context.urls.newMailbox(context.key)}">Add a mailbox</a>
+<small>As of ${moment(now)}. The page renews itself.</small></p>`;
+  const { urls, links } = context;
+  return htmlAnswer(200, { origin: urls.origin, title: "Mailboxes", body, refreshSeconds: REFRESH_SECONDS, links });
+}
+
+function alarms({ alarm, lastTick, mailboxes, now }: Overview): Html {
+  const overdue = lastTick !== undefined && now.getTime() - lastTick.getTime() > TICK_OVERDUE_MS;
+  return html`
+${
+  alarm === undefined
+    ? ""
+    : html`<section class="card alarm" role="alert"><h2 class="bad">Deskpost's own sign-in is refused, since ${moment(alarm.since)}</h2>
+<p>${alarm.message}</p><p>Whoever runs Deskpost must put its app registration or its credential right. No mailbox has to be connected again; mail goes on as long as the access tokens last, and is caught up afterwards.</p></section>`
+}
+${
+  overdue && mailboxes.length > 0
+    ? html`<section class="card alarm" role="alert"><h2 class="bad">No fetch has run since ${moment(lastTick)}</h2>
+<p>The timer function <code>fetch-mail</code> does not run. Look at the function app in the Azure portal: is it started, and does it list its functions? Restarting it is safe.</p></section>`
+    : ""
+}`;
+}
+
+function empty(): Html {
+  return html`<section class="card"><h2>No mailbox yet</h2>
+<p>Add the Microsoft 365 mailbox whose mail should become tickets. Then its owner signs in at Microsoft once, and new mail arrives at the help desk by itself.</p></section>`;
+}
+
+/** The state in one line and one colour. */
+export function stateOf({ mailbox, pending, quarantined }: MailboxView): {
+  readonly tone: "good" | "warn" | "bad";
+  readonly text: string;
+} {
+  switch (mailbox.status) {
+    case "new":
+      return { tone: "warn", text: "Not connected yet" };
+    case "needs-owner":
+      return { tone: "bad", text: "Its owner must connect it again" };
+    case "needs-admin":
+      return { tone: "bad", text: "Its organisation blocks the sign-in" };
+    case "paused":
+      return { tone: "warn", text: "Paused" };
+    case "connected":
+      if (mailbox.lastError !== undefined) return { tone: "warn", text: `Connected, but the last fetch failed` };
+      if (quarantined > 0) return { tone: "warn", text: `Connected; ${quarantined} message(s) in quarantine` };
+      if (pending > 0) return { tone: "good", text: `Connected; ${pending} message(s) on their way` };
+      return { tone: "good", text: "Connected; all mail delivered" };
+  }
+}
+
+function card(view: MailboxView, now: Date, { urls, key }: PageContext): Html {
+  const { mailbox, pending, quarantined, token } = view;
+  const state = stateOf(view);
+  const since = (date: Date | undefined, never: string) =>
+    date === undefined
+      ? html`${never}`
+      : html`<time datetime="${date.toISOString()}" title="${moment(date)}">${fromNow(date, now)}</time>`;
+  const next = mailbox.nextFetchAt > now ? since(mailbox.nextFetchAt, "") : html`at the next tick`;
+  return html`<section class="card" aria-labelledby="m-${mailbox.id}">
+<div class="top"><h2 id="m-${mailbox.id}">${mailbox.address}</h2><span class="state ${state.tone}">${state.text}</span></div>
+<small>Folder ${mailbox.folder}, to the desk “${mailbox.desk}”${acknowledgement(mailbox)}</small>
+${
+  mailbox.lastError === undefined
+    ? ""
+    : html`<p class="trouble"><strong>${mailbox.lastError.code}</strong>, ${since(mailbox.lastError.at, "")}: ${mailbox.lastError.message}</p>`
+}
+<dl>
+<div><dt>Last mail to the desk</dt><dd>${since(mailbox.lastMailAt, "none yet")}</dd></div>
+<div><dt>Last fetch that went well</dt><dd>${since(mailbox.lastSuccessAt, "none yet")}</dd></div>
+<div><dt>Next fetch</dt><dd>${mailbox.status === "connected" ? next : "none while it is not connected"}</dd></div>
+<div><dt>Delivered</dt><dd>${mailbox.delivered}</dd></div>
+<div><dt>Refused by the desk</dt><dd>${mailbox.refused}</dd></div>
+<div><dt>Pending / in quarantine</dt><dd>${pending} / ${quarantined}</dd></div>
+${
+  token === undefined
+    ? ""
+    : html`<div><dt>Connected by</dt><dd>${token.userName}</dd></div>
+<div><dt>Access token ends</dt><dd>${since(token.goodUntil, "")}</dd></div>
+<div><dt>It is renewed ahead of that</dt><dd>${token.refreshAt <= now ? "at the next fetch" : since(token.refreshAt, "")}</dd></div>
+<div><dt>Refresh token saved</dt><dd>${since(token.refreshTokenSavedAt, "")}</dd></div>
+<div><dt>Without a renewal it would end</dt><dd>${since(token.refreshTokenGoodUntil, "")}</dd></div>`
+}
+</dl>
+<div class="actions">${actions(mailbox, urls, key)}</div>
+</section>`;
+}
+
+function acknowledgement({ acknowledge }: StoredMailbox): string {
+  switch (acknowledge.kind) {
+    case "nothing":
+      return "";
+    case "mark-read":
+      return "; delivered mail is marked as read";
+    case "move":
+      return `; delivered mail is moved to ${acknowledge.folder}`;
+  }
+}
+
+function actions({ id, status, address }: StoredMailbox, urls: Urls, key: string | undefined): Html {
+  const button = (action: string, label: string) =>
+    html`<form method="post" action="${urls.mailboxAction(id, action, key)}"><button aria-label="${label} ${address}">${label}</button></form>`;
+  const connect = (label: string, main: boolean) =>
+    html`<a class="button${main ? " main" : ""}" href="${urls.startConsent(id, key)}">${label}</a>`;
+  const fetchAndPause = html`${button("fetch", "Fetch now")} ${button("pause", "Pause")}`;
+  const remove = html`<a class="button" href="${urls.mailboxAction(id, "remove", key)}">Remove…</a>`;
+  switch (status) {
+    case "new":
+      return html`${connect("Connect with Microsoft", true)} ${remove}`;
+    case "needs-owner":
+    case "needs-admin":
+      return html`${connect("Connect again", true)} ${button("pause", "Pause")} ${remove}`;
+    case "paused":
+      return html`${button("resume", "Resume")} ${connect("Connect again", false)} ${remove}`;
+    case "connected":
+      return html`${fetchAndPause} ${connect("Connect again", false)} ${remove}`;
+  }
+}
+
+/** The form for a mailbox; with what is wrong, if it was filled in before. */
+export function newMailboxPage(
+  deskNames: readonly string[],
+  { urls, key, links }: PageContext,
+  fault?: { readonly message: string; readonly entered: Readonly<Record<string, string>> },
+): Promise<HtmlAnswer> {
+  const entered = fault?.entered ?? {};
+  const body = html`
+${fault === undefined ? "" : html`<p class="trouble" role="alert">${fault.message}</p>`}
+<form class="wide card" method="post" action="${urls.mailboxes(key)}">
+<label>Address of the mailbox<input name="address" type="email" required autocomplete="off" value="${entered.address ?? ""}" placeholder="help@example.com"></label>
+<label>Folder <small>A well-known name such as inbox, in any language, or the id of a folder</small><input name="folder" value="${entered.folder ?? "inbox"}" required></label>
+<label>Desk<select name="desk">${deskNames.map((name) => html`<option ${entered.desk === name ? "selected" : ""}>${name}</option>`)}</select></label>
+<label>Deliver mail received since <small>Empty: from the moment of connecting on</small><input name="since" type="date" value="${entered.since ?? ""}"></label>
+<label>After delivery<select name="acknowledge">
+<option value="nothing">leave the message as it is</option>
+<option value="mark-read" ${entered.acknowledge === "mark-read" ? "selected" : ""}>mark it as read</option>
+<option value="move" ${entered.acknowledge === "move" ? "selected" : ""}>move it to a folder</option>
+</select></label>
+<label>That folder <small>Only for moving: a well-known name such as archive, or a folder id</small><input name="moveTo" value="${entered.moveTo ?? ""}"></label>
+<div class="actions"><button class="main">Add the mailbox</button> <a class="button" href="${urls.mailboxes(key)}">Cancel</a></div>
+</form>`;
+  return htmlAnswer(fault === undefined ? 200 : 400, { origin: urls.origin, title: "Add a mailbox", body, links });
+}
+
+/** Asks before a mailbox is removed. */
+export function removeMailboxPage(mailbox: StoredMailbox, { urls, key, links }: PageContext): Promise<HtmlAnswer> {
+  const body = html`<section class="card"><h2>${mailbox.address}, folder ${mailbox.folder}</h2>
+<p>Deskpost forgets the mailbox and its tokens, and fetches nothing more. Tickets at the desk stay. The record of what was delivered stays too, so that adding the mailbox again delivers nothing twice.</p>
+<p>Microsoft keeps the consent itself until it is taken back at <a href="https://myapplications.microsoft.com">myapplications.microsoft.com</a> or by an administrator.</p>
+<div class="actions"><form method="post" action="${urls.mailboxAction(mailbox.id, "remove", key)}"><button>Remove the mailbox</button></form>
+<a class="button main" href="${urls.mailboxes(key)}">Keep it</a></div></section>`;
+  return htmlAnswer(200, { origin: urls.origin, title: "Remove a mailbox", body, links });
+}

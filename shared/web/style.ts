@@ -1,0 +1,34 @@
+/** The one stylesheet. Colours by role, for light and for dark; one column on a phone. */
+export const STYLE = `
+:root{--ground:#f6f7f9;--card:#fff;--ink:#1b1f24;--soft:#57606a;--line:#d5dae0;--link:#0b57d0;--good:#146c2e;--warn:#8a4b00;--bad:#b3261e;--press:#0b57d0;--pressed:#fff}
+@media (prefers-color-scheme:dark){:root{--ground:#101418;--card:#1a2027;--ink:#e6e9ed;--soft:#a3adb8;--line:#333c47;--link:#8ab4ff;--good:#6fd08c;--warn:#f2b866;--bad:#ff8a80;--press:#8ab4ff;--pressed:#08101c}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,"Segoe UI",Roboto,sans-serif}
+header{display:flex;gap:.5rem;align-items:center;padding:1rem clamp(1rem,4vw,2.5rem);font-weight:650;letter-spacing:.01em}
+main,footer{max-width:64rem;margin:0 auto;padding:0 clamp(1rem,4vw,2.5rem)}
+footer{padding-block:2rem;color:var(--soft);display:flex;gap:1.25rem;flex-wrap:wrap}
+h1{font-size:1.6rem;line-height:1.2;margin:.5rem 0 1.25rem}
+h2{font-size:1.1rem;margin:0;overflow-wrap:anywhere}
+a{color:var(--link)}
+p{max-width:44rem}
+.card{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:1.1rem 1.25rem;margin:0 0 1rem}
+.top{display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:baseline;justify-content:space-between}
+.state{font-weight:650}
+.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
+.trouble{border-left:.25rem solid var(--bad);padding:.1rem 0 .1rem .75rem;margin:.75rem 0;overflow-wrap:anywhere}
+.alarm{border-color:var(--bad)}
+dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(13.5rem,1fr));gap:.6rem 1.25rem;margin:.9rem 0}
+dt{color:var(--soft);font-size:.85rem}
+dd{margin:0;font-variant-numeric:tabular-nums}
+small{color:var(--soft)}
+form{display:inline}
+form.wide{display:grid;gap:1rem;max-width:34rem}
+.actions{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center}
+button,.button{font:inherit;min-height:2.5rem;padding:.4rem .95rem;border-radius:.5rem;border:1px solid var(--line);background:transparent;color:var(--ink);cursor:pointer;text-decoration:none;display:inline-flex;align-items:center}
+.main{background:var(--press);border-color:var(--press);color:var(--pressed);font-weight:600}
+:focus-visible{outline:3px solid var(--link);outline-offset:2px}
+label{display:grid;gap:.3rem;font-weight:550}
+label small{font-weight:400}
+input,select{font:inherit;color:inherit;background:var(--card);border:1px solid var(--soft);border-radius:.5rem;padding:.45rem .6rem;min-height:2.5rem;width:100%}
+code{overflow-wrap:anywhere}
+`;

@@ -1,0 +1,23 @@
+/** A moment in UTC, to the second: 2026-11-23 15:04:05 UTC. */
+export function moment(date: Date): string {
+  return `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** A moment as seen from now: "in 64 min", "3 h ago". */
+export function fromNow(date: Date, now: Date): string {
+  const ms = date.getTime() - now.getTime();
+  const size = span(Math.abs(ms));
+  if (size === "") return "now";
+  return ms > 0 ? `in ${size}` : `${size} ago`;
+}
+
+function span(ms: number): string {
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 1) return "";
+  if (seconds < 90) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  if (hours < 48) return `${hours} h`;
+  return `${Math.round(hours / 24)} days`;
+}
