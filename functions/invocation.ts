@@ -1,5 +1,6 @@
 import type { InvocationContext } from "@azure/functions";
 import { type App, appOfProcess } from "../shared/app.ts";
+import { AppError } from "../shared/errors.ts";
 import { withLog } from "../shared/telemetry/current-log.ts";
 import { createLog, errorFields, type Log } from "../shared/telemetry/log.ts";
 
@@ -13,10 +14,16 @@ export function withApp<T>(context: InvocationContext, work: (app: App) => Promi
     try {
       return await work(appOfProcess());
     } catch (error) {
-      log.error("request failed", { function: context.functionName, ...errorFields(error) });
+      if (!isAnswerToARequest(error))
+        log.error("request failed", { function: context.functionName, ...errorFields(error) });
       throw error;
     }
   });
+}
+
+/** What a person or program got wrong is told to them, and is no fault of the app. */
+function isAnswerToARequest(error: unknown): boolean {
+  return error instanceof AppError && ["INPUT_INVALID", "MAILBOX_NOT_FOUND", "MAILBOX_EXISTS"].includes(error.code);
 }
 
 function logOf(context: InvocationContext): Log {

@@ -19,6 +19,7 @@ import { createKeepTokens, type KeepTokensReport } from "./mailboxes/keep-tokens
 import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
 import { createOverview, type Overview } from "./mailboxes/overview.ts";
 import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
+import { attemptTimeout } from "./sdk-timeout.ts";
 import { createTables } from "./tables.ts";
 import { currentLog } from "./telemetry/current-log.ts";
 import type { Log } from "./telemetry/log.ts";
@@ -32,6 +33,9 @@ import { createPendingConsents } from "./tokens/pending-consents.ts";
 import { createTokenEndpoint } from "./tokens/token-endpoint.ts";
 import { createTokenSealer } from "./tokens/token-sealer.ts";
 import { createUrls, type Urls } from "./web/urls.ts";
+
+/** One attempt at the managed identity endpoint, which is on the same machine, may take this long. */
+const IDENTITY_TIMEOUT_MS = 10_000;
 
 /** What the functions call. Everything in it is stateless but for caches; see README.md. */
 export interface App {
@@ -62,7 +66,10 @@ export interface AppOptions {
 export function createApp({ config, log, now = () => new Date(), random = Math.random }: AppOptions): App {
   const wait = async (ms: number) => void (await sleep(ms));
   const clientId = config.managedIdentityClientId;
-  const identity = new ManagedIdentityCredential(clientId === undefined ? {} : { clientId });
+  const identity = new ManagedIdentityCredential({
+    ...(clientId === undefined ? {} : { clientId }),
+    additionalPolicies: attemptTimeout(IDENTITY_TIMEOUT_MS),
+  });
   const tables = createTables({ storage: config.storage, credential: identity });
   const secrets = createSecrets({ vaultUrl: config.keyVaultUrl, credential: identity, sleep: wait });
   const readSecret = async (name: string) => (await secrets.read(name))?.value;

@@ -1,5 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
 import { SecretClient } from "@azure/keyvault-secrets";
+import { attemptTimeout } from "./sdk-timeout.ts";
 import { isConflict, unlessAbsent } from "./tables.ts";
 import { isLoopback } from "./web/base-url.ts";
 
@@ -40,18 +41,7 @@ export function createSecrets({ vaultUrl, credential, sleep }: SecretsOptions): 
   const client = new SecretClient(vaultUrl, credential, {
     // A stand-in on loopback names a resource that is not its own host; a real vault is always verified.
     disableChallengeResourceVerification: isLoopback(new URL(vaultUrl)),
-    additionalPolicies: [
-      {
-        position: "perRetry",
-        policy: {
-          name: "deskpostTimeout",
-          sendRequest: (request, next) => {
-            request.timeout = VAULT_TIMEOUT_MS;
-            return next(request);
-          },
-        },
-      },
-    ],
+    additionalPolicies: attemptTimeout(VAULT_TIMEOUT_MS),
   });
 
   async function write(name: string, value: string, options: SecretOptions): Promise<string> {

@@ -1,6 +1,7 @@
 import { TableClient, type TableServiceClientOptions } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import { AppError } from "./errors.ts";
+import { attemptTimeout } from "./sdk-timeout.ts";
 
 /** One attempt at storage may take this long; the SDK tries up to four times. */
 const STORAGE_TIMEOUT_MS = 15_000;
@@ -34,18 +35,7 @@ export function createTables({ storage, credential }: TablesOptions): Tables {
   const options: TableServiceClientOptions = {
     // Azurite and other emulators speak plain http on loopback; an Azure endpoint is https whatever this says.
     allowInsecureConnection: "connectionString" in storage,
-    additionalPolicies: [
-      {
-        position: "perRetry",
-        policy: {
-          name: "deskpostTimeout",
-          sendRequest: (request, next) => {
-            request.timeout = STORAGE_TIMEOUT_MS;
-            return next(request);
-          },
-        },
-      },
-    ],
+    additionalPolicies: attemptTimeout(STORAGE_TIMEOUT_MS),
   };
 
   async function open(name: TableName): Promise<TableClient> {

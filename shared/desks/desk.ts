@@ -8,6 +8,25 @@ export interface Delivery {
   readonly mail: Blob;
 }
 
+/**
+ * Why a desk did not take a message. Logs and alerts carry these and never the desk's words, which may quote the mail.
+ * HTTP_503 and the like name a status.
+ */
+export type DeskCode =
+  | "LOOP_RISK"
+  | "OWN_ADDRESS"
+  | "SENDER_BLOCKED"
+  | "NO_SENDER"
+  | "NO_RECIPIENT"
+  | "TICKET_IN_TRASH"
+  | "TOO_LARGE"
+  | "NO_ANSWER"
+  | "REDIRECT"
+  | "NOT_THE_DESK"
+  | "DESK_ERROR"
+  | "UNKNOWN_ANSWER"
+  | `HTTP_${number}`;
+
 /** What a desk made of a message, read from its own words. */
 export type DeskAnswer =
   /** It has it now. `reference` names the ticket where the desk tells. */
@@ -15,13 +34,14 @@ export type DeskAnswer =
   /** It had it already. */
   | { readonly kind: "duplicate"; readonly words: string; readonly reference: string | undefined }
   /** It will not have it, and says why. */
-  | { readonly kind: "refused"; readonly words: string }
+  | { readonly kind: "refused"; readonly code: DeskCode; readonly words: string }
   /** It can never take it as it is; a person must look. */
-  | { readonly kind: "impossible"; readonly words: string }
+  | { readonly kind: "impossible"; readonly code: DeskCode; readonly words: string }
   /** Not now: because of this message (`message`) or because the desk itself is ill (`desk`). */
   | {
       readonly kind: "try-again";
       readonly because: "message" | "desk";
+      readonly code: DeskCode;
       readonly words: string;
       readonly retryAfterMs: number | undefined;
       /** True where the desk may have taken it: the connection was lost after the message was sent. */

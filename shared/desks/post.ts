@@ -1,7 +1,7 @@
 import { messageOf } from "../errors.ts";
 import { retryAfterMs } from "../retry-after.ts";
 import { redact } from "../telemetry/redact.ts";
-import type { DeskAnswer } from "./desk.ts";
+import type { DeskAnswer, DeskCode } from "./desk.ts";
 
 /** A desk may think this long about a message: some run their rules and send mail before they answer. */
 const DESK_TIMEOUT_MS = 120_000;
@@ -42,18 +42,19 @@ export async function postToDesk({ url, headers, body, now }: PostOptions): Prom
     });
     text = await readText(response);
   } catch (error) {
-    return deskIll(`no answer: ${redact(messageOf(error))}`, undefined, !neverArrived(error));
+    return deskIll("NO_ANSWER", `no answer: ${redact(messageOf(error))}`, undefined, !neverArrived(error));
   }
   const retryAfter = retryAfterMs(response.headers.get("retry-after"), now);
   if (response.status >= 300 && response.status < 400) {
     return deskIll(
+      "REDIRECT",
       `it redirects to ${response.headers.get("location")}: put that address into DESKS`,
       retryAfter,
       false,
     );
   }
   if ([401, 403, 404, 408, 429, 502, 503, 504].includes(response.status)) {
-    return deskIll(`HTTP ${response.status}`, retryAfter, response.status === 504);
+    return deskIll(`HTTP_${response.status}`, `HTTP ${response.status}`, retryAfter, response.status === 504);
   }
   const type = response.headers.get("content-type") ?? "";
   return {
@@ -65,8 +66,8 @@ export async function postToDesk({ url, headers, body, now }: PostOptions): Prom
 }
 
 /** The desk as a whole is ill: the message waits, and it does not count against the message. */
-export function deskIll(words: string, retryAfter: number | undefined, uncertain: boolean): DeskAnswer {
-  return { kind: "try-again", because: "desk", words: shortened(words), retryAfterMs: retryAfter, uncertain };
+export function deskIll(code: DeskCode, words: string, retryAfter: number | undefined, uncertain: boolean): DeskAnswer {
+  return { kind: "try-again", because: "desk", code, words: shortened(words), retryAfterMs: retryAfter, uncertain };
 }
 
 /** A desk's words, short enough for a row and a page. */

@@ -1,4 +1,4 @@
-import type { DeskAnswer } from "./desk.ts";
+import type { DeskAnswer, DeskCode } from "./desk.ts";
 import { type DeskResponse, deskIll, shortened } from "./post.ts";
 
 /**
@@ -9,15 +9,17 @@ const STORED = /Inbound email process+ed successfully\./;
 const KNOWN = /The contents of this email has already been processed\./;
 /** `[tickets/12/#34]` names the ticket and its thread; without the second part the ticket is in the trash or is spam. */
 const TAG = /\[tickets\/(\d+)(\/#\d+)?\]/;
-const REFUSALS = [
-  /auto-forwarded email which can lead to possible infinite loop/,
-  /self-referencing email where the sender email address matches/,
-  /sender email address is present in the block list/,
-  /No 'from' email address was found/,
-  /No sender email addresses were found/,
-  /No 'to' email addresses were found/,
-  /No recipient email addresses were found/,
+const REFUSALS: readonly (readonly [RegExp, DeskCode])[] = [
+  [/auto-forwarded email which can lead to possible infinite loop/, "LOOP_RISK"],
+  [/self-referencing email where the sender email address matches/, "OWN_ADDRESS"],
+  [/sender email address is present in the block list/, "SENDER_BLOCKED"],
+  [/No 'from' email address was found/, "NO_SENDER"],
+  [/No sender email addresses were found/, "NO_SENDER"],
+  [/No 'to' email addresses were found/, "NO_RECIPIENT"],
+  [/No recipient email addresses were found/, "NO_RECIPIENT"],
 ];
+/** Before the text that decides, UVdesk names the sender, in the mark-up of its command line. */
+const SENDER = /^Received email from <info>.*?<\/info>\.\s*/s;
 const NO_MAIL = /Missing required email data in request content/;
 
 /** Decides by the desk's own words what became of the message. */
@@ -29,42 +31,50 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
       return {
         kind: "try-again",
         because: "message",
+        code: "DESK_ERROR",
         words: "HTTP 500 with a page instead of an answer; its log names the PHP error",
         retryAfterMs,
         uncertain: true,
       };
     }
     return deskIll(
+      "NOT_THE_DESK",
       `HTTP ${status} with ${isHtml ? "a page" : "something"} that is not its answer: is it UVdesk, and is it in maintenance?`,
       retryAfterMs,
       true,
     );
   }
 
-  const words = shortened(message);
+  const words = shortened(message.replace(SENDER, "").replaceAll(/<\/?comment>/g, ""));
   if (status >= 500) {
     if (NO_MAIL.test(message)) {
       return {
         kind: "impossible",
+        code: "TOO_LARGE",
         words: `It saw an empty form, which is how PHP drops a request over its post_max_size: the message has ${mailBytes} bytes; raise post_max_size and upload_max_filesize there`,
       };
     }
-    return { kind: "try-again", because: "message", words, retryAfterMs, uncertain: true };
+    return { kind: "try-again", because: "message", code: "DESK_ERROR", words, retryAfterMs, uncertain: true };
   }
-  if (status < 200 || status >= 300) return deskIll(`HTTP ${status}: ${words}`, retryAfterMs, true);
+  if (status < 200 || status >= 300) return deskIll(`HTTP_${status}`, `HTTP ${status}: ${words}`, retryAfterMs, true);
 
   const [, ticket, thread] = TAG.exec(message) ?? [];
   const trashed = ticket !== undefined && thread === undefined;
   if (STORED.test(message)) {
     return trashed
-      ? { kind: "refused", words: `Ticket ${ticket} is in the trash or marked as spam; UVdesk adds nothing to it` }
+      ? {
+          kind: "refused",
+          code: "TICKET_IN_TRASH",
+          words: `Ticket ${ticket} is in the trash or marked as spam; UVdesk adds nothing to it`,
+        }
       : { kind: "accepted", words, reference: ticket };
   }
   if (KNOWN.test(message)) return { kind: "duplicate", words, reference: ticket };
-  if (REFUSALS.some((refusal) => refusal.test(message))) return { kind: "refused", words };
+  for (const [text, code] of REFUSALS) if (text.test(message)) return { kind: "refused", code, words };
   return {
     kind: "try-again",
     because: "message",
+    code: "UNKNOWN_ANSWER",
     words: `An answer that Deskpost does not know: ${words}`,
     retryAfterMs,
     uncertain: true,

@@ -43,8 +43,9 @@ export function createWebhook({ url, secret, now }: WebhookOptions): Desk {
 function toAnswer(status: number, text: string, retryAfterMs: number | undefined): DeskAnswer {
   const words = shortened(`HTTP ${status} ${text}`);
   if (status >= 200 && status < 300) return { kind: "accepted", words, reference: undefined };
-  if (status === 410 || status === 422) return { kind: "refused", words };
-  return { kind: "try-again", because: "message", words, retryAfterMs, uncertain: false };
+  const code = `HTTP_${status}` as const;
+  if (status === 410 || status === 422) return { kind: "refused", code, words };
+  return { kind: "try-again", because: "message", code, words, retryAfterMs, uncertain: false };
 }
 
 /** Over the raw bytes, read as a stream: a message may be large. */

@@ -38,7 +38,9 @@ export interface DeliveryReport {
   /** Attempts that failed and will be made again. */
   readonly failed: number;
   /** Set where the desk as a whole is ill; no further message was offered. */
-  readonly deskIll: { readonly words: string; readonly retryAfterMs: number | undefined } | undefined;
+  readonly deskIll:
+    | { readonly code: string; readonly words: string; readonly retryAfterMs: number | undefined }
+    | undefined;
   readonly deskLastTookAt: Date | undefined;
   /** True where the deadline came before the last message that is due. */
   readonly more: boolean;
@@ -136,25 +138,30 @@ async function settleBy(
     case "accepted":
     case "duplicate": {
       const reference = answer.reference === undefined ? answer.words : `ticket ${answer.reference}`;
+      // UVdesk stores a ticket before its text: https://github.com/uvdesk/community-skeleton/issues/740
+      const doubt =
+        answer.kind === "duplicate" && claimed.uncertain
+          ? "; an attempt before this broke off, so look whether the ticket is whole"
+          : "";
       await ledger.settle(
         claimed,
-        { state: "delivered", answer: reference, acknowledge: acknowledge.kind !== "nothing" },
+        { state: "delivered", answer: reference + doubt, acknowledge: acknowledge.kind !== "nothing" },
         now(),
       );
       return { counted: "delivered", deskTook: true, deskIll: undefined };
     }
     case "refused":
       await ledger.settle(claimed, { state: "refused", answer: answer.words, acknowledge: false }, now());
-      log.warn("desk refused", { ...about, words: answer.words });
+      log.warn("desk refused", { ...about, code: answer.code });
       return { counted: "refused", deskTook: true, deskIll: undefined };
     case "impossible":
-      return quarantine(claimed, answer.words, options);
+      return quarantine(claimed, answer, options);
     case "try-again": {
       const ill = answer.because === "desk";
       const firstFailedAt = ill ? claimed.firstFailedAt : (claimed.firstFailedAt ?? now());
       if (!ill && firstFailedAt !== undefined) {
         const failed = { attempts: claimed.attempts, firstFailedAt, deskLastTookAt };
-        if (isForQuarantine(failed, now())) return quarantine(claimed, answer.words, options);
+        if (isForQuarantine(failed, now())) return quarantine(claimed, answer, options);
       }
       // A desk that is ill is asked again at the next run, unless it named a time itself.
       const wait = ill ? (answer.retryAfterMs ?? 0) : waitBeforeNextAttemptMs(claimed.attempts, answer.retryAfterMs);
@@ -165,8 +172,8 @@ async function settleBy(
         uncertain: claimed.uncertain || answer.uncertain,
         counts: !ill,
       });
-      log.warn("desk failed", { ...about, because: answer.because, uncertain: answer.uncertain, words: answer.words });
-      const deskIll = ill ? { words: answer.words, retryAfterMs: answer.retryAfterMs } : undefined;
+      log.warn("desk failed", { ...about, because: answer.because, uncertain: answer.uncertain, code: answer.code });
+      const deskIll = ill ? { code: answer.code, words: answer.words, retryAfterMs: answer.retryAfterMs } : undefined;
       return { counted: "failed", deskTook: false, deskIll };
     }
   }
@@ -174,11 +181,11 @@ async function settleBy(
 
 async function quarantine(
   claimed: StoredEntry,
-  words: string,
+  { code, words }: { readonly code: string; readonly words: string },
   { ledger, now, log, mailboxId }: DeliverOptions,
 ): Promise<Outcome> {
   await ledger.settle(claimed, { state: "quarantined", answer: words, acknowledge: false }, now());
-  log.error("message quarantined", { mailboxId, message: claimed.key, attempts: claimed.attempts, words });
+  log.error("message quarantined", { mailboxId, message: claimed.key, attempts: claimed.attempts, code });
   return { counted: "quarantined", deskTook: false, deskIll: undefined };
 }
 
@@ -225,7 +232,7 @@ async function postponeUnreadable(
   const firstFailedAt = claimed.firstFailedAt ?? now();
   const { attempts, uncertain } = claimed;
   if (isForQuarantine({ attempts, firstFailedAt, deskLastTookAt }, now()))
-    return quarantine(claimed, error.message, options);
+    return quarantine(claimed, { code: error.answer.graphCode ?? error.code, words: error.message }, options);
   const dueAt = new Date(now().getTime() + waitBeforeNextAttemptMs(attempts, error.answer.retryAfterMs));
   await ledger.postpone(claimed, { dueAt, answer: error.message, firstFailedAt, uncertain, counts: true });
   return { counted: "failed", deskTook: false, deskIll: undefined, unreadable: error };

@@ -138,7 +138,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     const { deskLastTookAt: _, deskIll, failure, ...counts } = report;
     const about = { mailboxId: mailbox.id, ...counts, durationMs: now().getTime() - startedAt.getTime() };
     if (failure !== undefined) log.error("mailbox fetch failed", { ...about, ...errorFields(failure.error) });
-    else log.info("mailbox fetched", { ...about, deskIll: deskIll?.words });
+    else log.info("mailbox fetched", { ...about, deskIll: deskIll?.code });
   }
 
   /** The report must not be lost to somebody who pauses the mailbox at this moment: read again, write again. */
