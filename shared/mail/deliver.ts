@@ -88,7 +88,8 @@ export async function deliver(options: DeliverOptions): Promise<DeliveryReport> 
     batch = await ledger.due(now(), BATCH);
     await Promise.all(batch.map((entry) => atOnce(() => deliverOne(entry))));
   } while (progress > 0 && !isOver());
-  return { ...counts, deskIll, deskLastTookAt, more: progress > 0 && deskIll === undefined, failure };
+  const more = batch.length > 0 && now() >= deadline && deskIll === undefined;
+  return { ...counts, deskIll, deskLastTookAt, more, failure };
 }
 
 interface Outcome {
@@ -116,8 +117,9 @@ async function attempt(
       mail: content.blob,
     });
   } catch (error) {
-    if (error instanceof GraphError && concernsMessage(error))
+    if (error instanceof GraphError && concernsMessage(error)) {
       return await postponeUnreadable(error, claimed, deskLastTookAt, options);
+    }
     await putBack(claimed, options);
     throw error;
   } finally {

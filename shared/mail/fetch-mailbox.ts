@@ -108,7 +108,9 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       const desk = deps.deskOf(mailbox);
       const common = { mailboxId: mailbox.id, source, ledger: leased, deadline, now, log };
       const { acknowledge, address, deliverFrom = now(), lastMailAt: deskLastTookAt } = mailbox;
-      const discovery = await discover({ ...common, deliverFrom });
+      // Half the time at most: a long walk over a folder must not keep what is found already from being delivered.
+      const discoverUntil = new Date((now().getTime() + deadline.getTime()) / 2);
+      const discovery = await discover({ ...common, deliverFrom, deadline: discoverUntil });
       report = { ...report, ...discovery };
       const delivery = await deliver({ ...common, desk, address, acknowledge, deskLastTookAt });
       report = { ...report, ...delivery, more: discovery.more || delivery.more };

@@ -320,7 +320,12 @@ function leased(client: TableClient, mailboxId: string, state: StateRow, etag: s
     },
 
     async release() {
-      await writeUnderLease([], { leaseOwner: "", leaseUntil: "" });
+      try {
+        await writeUnderLease([], { leaseOwner: "", leaseUntil: "" });
+      } catch (error) {
+        // Whoever took over has the mailbox already.
+        if (!(error instanceof LeaseLostError)) throw error;
+      }
     },
   };
 }

@@ -73,7 +73,7 @@ export class LeaseLostError extends AppError {
 
 /**
  * The ledger of one mailbox, in the hands of the one run that leases it.
- * @throws {LeaseLostError} from every method, once another run has taken over
+ * @throws {LeaseLostError} from `record` and `renew`, once another run has taken over; messages are guarded one by one
  */
 export interface LeasedLedger {
   readonly checkpoint: Checkpoint;
@@ -95,7 +95,7 @@ export interface LeasedLedger {
   postponeAcknowledge(entry: UnacknowledgedEntry, until: Date): Promise<void>;
   /** Prolongs the lease where half of it is over. */
   renew(): Promise<void>;
-  /** Gives the mailbox back. */
+  /** Gives the mailbox back; nothing to do where another run has taken over. */
   release(): Promise<void>;
 }
 
