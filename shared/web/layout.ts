@@ -24,12 +24,16 @@ export interface HtmlAnswer {
 
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
 
-/** Nothing is loaded, framed, kept, or sent on as a referrer: the pages' own addresses can carry a function key. */
+/**
+ * Nothing is loaded, framed or kept, and no other site learns the page's address, which can carry a function key. To
+ * ourselves the browser must say where a form comes from: with "no-referrer" it would send `Origin: null`.
+ * https://fetch.spec.whatwg.org/#append-a-request-origin-header
+ */
 const headers = (origin: string): Readonly<Record<string, string>> => ({
   "content-type": "text/html; charset=utf-8",
   "content-security-policy": `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self' ${origin}; base-uri 'none'; frame-ancestors 'none'`,
   "cache-control": "no-store",
-  "referrer-policy": "no-referrer",
+  "referrer-policy": "same-origin",
   "x-content-type-options": "nosniff",
 });
 
