@@ -22,6 +22,8 @@ export interface HtmlAnswer {
   readonly body: string;
 }
 
+/** An envelope, within the page, so that browsers ask for no other. */
+const ICON = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="M3 6h18v12H3zm.5 1 8.5 6.5L20.5 7" fill="none" stroke="#4a7bd0" stroke-width="2"/></svg>')}`;
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
 
 /**
@@ -31,7 +33,7 @@ const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
  */
 const headers = (origin: string): Readonly<Record<string, string>> => ({
   "content-type": "text/html; charset=utf-8",
-  "content-security-policy": `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self' ${origin}; base-uri 'none'; frame-ancestors 'none'`,
+  "content-security-policy": `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; img-src data:; form-action 'self' ${origin}; base-uri 'none'; frame-ancestors 'none'`,
   "cache-control": "no-store",
   "referrer-policy": "same-origin",
   "x-content-type-options": "nosniff",
@@ -51,10 +53,11 @@ export async function htmlAnswer(
 <meta name="color-scheme" content="light dark">
 ${refreshSeconds === undefined ? "" : html`<meta http-equiv="refresh" content="${refreshSeconds}">`}
 <title>${title} · Deskpost</title>
+<link rel="icon" href="${ICON}">
 <style>${raw(STYLE)}</style>
 </head>
 <body>
-<header><svg viewBox="0 0 24 24" width="28" height="28" aria-hidden="true"><path d="M3 6.5h18v11H3z" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round"/><path d="m3.5 7 8.5 6.5L20.500 7" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round"/></svg><span>Deskpost</span></header>
+<header><svg viewBox="0 0 24 24" width="28" height="28" aria-hidden="true"><path d="M3 6.5h18v11H3z" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round"/><path d="m3.5 7 8.5 6.5L20.5 7" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round"/></svg><span>Deskpost</span></header>
 <main>
 <h1>${title}</h1>
 ${body}

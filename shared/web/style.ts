@@ -4,8 +4,8 @@ export const STYLE = `
 @media (prefers-color-scheme:dark){:root{--ground:#101418;--card:#1a2027;--ink:#e6e9ed;--soft:#a3adb8;--line:#333c47;--link:#8ab4ff;--good:#6fd08c;--warn:#f2b866;--bad:#ff8a80;--press:#8ab4ff;--pressed:#08101c}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,"Segoe UI",Roboto,sans-serif}
-header{display:flex;gap:.5rem;align-items:center;padding:1rem clamp(1rem,4vw,2.5rem);font-weight:650;letter-spacing:.01em}
-main,footer{max-width:64rem;margin:0 auto;padding:0 clamp(1rem,4vw,2.5rem)}
+header,main,footer{max-width:64rem;margin:0 auto;padding:0 clamp(1rem,4vw,2.5rem)}
+header{display:flex;gap:.5rem;align-items:center;padding-block:1rem;font-weight:650;letter-spacing:.01em}
 footer{padding-block:2rem;color:var(--soft);display:flex;gap:1.25rem;flex-wrap:wrap}
 h1{font-size:1.6rem;line-height:1.2;margin:.5rem 0 1.25rem}
 h2{font-size:1.1rem;margin:0;overflow-wrap:anywhere}
@@ -29,6 +29,6 @@ button,.button{font:inherit;min-height:2.5rem;padding:.4rem .95rem;border-radius
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
 label{display:grid;gap:.3rem;font-weight:550}
 label small{font-weight:400}
-input,select{font:inherit;color:inherit;background:var(--card);border:1px solid var(--soft);border-radius:.5rem;padding:.45rem .6rem;min-height:2.5rem;width:100%}
+input,select{font:inherit;font-weight:400;color:inherit;background:var(--card);border:1px solid var(--soft);border-radius:.5rem;padding:.45rem .6rem;min-height:2.5rem;width:100%}
 code{overflow-wrap:anywhere}
 `;
