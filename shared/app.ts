@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
 import { type Config, ConfigurationError, readConfig } from "./config.ts";
 import type { Desk } from "./desks/desk.ts";
+import { oneAtATime } from "./desks/one-at-a-time.ts";
 import { createUvdesk } from "./desks/uvdesk.ts";
 import { createWebhook } from "./desks/webhook.ts";
 import { AppError } from "./errors.ts";
@@ -90,11 +91,13 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
   const tokens = createAccessTokens({ grants, endpoint, sealer, appHealth, log, now, random, sleep: wait });
   const graphFor = createGraphClient({ graphUrl: config.graphUrl, now });
 
-  const desks = new Map(Object.entries(config.desks).map(([name, settings]) => [name, createDesk(settings)]));
-  function createDesk(settings: Config["desks"][string]): Desk {
+  const desks = new Map(Object.entries(config.desks).map(([name, settings]) => [name, createDesk(name, settings)]));
+  function createDesk(name: string, settings: Config["desks"][string]): Desk {
     switch (settings.kind) {
-      case "uvdesk":
-        return createUvdesk({ url: settings.url, now });
+      case "uvdesk": {
+        const desk = createUvdesk({ url: settings.url, now });
+        return oneAtATime({ desk, name, tables, now, random, sleep: wait });
+      }
       case "webhook":
         return createWebhook({ url: settings.url, secret: () => signingSecret(settings.secretName), now });
     }

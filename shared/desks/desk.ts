@@ -21,6 +21,7 @@ export type DeskCode =
   | "TICKET_IN_TRASH"
   | "TOO_LARGE"
   | "NO_ANSWER"
+  | "BUSY"
   | "REDIRECT"
   | "NOT_THE_DESK"
   | "DESK_ERROR"

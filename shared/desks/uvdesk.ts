@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import pLimit from "p-limit";
 import type { Delivery, Desk, DeskAnswer } from "./desk.ts";
 import { type MailHeader, readMailHeader } from "./mail-header.ts";
 import { postToDesk } from "./post.ts";
@@ -14,12 +13,10 @@ export interface UvdeskOptions {
 /**
  * UVdesk takes a message as the form field `email` of POST /mailbox/listener. Four things are done for it, because it
  * would otherwise drop or double mail: three headers that it relies on are put in front where they are missing, and
- * messages go one at a time. Not one byte of the message itself changes.
+ * messages go one at a time (see one-at-a-time.ts): it checks for a known Message-ID and then inserts, without a unique
+ * key, so two at once make two tickets. Not one byte of the message itself changes.
  */
 export function createUvdesk({ url, now }: UvdeskOptions): Desk {
-  // UVdesk checks for a known Message-ID and then inserts, without a unique key: two at once make two tickets.
-  const oneAtATime = pLimit(1);
-
   async function post(delivery: Delivery): Promise<DeskAnswer> {
     const { body, contentType } = formWith(await repaired(delivery));
     const response = await postToDesk({
@@ -31,7 +28,7 @@ export function createUvdesk({ url, now }: UvdeskOptions): Desk {
     return "kind" in response ? response : readUvdeskAnswer(response, delivery.mail.size);
   }
 
-  return { concurrency: 1, deliver: (delivery) => oneAtATime(() => post(delivery)) };
+  return { concurrency: 1, deliver: post };
 }
 
 /** The message with the headers in front that UVdesk needs. */

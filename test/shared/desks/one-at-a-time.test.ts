@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Delivery, Desk } from "../../../shared/desks/desk.ts";
+import { oneAtATime } from "../../../shared/desks/one-at-a-time.ts";
+import { createTables } from "../../../shared/tables.ts";
+import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
+
+const noon = new Date("2026-03-02T12:00:00Z");
+const delivery: Delivery = { mailboxAddress: "help@contoso.example", idempotencyKey: "k", mail: new Blob(["x"]) };
+const turnToOthers = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe("oneAtATime", () => {
+  let azurite: Azurite;
+
+  before(async () => {
+    azurite = await startAzurite({ tablePort: 0, queuePort: 0 });
+  });
+  after(() => azurite.stop());
+
+  /** An instance of the app, with a desk that notices when it is given two messages at once. */
+  function instance(name: string, deliver: Desk["deliver"], now: () => Date = () => noon): Desk {
+    const storage = { connectionString: azurite.connectionString };
+    const tables = createTables({ storage, credential: { getToken: async () => null } });
+    return oneAtATime({ desk: { concurrency: 1, deliver }, name, tables, now, random: () => 0.5, sleep: turnToOthers });
+  }
+
+  it("hands the desk one message at a time, whichever instances deliver", async () => {
+    let under = 0;
+    let most = 0;
+    const deliver: Desk["deliver"] = async () => {
+      under += 1;
+      most = Math.max(most, under);
+      await turnToOthers();
+      under -= 1;
+      return { kind: "accepted", words: "", reference: undefined };
+    };
+    const instances = [1, 2, 3].map(() => instance("several", deliver));
+    await Promise.all(instances.flatMap((one) => [1, 2, 3].map(() => untilAccepted(one))));
+    assert.equal(most, 1);
+  });
+
+  it("leaves the message to the next run while another instance holds the desk, and goes on after that one has died", async () => {
+    let now = noon;
+    const dead = instance("held", () => new Promise(() => {}));
+    void dead.deliver(delivery);
+    const alive = instance(
+      "held",
+      async () => ({ kind: "accepted", words: "", reference: "1" }),
+      () => now,
+    );
+    await assertBusyEventually(alive);
+    now = new Date(noon.getTime() + 151_000);
+    assert.equal((await alive.deliver(delivery)).kind, "accepted");
+  });
+
+  it("gives the turn back after a failure of its own", async () => {
+    const failing = instance("failing", async () => {
+      throw new Error("a fault of ours");
+    });
+    await assert.rejects(failing.deliver(delivery), /a fault of ours/);
+    const next = instance("failing", async () => ({ kind: "accepted", words: "", reference: undefined }));
+    assert.equal((await next.deliver(delivery)).kind, "accepted");
+  });
+
+  /** As the runs after this one would do it. */
+  async function untilAccepted(desk: Desk): Promise<void> {
+    while ((await desk.deliver(delivery)).kind !== "accepted") await turnToOthers();
+  }
+
+  /** The other instance takes its turn over the network, so the first call may come before it. */
+  async function assertBusyEventually(desk: Desk): Promise<void> {
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      const answer = await desk.deliver(delivery);
+      if (answer.kind === "try-again") {
+        assert.deepEqual([answer.because, answer.code, answer.uncertain], ["desk", "BUSY", false]);
+        return;
+      }
+    }
+    assert.fail("the desk was free all the time");
+  }
+});
