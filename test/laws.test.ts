@@ -189,6 +189,7 @@ describe("the laws", () => {
     await simulator.renewClientSecret();
     await settle();
     assert.equal(ticketsOf(mail.subject), 1);
+    assert.equal(eventsOf("app configured again"), 1);
 
     simulator.entra.revoke(simulator.owner.oid);
     await tick(2 * HOUR_MS);

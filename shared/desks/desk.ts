@@ -6,6 +6,8 @@ export interface Delivery {
   readonly idempotencyKey: string;
   /** The message's MIME, complete. */
   readonly mail: Blob;
+  /** After this moment the message must not be offered any more: another run may do it. */
+  readonly offerUntil: Date;
 }
 
 /**

@@ -1,6 +1,6 @@
 import pLimit from "p-limit";
 import { etagOf, isConflict, isNotFound, isPreconditionFailed, type Tables, unlessAbsent } from "../tables.ts";
-import type { Desk, DeskAnswer } from "./desk.ts";
+import type { Delivery, Desk, DeskAnswer } from "./desk.ts";
 import { deskIll } from "./post.ts";
 
 const PARTITION = "desk";
@@ -64,15 +64,15 @@ export function oneAtATime({ desk, name, tables, now, random, sleep }: OneAtATim
     }
   }
 
-  async function inTurn(work: () => Promise<DeskAnswer>): Promise<DeskAnswer> {
-    for (let poll = 0; poll < POLLS; poll += 1) {
+  async function inTurn(delivery: Delivery): Promise<DeskAnswer> {
+    for (let poll = 0; poll < POLLS && now() < delivery.offerUntil; poll += 1) {
       const etag = await take();
       if (etag === undefined) {
         await sleep(POLL_MS * (0.5 + random()));
         continue;
       }
       try {
-        return await work();
+        return await desk.deliver(delivery);
       } finally {
         await giveBack(etag);
       }
@@ -85,5 +85,5 @@ export function oneAtATime({ desk, name, tables, now, random, sleep }: OneAtATim
     );
   }
 
-  return { concurrency: 1, deliver: (delivery) => inThisProcess(() => inTurn(() => desk.deliver(delivery))) };
+  return { concurrency: 1, deliver: (delivery) => inThisProcess(() => inTurn(delivery)) };
 }

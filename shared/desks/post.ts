@@ -4,7 +4,7 @@ import { redact } from "../telemetry/redact.ts";
 import type { DeskAnswer, DeskCode } from "./desk.ts";
 
 /** A desk may think this long about a message: some run their rules and send mail before they answer. */
-const DESK_TIMEOUT_MS = 120_000;
+export const DESK_TIMEOUT_MS = 120_000;
 /** Of an answer, this much is read. */
 const ANSWER_LIMIT_BYTES = 64 * 1024;
 /** Of a desk's words, this much is kept. */

@@ -1,7 +1,7 @@
 import type { Acknowledge } from "../mailboxes/mailbox.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import type { LeasedLedger } from "./ledger.ts";
-import { GraphError, type MessageSource } from "./message-source.ts";
+import { concernsMailbox, GraphError, type MessageSource } from "./message-source.ts";
 
 /** A message that Graph refuses to mark or move is left for this long. */
 const RETRY_AFTER_MS = 60 * 60_000;
@@ -30,7 +30,7 @@ export async function acknowledgeDelivered(options: AcknowledgeOptions): Promise
     try {
       await source.acknowledge(entry.messageId, acknowledge);
     } catch (error) {
-      if (!(error instanceof GraphError) || error.code !== "GRAPH_REFUSED") throw error;
+      if (!(error instanceof GraphError) || concernsMailbox(error)) throw error;
       await ledger.postponeAcknowledge(entry, new Date(now().getTime() + RETRY_AFTER_MS));
       log.warn("acknowledge failed", { mailboxId, message: entry.key, ...errorFields(error) });
       continue;

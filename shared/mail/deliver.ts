@@ -1,16 +1,19 @@
 import pLimit from "p-limit";
 import type { Desk, DeskAnswer } from "../desks/desk.ts";
+import { DESK_TIMEOUT_MS } from "../desks/post.ts";
 import type { Acknowledge } from "../mailboxes/mailbox.ts";
 import { RowChangedError } from "../tables.ts";
-import type { Log } from "../telemetry/log.ts";
-import { GONE_CHECK_AFTER_MS, isForQuarantine, waitBeforeNextAttemptMs } from "./delivery-policy.ts";
-import type { LeasedLedger, StoredEntry } from "./ledger.ts";
+import { errorFields, type Log } from "../telemetry/log.ts";
+import { isForQuarantine, SECOND_LOOK_AFTER_MS, waitBeforeNextAttemptMs } from "./delivery-policy.ts";
+import type { ClaimedEntry, LeasedLedger, StoredEntry } from "./ledger.ts";
 import type { MailContent } from "./mail-content.ts";
 import { idempotencyKey } from "./message.ts";
 import { GraphError, type MessageSource } from "./message-source.ts";
 
 /** Longer than the longest read from Graph and the longest wait for a desk together. */
 export const CLAIM_MS = 10 * 60_000;
+/** The end of the claim is left for the desk's answer and for settling. */
+const OFFER_BEFORE_CLAIM_ENDS_MS = DESK_TIMEOUT_MS + 60_000;
 /** Pending messages looked up at once. */
 const BATCH = 24;
 /** So many messages that cannot be read, and none delivered: it is Graph that is ill, not the messages. */
@@ -101,7 +104,7 @@ interface Outcome {
 }
 
 async function attempt(
-  claimed: StoredEntry,
+  claimed: ClaimedEntry,
   deskLastTookAt: Date | undefined,
   options: DeliverOptions,
 ): Promise<Outcome> {
@@ -111,13 +114,15 @@ async function attempt(
   try {
     content = await source.content(claimed.messageId);
     if (content === undefined) return await settleGone(claimed, options);
+    if (content.blob.size === 0 && claimed.answer !== EMPTY) return await lookAgain(claimed, EMPTY, options);
     answer = await desk.deliver({
       mailboxAddress: address,
       idempotencyKey: idempotencyKey(mailboxId, claimed.key),
       mail: content.blob,
+      offerUntil: new Date(claimed.claimedUntil.getTime() - OFFER_BEFORE_CLAIM_ENDS_MS),
     });
   } catch (error) {
-    if (error instanceof GraphError && concernsMessage(error)) {
+    if (error instanceof GraphError && error.code !== "GRAPH_THROTTLED" && error.answer.status !== 401) {
       return await postponeUnreadable(error, claimed, deskLastTookAt, options);
     }
     await putBack(claimed, options);
@@ -130,7 +135,7 @@ async function attempt(
 
 async function settleBy(
   answer: DeskAnswer,
-  claimed: StoredEntry,
+  claimed: ClaimedEntry,
   deskLastTookAt: Date | undefined,
   options: DeliverOptions,
 ): Promise<Outcome> {
@@ -159,30 +164,34 @@ async function settleBy(
     case "impossible":
       return quarantine(claimed, answer, options);
     case "try-again": {
-      const ill = answer.because === "desk";
-      const firstFailedAt = ill ? claimed.firstFailedAt : (claimed.firstFailedAt ?? now());
-      if (!ill && firstFailedAt !== undefined) {
+      const { words, code, uncertain, retryAfterMs } = answer;
+      const firstFailedAt = claimed.firstFailedAt ?? now();
+      // A desk that has taken others since this message first failed is well: then the fault is the message's own, as
+      // with one mail that kills the desk's process each time.
+      const tookOthers = deskLastTookAt !== undefined && deskLastTookAt > firstFailedAt;
+      const isDeskIll = answer.because === "desk" && !tookOthers;
+      if (!isDeskIll) {
         const failed = { attempts: claimed.attempts, firstFailedAt, deskLastTookAt };
         if (isForQuarantine(failed, now())) return quarantine(claimed, answer, options);
       }
       // A desk that is ill is asked again at the next run, unless it named a time itself.
-      const wait = ill ? (answer.retryAfterMs ?? 0) : waitBeforeNextAttemptMs(claimed.attempts, answer.retryAfterMs);
+      const wait = isDeskIll ? (retryAfterMs ?? 0) : waitBeforeNextAttemptMs(claimed.attempts, retryAfterMs);
       await ledger.postpone(claimed, {
-        dueAt: ill && wait === 0 ? claimed.dueAt : new Date(now().getTime() + wait),
-        answer: answer.words,
+        // Behind the others, in any case: one message must not hold them up.
+        dueAt: new Date(now().getTime() + wait),
+        answer: words,
         firstFailedAt,
-        uncertain: claimed.uncertain || answer.uncertain,
-        counts: !ill,
+        uncertain: claimed.uncertain || uncertain,
+        counts: !isDeskIll,
       });
-      log.warn("desk failed", { ...about, because: answer.because, uncertain: answer.uncertain, code: answer.code });
-      const deskIll = ill ? { code: answer.code, words: answer.words, retryAfterMs: answer.retryAfterMs } : undefined;
-      return { counted: "failed", deskTook: false, deskIll };
+      log.warn("desk failed", { ...about, because: answer.because, uncertain, code });
+      return { counted: "failed", deskTook: false, deskIll: isDeskIll ? { code, words, retryAfterMs } : undefined };
     }
   }
 }
 
 async function quarantine(
-  claimed: StoredEntry,
+  claimed: ClaimedEntry,
   { code, words }: { readonly code: string; readonly words: string },
   { ledger, now, log, mailboxId }: DeliverOptions,
 ): Promise<Outcome> {
@@ -191,42 +200,34 @@ async function quarantine(
   return { counted: "quarantined", deskTook: false, deskIll: undefined };
 }
 
+const GONE = "Graph did not find the message";
+const EMPTY = "Graph gave the message without a single byte";
+
 /** A message that Graph does not find is asked for a second time, later, before it counts as gone. */
-async function settleGone(claimed: StoredEntry, { ledger, now, log, mailboxId }: DeliverOptions): Promise<Outcome> {
-  const answer = "Graph did not find the message";
-  const askedBefore = claimed.answer === answer && claimed.firstFailedAt !== undefined;
-  if (askedBefore) {
-    await ledger.settle(
-      claimed,
-      { state: "gone", answer: "deleted from the mailbox before it could be delivered", acknowledge: false },
-      now(),
-    );
-    log.warn("message gone", { mailboxId, message: claimed.key });
-    return { counted: "gone", deskTook: false, deskIll: undefined };
-  }
-  const dueAt = new Date(now().getTime() + GONE_CHECK_AFTER_MS);
-  const { uncertain } = claimed;
-  await ledger.postpone(claimed, {
-    dueAt,
-    answer,
-    firstFailedAt: claimed.firstFailedAt ?? now(),
-    uncertain,
-    counts: true,
-  });
+async function settleGone(claimed: ClaimedEntry, options: DeliverOptions): Promise<Outcome> {
+  const { ledger, now, log, mailboxId } = options;
+  if (claimed.answer !== GONE) return lookAgain(claimed, GONE, options);
+  const answer = "deleted from the mailbox before it could be delivered";
+  await ledger.settle(claimed, { state: "gone", answer, acknowledge: false }, now());
+  log.warn("message gone", { mailboxId, message: claimed.key });
+  return { counted: "gone", deskTook: false, deskIll: undefined };
+}
+
+/** What Graph said is not believed before it has said so again, a while later. */
+async function lookAgain(claimed: ClaimedEntry, answer: string, { ledger, now }: DeliverOptions): Promise<Outcome> {
+  const dueAt = new Date(now().getTime() + SECOND_LOOK_AFTER_MS);
+  const { uncertain, firstFailedAt = now() } = claimed;
+  await ledger.postpone(claimed, { dueAt, answer, firstFailedAt, uncertain, counts: true });
   return { counted: "failed", deskTook: false, deskIll: undefined };
 }
 
 /**
  * A read that failed for this message may work for the next: some cannot be converted, some are too large for Graph to
- * send in time. A throttle, a refusal or no connection at all concern the mailbox.
+ * send in time. Only a throttle and a token that is not accepted concern the mailbox for sure.
  */
-function concernsMessage({ code, answer }: GraphError): boolean {
-  return code !== "GRAPH_THROTTLED" && answer.status !== undefined && answer.status !== 401 && answer.status !== 403;
-}
-
 async function postponeUnreadable(
   error: GraphError,
-  claimed: StoredEntry,
+  claimed: ClaimedEntry,
   deskLastTookAt: Date | undefined,
   options: DeliverOptions,
 ): Promise<Outcome> {
@@ -241,12 +242,13 @@ async function postponeUnreadable(
 }
 
 /** Nothing was offered to the desk, or the fault is ours: the message is as it was. */
-async function putBack(claimed: StoredEntry, { ledger, log, mailboxId }: DeliverOptions): Promise<void> {
-  const { dueAt, answer, firstFailedAt, uncertain } = claimed;
+async function putBack(claimed: ClaimedEntry, { ledger, now, log, mailboxId }: DeliverOptions): Promise<void> {
+  const { answer, firstFailedAt, uncertain } = claimed;
   try {
-    await ledger.postpone(claimed, { dueAt, answer, firstFailedAt, uncertain, counts: false });
+    // Behind the others: one message must not hold them up.
+    await ledger.postpone(claimed, { dueAt: now(), answer, firstFailedAt, uncertain, counts: false });
   } catch (error) {
     // The claim runs out by itself; what went wrong before is the fault to report.
-    log.warn("mailbox fetch failed", { mailboxId, message: claimed.key, reason: String(error) });
+    log.warn("mailbox fetch failed", { mailboxId, message: claimed.key, ...errorFields(error) });
   }
 }

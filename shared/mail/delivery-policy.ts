@@ -4,8 +4,8 @@ const LONGEST_WAIT_MS = 60 * 60_000;
 const ATTEMPTS_BEFORE_QUARANTINE = 8;
 /** A message that failed for this long is quarantined whatever became of others. */
 const PATIENCE_MS = 72 * 3_600_000;
-/** A message that seems to be gone is asked for again after this long: Graph may be behind. */
-export const GONE_CHECK_AFTER_MS = 10 * 60_000;
+/** A message that seems to be gone or empty is asked for again after this long: Graph may be behind. */
+export const SECOND_LOOK_AFTER_MS = 10 * 60_000;
 
 /** How long to wait after so many attempts that failed; what the desk asks for counts if it is longer. */
 export function waitBeforeNextAttemptMs(attempts: number, retryAfterMs: number | undefined): number {

@@ -1,9 +1,14 @@
 import type { Log } from "../telemetry/log.ts";
-import type { Checkpoint, LeasedLedger, NewEntry } from "./ledger.ts";
-import type { ChangePage, MessageSource } from "./message-source.ts";
-import { SyncStateLostError } from "./message-source.ts";
+import type { LeasedLedger, NewEntry } from "./ledger.ts";
+import {
+  type ChangePage,
+  concernsMailbox,
+  GraphError,
+  type MessageSource,
+  SyncStateLostError,
+} from "./message-source.ts";
 
-/** How long the ledger remembers what it settled. A walk from the start delivers nothing older that it does not know. */
+/** How long the ledger remembers what it settled. */
 export const LEDGER_MEMORY_MS = 90 * 24 * 3_600_000;
 /** A round of more pages than any folder has: Graph at times pages in circles. https://learn.microsoft.com/answers/a/12762375 */
 const PAGES_LIMIT = 20_000;
@@ -32,11 +37,11 @@ export interface Discovery {
  */
 export async function discover(options: DiscoverOptions): Promise<Discovery> {
   const { ledger, now, deadline } = options;
+  const nextPage = createWalk(options);
   let discovered = 0;
   for (let pages = 1; pages <= PAGES_LIMIT; pages += 1) {
-    const { page, resyncing } = await nextPage(options);
-    const checkpoint: Checkpoint = { link: page.link, resyncing: resyncing && !page.complete };
-    discovered += await ledger.record(await wanted(page, resyncing, options), checkpoint);
+    const page = await nextPage();
+    discovered += await ledger.record(await wanted(page, options), { link: page.link });
     if (page.complete) return { discovered, pages, more: false };
     if (now() >= deadline) return { discovered, pages, more: true };
   }
@@ -45,35 +50,51 @@ export async function discover(options: DiscoverOptions): Promise<Discovery> {
   );
 }
 
-async function nextPage(options: DiscoverOptions): Promise<{ page: ChangePage; resyncing: boolean }> {
-  const { mailboxId, source, ledger, log } = options;
-  const { link, resyncing } = ledger.checkpoint;
-  try {
-    return { page: await source.changes(link), resyncing };
-  } catch (error) {
-    if (!(error instanceof SyncStateLostError)) throw error;
-    log.warn("resync started", { mailboxId, message: error.message });
-    return { page: await source.changes(undefined), resyncing: true };
-  }
+/** Gives page after page. Where the stored position is of no use, once in a run, it starts from the beginning. */
+function createWalk({ mailboxId, source, ledger, log }: DiscoverOptions): () => Promise<ChangePage> {
+  let startedAnew = false;
+  return async () => {
+    try {
+      return await source.changes(ledger.checkpoint.link);
+    } catch (error) {
+      if (!(error instanceof SyncStateLostError) || startedAnew) throw error;
+      startedAnew = true;
+      log.warn("resync started", { mailboxId, message: error.message });
+      return source.changes(undefined);
+    }
+  };
 }
 
 /** The messages of a page that are to be delivered. */
-async function wanted(page: ChangePage, resyncing: boolean, options: DiscoverOptions): Promise<NewEntry[]> {
-  const { source, ledger, deliverFrom, now } = options;
-  const remembered = new Date(now().getTime() - LEDGER_MEMORY_MS);
-  // After 90 days the ledger forgets what it settled; a walk from the start must not take that for new.
-  const from = resyncing && remembered > deliverFrom ? remembered : deliverFrom;
+async function wanted(page: ChangePage, options: DiscoverOptions): Promise<NewEntry[]> {
+  const { ledger, deliverFrom } = options;
+  const { forgottenUntil } = ledger;
+  const isWanted = (receivedAt: Date | undefined): receivedAt is Date =>
+    receivedAt !== undefined &&
+    receivedAt >= deliverFrom &&
+    (forgottenUntil === undefined || receivedAt > forgottenUntil);
 
   const present = page.messages.filter((message) => !message.removed);
   const entries = new Map<string, NewEntry>();
   for (const { id, receivedAt } of present) {
-    if (receivedAt !== undefined && receivedAt >= from) entries.set(id, { messageId: id, receivedAt });
+    if (isWanted(receivedAt)) entries.set(id, { messageId: id, receivedAt });
   }
   // A change of the read flag comes without the date. Known messages need none; of an unknown one it is asked for.
   const undated = present.filter((message) => message.receivedAt === undefined && !entries.has(message.id));
   for (const id of await ledger.unknown(undated.map((message) => message.id))) {
-    const receivedAt = await source.receivedAt(id);
-    if (receivedAt !== undefined && receivedAt >= from) entries.set(id, { messageId: id, receivedAt });
+    const receivedAt = await dateOf(id, options);
+    if (isWanted(receivedAt)) entries.set(id, { messageId: id, receivedAt });
   }
   return [...entries.values()];
+}
+
+/** A message that Graph cannot open counts as new, so that it ends in quarantine rather than stopping discovery. */
+async function dateOf(id: string, { source, now }: DiscoverOptions): Promise<Date | undefined> {
+  try {
+    return await source.receivedAt(id);
+  } catch (error) {
+    const isBroken = error instanceof GraphError && (error.answer.status === 500 || error.answer.status === 400);
+    if (isBroken && !concernsMailbox(error)) return now();
+    throw error;
+  }
 }

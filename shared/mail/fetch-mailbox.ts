@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Desk } from "../desks/desk.ts";
 import { AppError, codeOf, messageOf } from "../errors.ts";
 import type { MailboxChanges, MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
@@ -6,9 +7,9 @@ import { errorFields, type Log } from "../telemetry/log.ts";
 import { redact } from "../telemetry/redact.ts";
 import { acknowledgeDelivered } from "./acknowledge.ts";
 import { type DeliveryReport, deliver } from "./deliver.ts";
-import { discover } from "./discover.ts";
+import { type DiscoverOptions, type Discovery, discover } from "./discover.ts";
 import type { LeasedLedger, Ledger } from "./ledger.ts";
-import { GraphError, type MessageSource } from "./message-source.ts";
+import { concernsMailbox, GraphError, type MessageSource } from "./message-source.ts";
 
 /** A wait that Graph or the desk asks for is kept to at most this. */
 const LONGEST_THROTTLE_MS = 60 * 60_000;
@@ -37,12 +38,14 @@ export type FetchOutcome =
   | { readonly kind: "failed"; readonly code: string };
 
 type RunReport = DeliveryReport & {
+  /** Names the run. */
+  readonly run: string;
   readonly discovered: number;
   readonly pages: number;
   readonly acknowledged: number;
 };
 
-const NOTHING_DONE: RunReport = {
+const NOTHING_DONE: Omit<RunReport, "run"> = {
   discovered: 0,
   pages: 0,
   delivered: 0,
@@ -102,22 +105,35 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
 
   /** Never throws: what went wrong is part of the report, beside what was done until then. */
   async function run(mailbox: StoredMailbox, leased: LeasedLedger, deadline: Date): Promise<RunReport> {
-    let report: RunReport = { ...NOTHING_DONE, deskLastTookAt: mailbox.lastMailAt };
+    let report: RunReport = { ...NOTHING_DONE, run: randomUUID(), deskLastTookAt: mailbox.lastMailAt };
     try {
       const source = deps.sourceOf(mailbox);
       const desk = deps.deskOf(mailbox);
       const common = { mailboxId: mailbox.id, source, ledger: leased, deadline, now, log };
-      const { acknowledge, address, deliverFrom = now(), lastMailAt: deskLastTookAt } = mailbox;
+      const { acknowledge, address, deliverFrom, lastMailAt: deskLastTookAt } = mailbox;
+      if (deliverFrom === undefined)
+        throw new Error(`Mailbox ${mailbox.id} is connected without a date to deliver from`);
       // Half the time at most: a long walk over a folder must not keep what is found already from being delivered.
       const discoverUntil = new Date((now().getTime() + deadline.getTime()) / 2);
-      const discovery = await discover({ ...common, deliverFrom, deadline: discoverUntil });
+      const discovery = await discoverOrFail({ ...common, deliverFrom, deadline: discoverUntil });
       report = { ...report, ...discovery };
       const delivery = await deliver({ ...common, desk, address, acknowledge, deskLastTookAt });
-      report = { ...report, ...delivery, more: discovery.more || delivery.more };
-      if (report.failure !== undefined) return report;
+      const failure = delivery.failure ?? discovery.failure;
+      report = { ...report, ...delivery, failure, more: discovery.more || delivery.more };
+      if (delivery.failure !== undefined) return report;
       return { ...report, acknowledged: await acknowledgeDelivered({ ...common, acknowledge }) };
     } catch (error) {
       return { ...report, failure: { error } };
+    }
+  }
+
+  /** What is in the ledger already is delivered even where Graph refuses to show changes, as it does of a full mailbox. */
+  async function discoverOrFail(options: DiscoverOptions): Promise<Discovery & Pick<RunReport, "failure">> {
+    try {
+      return { ...(await discover(options)), failure: undefined };
+    } catch (error) {
+      if (!(error instanceof GraphError) || concernsMailbox(error)) throw error;
+      return { discovered: 0, pages: 0, more: false, failure: { error } };
     }
   }
 
@@ -125,6 +141,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     const at = now();
     const trouble = troubleIn(mailbox, report, at);
     await record(mailbox.id, (latest) => ({
+      lastRun: report.run,
       lastFetchAt: at,
       ...(trouble === undefined ? { lastSuccessAt: at } : {}),
       lastMailAt: report.deskLastTookAt,
@@ -137,7 +154,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   }
 
   function logReport(mailbox: StoredMailbox, startedAt: Date, report: RunReport): void {
-    const { deskLastTookAt: _, deskIll, failure, ...counts } = report;
+    const { deskLastTookAt: _, run: __, deskIll, failure, ...counts } = report;
     const about = { mailboxId: mailbox.id, ...counts, durationMs: now().getTime() - startedAt.getTime() };
     if (failure !== undefined) log.error("mailbox fetch failed", { ...about, ...errorFields(failure.error) });
     else log.info("mailbox fetched", { ...about, deskIll: deskIll?.code });
@@ -148,8 +165,11 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     for (let attempt = 1; ; attempt += 1) {
       const latest = await registry.get(mailboxId);
       if (latest === undefined) return;
+      const wanted = changes(latest);
+      // The write came through, only its answer was lost: counting twice would be wrong.
+      if (latest.lastRun === wanted.lastRun) return;
       try {
-        await registry.update(latest, changes(latest));
+        await registry.update(latest, wanted);
         return;
       } catch (error) {
         if (!(error instanceof RowChangedError) || attempt === 5) throw error;

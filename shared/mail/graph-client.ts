@@ -5,9 +5,8 @@ import {
   type MiddlewareOptions,
   ResponseType,
 } from "@microsoft/microsoft-graph-client";
-import { AppError, messageOf } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import { retryAfterMs } from "../retry-after.ts";
-import { redact } from "../telemetry/redact.ts";
 import { type GraphAnswer, GraphError } from "./message-source.ts";
 
 /** Until the head of an answer is there. */
@@ -68,7 +67,7 @@ export function createGraphClient({ graphUrl, now }: GraphClientOptions) {
         if (original instanceof AppError) throw original;
         throw new GraphError(
           "GRAPH_UNAVAILABLE",
-          `Graph gave no answer (${redact(messageOf(original))}); the next run tries again`,
+          "Graph gave no answer; the next run tries again",
           { status: undefined, graphCode: undefined, requestId: undefined, retryAfterMs: undefined },
           { cause: original },
         );

@@ -1,4 +1,4 @@
-import { messageOf } from "../errors.ts";
+import { AppError, messageOf } from "../errors.ts";
 import type { Acknowledge } from "../mailboxes/mailbox.ts";
 import { pathOfLink, type SendToGraph } from "./graph-client.ts";
 import { receiveContent } from "./mail-content.ts";
@@ -48,8 +48,8 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
 
   return {
     async changes(link) {
-      const path = link === undefined ? start : pathOfLink(graphUrl, link);
       try {
+        const path = link === undefined ? start : pathOfLink(graphUrl, link);
         const response = await send({
           method: "GET",
           path,
@@ -57,8 +57,8 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
         });
         return toPage(await jsonOf<DeltaBody>(response));
       } catch (error) {
-        if (link !== undefined && isReset(error)) throw new SyncStateLostError(error.answer.graphCode ?? "410");
-        throw error;
+        const lost = link === undefined ? undefined : whyLost(error);
+        throw lost === undefined ? error : new SyncStateLostError(lost);
       }
     },
 
@@ -71,16 +71,7 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
     content: (id) =>
       unlessGone(async () => {
         const response = await send({ method: "GET", path: `${message(id)}/$value`, headers });
-        try {
-          return await receiveContent(response.body ?? new ReadableStream<Uint8Array>({ start: (c) => c.close() }));
-        } catch (error) {
-          throw new GraphError(
-            "GRAPH_UNAVAILABLE",
-            `A message broke off while it was read (${messageOf(error)}); it is read again later`,
-            { status: 200, graphCode: undefined, requestId: undefined, retryAfterMs: undefined },
-            { cause: error },
-          );
-        }
+        return receiveContent(bytesOf(response));
       }),
 
     async acknowledge(id, how) {
@@ -123,11 +114,16 @@ export async function cannotOpenFolder(
   }
 }
 
-/** The reset comes in several shapes, with 410 or another 4xx. */
-function isReset(error: unknown): error is GraphError {
-  if (!(error instanceof GraphError)) return false;
+/**
+ * Why a stored link is of no use: Graph has forgotten the position (410, or another 4xx with one of its codes), does not
+ * understand the link, or it belongs to another Graph than the configured one.
+ */
+function whyLost(error: unknown): string | undefined {
+  if (error instanceof AppError && error.code === "BAD_LINK") return error.code;
+  if (!(error instanceof GraphError)) return undefined;
   const { status, graphCode = "" } = error.answer;
-  return status === 410 || /^(?:syncStateNotFound|syncStateInvalid|resyncRequired)$/i.test(graphCode);
+  const isReset = /^(?:syncStateNotFound|syncStateInvalid|resyncRequired)$/i.test(graphCode);
+  return isReset || status === 410 || status === 400 ? `${status} ${graphCode}`.trimEnd() : undefined;
 }
 
 function toPage(body: DeltaBody): ChangePage {
@@ -143,6 +139,20 @@ function toPage(body: DeltaBody): ChangePage {
     link,
     complete: next === undefined,
   };
+}
+
+/** The body's bytes; a body that breaks off is a fault of Graph, whatever is done with the bytes. */
+async function* bytesOf(response: Response): AsyncGenerator<Uint8Array> {
+  try {
+    yield* response.body ?? [];
+  } catch (error) {
+    throw new GraphError(
+      "GRAPH_UNAVAILABLE",
+      "A message broke off while it was read; it is read again later",
+      { status: response.status, graphCode: undefined, requestId: undefined, retryAfterMs: undefined },
+      { cause: error },
+    );
+  }
 }
 
 async function jsonOf<T>(response: Response): Promise<T> {

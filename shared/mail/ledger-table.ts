@@ -24,7 +24,9 @@ import { messageKey } from "./message.ts";
 
 /** A run renews its lease at half of this; a crashed one blocks its mailbox this long at most. */
 export const MAILBOX_LEASE_MS = 3 * 60_000;
-/** A transaction holds 100 rows: two per message and the state row. https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions */
+/** https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions */
+const ROWS_PER_TRANSACTION = 100;
+/** Two rows each, and the state row. */
 const MESSAGES_PER_TRANSACTION = 49;
 /** Rows read side by side. */
 const READS_AT_ONCE = 16;
@@ -32,6 +34,7 @@ const READS_AT_ONCE = 16;
 /**
  * Rows of a mailbox's partition, by the first letters of their key:
  *   state             lease and checkpoint
+ *   state-forgotten   up to when settled messages may have been swept
  *   m_<key>           a message
  *   p_<due>_<key>     index of the pending ones, by the time when they are due
  *   a_<due>_<key>     index of the delivered ones that are still to be acknowledged
@@ -39,6 +42,7 @@ const READS_AT_ONCE = 16;
  * One transaction thereby covers what belongs together, and what waits is found without reading history.
  */
 const STATE_ROW = "state";
+const FORGOTTEN_ROW = "state-forgotten";
 const MESSAGE = "m_";
 const PENDING = "p_";
 const ACKNOWLEDGE = "a_";
@@ -51,7 +55,12 @@ interface StateRow {
   leaseOwner: string;
   leaseUntil: string;
   link: string;
-  resyncing: boolean;
+}
+
+interface ForgottenRow {
+  partitionKey: string;
+  rowKey: string;
+  receivedUntil: string;
 }
 
 interface MessageRow {
@@ -83,17 +92,22 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     const leaseOwner = randomUUID();
     const leaseUntil = new Date(now().getTime() + MAILBOX_LEASE_MS).toISOString();
     const key = { partitionKey: mailboxId, rowKey: STATE_ROW };
-    const row = await unlessAbsent(client.getEntity<StateRow>(mailboxId, STATE_ROW));
+    const [row, forgotten] = await Promise.all([
+      unlessAbsent(client.getEntity<StateRow>(mailboxId, STATE_ROW)),
+      unlessAbsent(client.getEntity<ForgottenRow>(mailboxId, FORGOTTEN_ROW)),
+    ]);
+    const forgottenUntil = forgotten && new Date(forgotten.receivedUntil);
+    const held = (state: StateRow, etag: string) => leased({ client, mailboxId, state, etag, forgottenUntil, now });
     try {
       if (row === undefined) {
-        const fresh = { ...key, leaseOwner, leaseUntil, link: "", resyncing: false };
+        const fresh = { ...key, leaseOwner, leaseUntil, link: "" };
         const { etag } = await client.createEntity<StateRow>(fresh);
-        return leased(client, mailboxId, fresh, etagOf({ etag }), now);
+        return held(fresh, etagOf({ etag }));
       }
       if (row.leaseUntil !== "" && now() < new Date(row.leaseUntil)) return undefined;
       const taken = { ...key, leaseOwner, leaseUntil };
       const { etag } = await client.updateEntity(taken, "Merge", { etag: etagOf(row) });
-      return leased(client, mailboxId, { ...row, ...taken }, etagOf({ etag }), now);
+      return held({ ...row, ...taken }, etagOf({ etag }));
     } catch (error) {
       if (isConflict(error) || isPreconditionFailed(error) || isNotFound(error)) return undefined;
       throw error;
@@ -138,23 +152,43 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     async sweep(mailboxId, settledBefore) {
       const client = await table();
       const settled = odata`settledAt gt ${""} and settledAt lt ${settledBefore.toISOString()} and state ne ${"quarantined"}`;
-      const old: TransactionAction[] = [];
-      for await (const row of listRows<MessageRow>(client, mailboxId, MESSAGE, settled, ["partitionKey", "rowKey"])) {
-        old.push(["delete", { partitionKey: mailboxId, rowKey: String(row.rowKey) }]);
+      const old: MessageRow[] = [];
+      const columns = ["partitionKey", "rowKey", "receivedAt"];
+      for await (const row of listRows<MessageRow>(client, mailboxId, MESSAGE, settled, columns)) old.push(row);
+      const latest = old
+        .map((row) => row.receivedAt)
+        .sort()
+        .at(-1);
+      if (latest === undefined) return 0;
+
+      // First the mark, then the rows: a crash in between forgets nothing.
+      const mark = await unlessAbsent(client.getEntity<ForgottenRow>(mailboxId, FORGOTTEN_ROW));
+      const receivedUntil = mark !== undefined && mark.receivedUntil > latest ? mark.receivedUntil : latest;
+      await client.upsertEntity({ partitionKey: mailboxId, rowKey: FORGOTTEN_ROW, receivedUntil }, "Replace");
+      const deletions = old.map(({ rowKey }): TransactionAction => ["delete", { partitionKey: mailboxId, rowKey }]);
+      for (let start = 0; start < deletions.length; start += ROWS_PER_TRANSACTION) {
+        await client.submitTransaction(deletions.slice(start, start + ROWS_PER_TRANSACTION));
       }
-      for (let start = 0; start < old.length; start += 100)
-        await client.submitTransaction(old.slice(start, start + 100));
       return old.length;
     },
   };
 }
 
+interface LeaseHeld {
+  readonly client: TableClient;
+  readonly mailboxId: string;
+  readonly state: StateRow;
+  readonly etag: string;
+  readonly forgottenUntil: Date | undefined;
+  readonly now: () => Date;
+}
+
 /** The ledger under a lease. Every write goes through the state row's ETag or the message row's own. */
-function leased(client: TableClient, mailboxId: string, state: StateRow, etag: string, now: () => Date): LeasedLedger {
+function leased({ client, mailboxId, state, etag, forgottenUntil, now }: LeaseHeld): LeasedLedger {
   let stateEtag = etag;
   let leaseUntil = new Date(state.leaseUntil);
   let renewal: Promise<void> | undefined;
-  let checkpoint: Checkpoint = { link: state.link || undefined, resyncing: state.resyncing };
+  let checkpoint: Checkpoint = { link: state.link || undefined };
 
   const stateRow = (changes: Partial<StateRow>) => ({ partitionKey: mailboxId, rowKey: STATE_ROW, ...changes });
   const prolonged = () => new Date(now().getTime() + MAILBOX_LEASE_MS);
@@ -203,6 +237,7 @@ function leased(client: TableClient, mailboxId: string, state: StateRow, etag: s
     get checkpoint() {
       return checkpoint;
     },
+    forgottenUntil,
     unknown,
 
     async record(messages, next) {
@@ -211,7 +246,7 @@ function leased(client: TableClient, mailboxId: string, state: StateRow, etag: s
         messages.filter(({ messageId }) => absent.has(messageId)).map((message) => [message.messageId, message]),
       );
       const rows = [...fresh.values()];
-      const moved = { link: next.link ?? "", resyncing: next.resyncing };
+      const moved = { link: next.link ?? "" };
       // The checkpoint moves in the last transaction, together with the last messages.
       for (let start = 0; start === 0 || start < rows.length; start += MESSAGES_PER_TRANSACTION) {
         const some = rows.slice(start, start + MESSAGES_PER_TRANSACTION);

@@ -4,8 +4,6 @@ import { AppError } from "../errors.ts";
 export interface Checkpoint {
   /** The next page of a round, or the start of the next round. `undefined` starts from the beginning. */
   readonly link: string | undefined;
-  /** True while a walk over the whole folder is under way, after the sync state was lost. */
-  readonly resyncing: boolean;
 }
 
 /**
@@ -37,6 +35,11 @@ export interface LedgerEntry {
 
 export interface StoredEntry extends LedgerEntry {
   readonly etag: string;
+}
+
+/** A message that this run may offer to the desk. */
+export interface ClaimedEntry extends StoredEntry {
+  readonly claimedUntil: Date;
 }
 
 /** A message that discovery hands over. */
@@ -77,6 +80,11 @@ export class LeaseLostError extends AppError {
  */
 export interface LeasedLedger {
   readonly checkpoint: Checkpoint;
+  /**
+   * What was settled long ago has been swept. An unknown message received up to this moment may be one of those, and
+   * does not count as new. `undefined` where nothing was swept.
+   */
+  readonly forgottenUntil: Date | undefined;
   /** Gives those of the messages that the ledger does not know. */
   unknown(messageIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Writes the messages, known ones excepted, and only then moves the checkpoint. Gives how many were new. */
@@ -84,11 +92,11 @@ export interface LeasedLedger {
   /** Pending messages whose time has come, the longest due first. */
   due(now: Date, limit: number): Promise<StoredEntry[]>;
   /** Marks an attempt as begun. `undefined` where another run was faster. */
-  claim(entry: StoredEntry, until: Date): Promise<StoredEntry | undefined>;
+  claim(entry: StoredEntry, until: Date): Promise<ClaimedEntry | undefined>;
   /** Takes the message out of pending, for good. */
-  settle(claimed: StoredEntry, settlement: Settlement, at: Date): Promise<void>;
+  settle(claimed: ClaimedEntry, settlement: Settlement, at: Date): Promise<void>;
   /** Puts the message back for later. */
-  postpone(claimed: StoredEntry, postponement: Postponement): Promise<void>;
+  postpone(claimed: ClaimedEntry, postponement: Postponement): Promise<void>;
   /** Delivered messages that are not acknowledged in the mailbox yet, and may be tried. */
   toAcknowledge(now: Date, limit: number): Promise<UnacknowledgedEntry[]>;
   acknowledged(entry: UnacknowledgedEntry): Promise<void>;
@@ -117,6 +125,6 @@ export interface Ledger {
   entries(mailboxId: string): Promise<StoredEntry[]>;
   /** Forgets where discovery stands, not what was delivered: the next run walks the folder again. */
   forgetCheckpoint(mailboxId: string): Promise<void>;
-  /** Removes what was settled before this moment. Gives how many. */
+  /** Removes what was settled before this moment, and notes up to when messages are forgotten. Gives how many. */
   sweep(mailboxId: string, settledBefore: Date): Promise<number>;
 }

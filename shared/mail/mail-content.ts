@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { openAsBlob } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -20,38 +20,40 @@ export interface MailContent {
  * @param folder where a large message lies for the time of its delivery; by default the system's own
  */
 export async function receiveContent(body: AsyncIterable<Uint8Array>, folder: string = tmpdir()): Promise<MailContent> {
-  const chunks: Uint8Array[] = [];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let bytes = 0;
-  const chunksOf = body[Symbol.asyncIterator]();
-  for (;;) {
-    const next = await chunksOf.next();
-    if (next.done) break;
-    chunks.push(next.value);
-    bytes += next.value.byteLength;
-    if (bytes > MEMORY_LIMIT_BYTES) return toFile(chunks, chunksOf, folder);
-  }
-  return { blob: new Blob(chunks as Uint8Array<ArrayBuffer>[]), dispose: async () => {} };
-}
-
-async function toFile(
-  start: readonly Uint8Array[],
-  rest: AsyncIterator<Uint8Array>,
-  folder: string,
-): Promise<MailContent> {
-  const path = join(folder, `deskpost-${randomUUID()}.eml`);
-  const dispose = () => rm(path, { force: true });
+  let file: MailFile | undefined;
   try {
-    // 0600: nobody else on the machine reads the mail.
-    const file = await open(path, "wx", 0o600);
-    try {
-      for (const chunk of start) await file.writeFile(chunk);
-      for (let next = await rest.next(); !next.done; next = await rest.next()) await file.writeFile(next.value);
-    } finally {
-      await file.close();
+    for await (const chunk of body) {
+      bytes += chunk.byteLength;
+      if (file !== undefined) {
+        await file.handle.writeFile(chunk);
+      } else {
+        chunks.push(chunk as Uint8Array<ArrayBuffer>);
+        if (bytes > MEMORY_LIMIT_BYTES) {
+          file = await createMailFile(folder);
+          for (const held of chunks.splice(0)) await file.handle.writeFile(held);
+        }
+      }
     }
-    return { blob: await openAsBlob(path), dispose };
+    if (file === undefined) return { blob: new Blob(chunks), dispose: async () => {} };
+    const { path, handle } = file;
+    await handle.close();
+    return { blob: await openAsBlob(path), dispose: () => rm(path, { force: true }) };
   } catch (error) {
-    await dispose();
+    await file?.handle.close();
+    if (file !== undefined) await rm(file.path, { force: true });
     throw error;
   }
+}
+
+interface MailFile {
+  readonly path: string;
+  readonly handle: FileHandle;
+}
+
+/** Mode 0600: nobody else on the machine reads the mail. */
+async function createMailFile(folder: string): Promise<MailFile> {
+  const path = join(folder, `deskpost-${randomUUID()}.eml`);
+  return { path, handle: await open(path, "wx", 0o600) };
 }

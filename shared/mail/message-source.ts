@@ -56,13 +56,21 @@ export class GraphError extends AppError {
   }
 }
 
+/**
+ * True where the failure says nothing about the one message that was asked for: a throttle, a token that is not
+ * accepted, or a Graph that does not answer at all.
+ */
+export function concernsMailbox({ code, answer }: GraphError): boolean {
+  return code === "GRAPH_THROTTLED" || answer.status === undefined || answer.status === 401;
+}
+
 /** Graph forgot where we were (410 and its kin). https://learn.microsoft.com/graph/delta-query-overview#synchronization-reset */
 export class SyncStateLostError extends AppError {
   override readonly name = "SyncStateLostError";
   constructor(graphCode: string) {
     super(
       "SYNC_STATE_LOST",
-      `Graph no longer knows the saved position in the folder (${graphCode}); it is walked again from the start`,
+      `The saved position in the folder is of no use any more (${graphCode}); the folder is walked again from the start`,
     );
   }
 }

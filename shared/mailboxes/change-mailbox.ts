@@ -82,6 +82,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
         lastSuccessAt: undefined,
         lastError: undefined,
         lastMailAt: undefined,
+        lastRun: "",
         delivered: 0,
         refused: 0,
       };

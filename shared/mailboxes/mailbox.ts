@@ -42,6 +42,8 @@ export interface Mailbox {
   readonly lastSuccessAt: Date | undefined;
   readonly lastError: MailboxError | undefined;
   readonly lastMailAt: Date | undefined;
+  /** The run that reported last. */
+  readonly lastRun: string;
   readonly delivered: number;
   readonly refused: number;
 }

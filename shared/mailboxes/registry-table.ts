@@ -33,6 +33,7 @@ interface MailboxRow {
   lastSuccessAt: string;
   lastError: string;
   lastMailAt: string;
+  lastRun: string;
   delivered: number;
   refused: number;
 }
@@ -166,6 +167,7 @@ function fromRow(row: MailboxRow & { etag?: string }): StoredMailbox {
     lastSuccessAt: time(row.lastSuccessAt),
     lastError: error && { ...error, at: new Date(error.at) },
     lastMailAt: time(row.lastMailAt),
+    lastRun: row.lastRun,
     delivered: row.delivered,
     refused: row.refused,
     etag: etagOf(row),

@@ -178,6 +178,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
       expiresAt: held.expiresAt,
       nextRefreshAt: held.refreshAt,
     });
+    await appHealth.accepted();
     return held.value;
   }
 

@@ -7,7 +7,7 @@ export function overviewJson({ mailboxes, alarm, lastTick }: Overview) {
 }
 
 /** A mailbox for programs; the ETag of its row stays inside. */
-export function mailboxJson({ etag: _, statusBeforePause: __, ...mailbox }: StoredMailbox) {
+export function mailboxJson({ etag: _, statusBeforePause: __, lastRun: ___, ...mailbox }: StoredMailbox) {
   return mailbox;
 }
 

@@ -6,7 +6,12 @@ import { createTables } from "../../../shared/tables.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
 
 const noon = new Date("2026-03-02T12:00:00Z");
-const delivery: Delivery = { mailboxAddress: "help@contoso.example", idempotencyKey: "k", mail: new Blob(["x"]) };
+const delivery: Delivery = {
+  mailboxAddress: "help@contoso.example",
+  idempotencyKey: "k",
+  mail: new Blob(["x"]),
+  offerUntil: new Date("2026-03-03T12:00:00Z"),
+};
 const turnToOthers = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe("oneAtATime", () => {
@@ -51,6 +56,12 @@ describe("oneAtATime", () => {
     await assertBusyEventually(alive);
     now = new Date(noon.getTime() + 151_000);
     assert.equal((await alive.deliver(delivery)).kind, "accepted");
+  });
+
+  it("does not offer a message any more whose claim is about to end", async () => {
+    const desk = instance("late", async () => assert.fail("offered too late"));
+    const answer = await desk.deliver({ ...delivery, offerUntil: noon });
+    assert.equal(answer.kind === "try-again" && answer.code, "BUSY");
   });
 
   it("gives the turn back after a failure of its own", async () => {

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { discover, LEDGER_MEMORY_MS } from "../../../shared/mail/discover.ts";
+import type { ResetShape } from "../../simulator/graph-controls.ts";
+import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON, now, useMailBed } from "./mail-bed.ts";
+
+const bed = useMailBed();
+
+/** Discovery alone, as one run makes it. */
+async function discoverIn(mailbox: ConnectedMailbox, changes: Partial<Parameters<typeof discover>[0]> = {}) {
+  const ledger = await bed.lease(mailbox);
+  try {
+    return await discover({
+      mailboxId: mailbox.id,
+      source: bed.source(),
+      ledger,
+      deliverFrom: NOON,
+      deadline: new Date(Date.now() + 10 * MINUTE_MS),
+      now,
+      log: bed.log,
+      ...changes,
+    });
+  } finally {
+    await ledger.release();
+  }
+}
+
+describe("when Graph forgets where we were", () => {
+  const shapes: readonly ResetShape[] = [
+    "sync-state-not-found",
+    "root-folder-not-found",
+    "location",
+    "resync-required",
+    "sync-state-invalid",
+  ];
+  for (const shape of shapes) {
+    it(`the folder is walked again: nothing is delivered twice, nothing new is missed (${shape})`, async () => {
+      const mailbox = await bed.connect();
+      mailbox.receive("one", "two");
+      await bed.run(mailbox);
+      bed.graph.controls.resetShape = shape;
+      mailbox.graph.expireSyncState();
+      mailbox.receive("during the outage");
+      bed.clock.advance(MINUTE_MS);
+      assert.equal((await bed.run(mailbox)).kind, "fetched");
+      assert.deepEqual(bed.taken().sort(), ["during the outage", "one", "two"]);
+      assert.ok(bed.events.some(({ event }) => event === "resync started"));
+      mailbox.receive("afterwards");
+      await bed.run(mailbox);
+      assert.equal(bed.taken().filter((name) => name === "afterwards").length, 1);
+    });
+  }
+
+  it("nothing is delivered that is older than the ledger's memory", async () => {
+    const mailbox = await bed.connect();
+    mailbox.receive("forgotten");
+    await bed.run(mailbox);
+    bed.clock.advance(2 * DAY_MS);
+    mailbox.receive("remembered");
+    await bed.run(mailbox);
+    bed.clock.advance(LEDGER_MEMORY_MS - DAY_MS);
+    assert.equal(await bed.ledger.sweep(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS)), 1);
+    mailbox.graph.expireSyncState();
+    await bed.run(mailbox);
+    assert.deepEqual(bed.taken(), ["forgotten", "remembered"]);
+  });
+
+  it("a walk that takes several runs keeps to the ledger's memory to its end", async () => {
+    const mailbox = await bed.connect();
+    mailbox.receive(...Array.from({ length: 510 }, (_, index) => `mail-${index}`));
+    await discoverIn(mailbox);
+    await settleAll(mailbox);
+    bed.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
+    await bed.ledger.sweep(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS));
+    mailbox.graph.expireSyncState();
+
+    const first = await discoverIn(mailbox, { deadline: new Date() });
+    assert.deepEqual(first, { discovered: 0, pages: 1, more: true });
+    assert.deepEqual(await discoverIn(mailbox), { discovered: 0, pages: 1, more: false });
+  });
+
+  it("a message that waits to be delivered stays, however old it is", async () => {
+    const mailbox = await bed.connect();
+    const [id = ""] = mailbox.receive("waiting");
+    await discoverIn(mailbox);
+    bed.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
+    mailbox.graph.expireSyncState();
+    await discoverIn(mailbox);
+    assert.equal((await bed.entry(mailbox, id)).state, "pending");
+  });
+
+  it("after that walk, mail with an old date counts again", async () => {
+    const mailbox = await bed.connect();
+    await discoverIn(mailbox);
+    mailbox.graph.expireSyncState();
+    await discoverIn(mailbox);
+    mailbox.graph.deliver(mail("late"), { receivedAt: NOON });
+    bed.clock.advance(HOUR_MS);
+    assert.equal((await discoverIn(mailbox)).discovered, 1);
+  });
+});
+
+describe("when the stored position is lost", () => {
+  it("the folder is walked again and nothing is delivered twice", async () => {
+    const mailbox = await bed.connect();
+    mailbox.receive("one", "two");
+    await bed.run(mailbox);
+    await bed.ledger.forgetCheckpoint(mailbox.id);
+    mailbox.receive("three");
+    await bed.run(mailbox);
+    assert.deepEqual(bed.taken().sort(), ["one", "three", "two"]);
+  });
+
+  it("nothing is delivered that the ledger has settled and forgotten", async () => {
+    const mailbox = await bed.connect();
+    mailbox.receive("forgotten");
+    await bed.run(mailbox);
+    bed.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
+    await bed.ledger.sweep(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS));
+    await bed.ledger.forgetCheckpoint(mailbox.id);
+    await bed.run(mailbox);
+    assert.deepEqual(bed.taken(), ["forgotten"]);
+  });
+});
+
+/** Settles what is pending, as if a desk had taken it. */
+async function settleAll(mailbox: ConnectedMailbox): Promise<void> {
+  const ledger = await bed.lease(mailbox);
+  for (;;) {
+    const due = await ledger.due(new Date(), 100);
+    if (due.length === 0) break;
+    await Promise.all(
+      due.map(async (entry) => {
+        const claimed = (await ledger.claim(entry, new Date())) ?? assert.fail("not claimed");
+        await ledger.settle(claimed, { state: "delivered", answer: "", acknowledge: false }, new Date());
+      }),
+    );
+  }
+  await ledger.release();
+}
