@@ -7,7 +7,7 @@ export type ClientAuthentication =
   | { readonly kind: "federated-credential"; readonly audience: string }
   | { readonly kind: "client-secret"; readonly secretName: string };
 
-export type DeskSettings =
+type DeskSettings =
   | { readonly kind: "uvdesk"; readonly url: string }
   | { readonly kind: "webhook"; readonly url: string; readonly secretName: string };
 

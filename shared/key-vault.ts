@@ -10,12 +10,12 @@ const VAULT_TIMEOUT_MS = 15_000;
 const CONFLICT_ATTEMPTS = 4;
 const CONFLICT_WAIT_MS = 500;
 
-export interface SecretValue {
+interface SecretValue {
   readonly value: string;
   readonly version: string;
 }
 
-export interface SecretOptions {
+interface SecretOptions {
   readonly contentType: string;
   /** Only informs: Key Vault raises its near-expiry event by it. */
   readonly expiresOn?: Date;

@@ -6,7 +6,7 @@ import { attemptTimeout } from "./sdk-timeout.ts";
 /** One attempt at storage may take this long; the SDK tries up to four times. */
 const STORAGE_TIMEOUT_MS = 15_000;
 
-export type TableName = "Mailboxes" | "Grants" | "Ledger" | "Consents";
+type TableName = "Mailboxes" | "Grants" | "Ledger" | "Consents";
 
 /** Gives a table's client; makes the table where it does not exist yet. */
 export type Tables = (name: TableName) => Promise<TableClient>;

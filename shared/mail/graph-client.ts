@@ -17,7 +17,7 @@ const BODY_TIMEOUT_MS = 5 * 60_000;
 /** Gives an access token; `rejected` is one that Graph just refused, so that it is not given again. */
 export type AccessTokenFor = (mailboxId: string, rejected?: string) => Promise<string>;
 
-export interface GraphRequest {
+interface GraphRequest {
   readonly method: "GET" | "POST" | "PATCH";
   /** Below /v1.0, such as `/users/help%40example.com/messages`; already encoded. */
   readonly path: string;

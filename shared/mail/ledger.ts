@@ -13,7 +13,7 @@ export interface Checkpoint {
 export type MessageState = "pending" | "delivered" | "refused" | "quarantined" | "gone";
 
 /** A message in the ledger. */
-export interface LedgerEntry {
+interface LedgerEntry {
   readonly key: string;
   /** Immutable id at Graph. */
   readonly messageId: string;
@@ -48,14 +48,14 @@ export interface NewEntry {
   readonly receivedAt: Date;
 }
 
-export interface Settlement {
+interface Settlement {
   readonly state: Exclude<MessageState, "pending">;
   readonly answer: string;
   /** Whether something remains to be done to the message in the mailbox. */
   readonly acknowledge: boolean;
 }
 
-export interface Postponement {
+interface Postponement {
   readonly dueAt: Date;
   readonly answer: string;
   readonly firstFailedAt: Date | undefined;

@@ -1,5 +1,5 @@
-import type { AppError } from "../errors.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
+import type { AppHealth } from "../tokens/access-tokens.ts";
 import type { MailboxRegistry } from "./mailbox.ts";
 
 export interface AppHealthOptions {
@@ -12,15 +12,15 @@ export interface AppHealthOptions {
  * The one alarm of the app: raised when Entra refuses our own registration or credential, cleared when it accepts them
  * again. No mailbox changes by it.
  */
-export function createAppHealth({ registry, log, now }: AppHealthOptions) {
+export function createAppHealth({ registry, log, now }: AppHealthOptions): AppHealth {
   return {
-    async refused(error: AppError): Promise<void> {
+    async refused(error) {
       const alarm = await registry.alarm();
       if (alarm?.code === error.code && alarm.message === error.message) return;
       await registry.setAlarm({ code: error.code, message: error.message, since: alarm?.since ?? now() });
       log.error("app misconfigured", errorFields(error));
     },
-    async accepted(): Promise<void> {
+    async accepted() {
       if ((await registry.alarm()) === undefined) return;
       await registry.setAlarm(undefined);
       log.info("app configured again");

@@ -31,7 +31,7 @@ export interface ConsentSubject {
 }
 
 /** Sets the browser on its way. The cookie binds the answer to this browser. */
-export interface ConsentStart {
+interface ConsentStart {
   readonly location: URL;
   readonly cookie: ConsentCookie;
 }
@@ -43,7 +43,7 @@ export interface ConsentCookie {
 }
 
 /** What Microsoft's answer brought along. */
-export interface ConsentCallback {
+interface ConsentCallback {
   readonly parameters: URLSearchParams;
   /** Gives a cookie of the request. */
   readonly cookie: (name: string) => string | undefined;
@@ -88,7 +88,7 @@ export interface Consents {
 }
 
 /** Graph's scopes that the mailbox needs. */
-export function mailScopes({ writes }: { writes: boolean }): readonly string[] {
+function mailScopes({ writes }: { writes: boolean }): readonly string[] {
   return writes ? WRITE_SCOPES : READ_SCOPES;
 }
 

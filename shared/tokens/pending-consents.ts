@@ -4,7 +4,7 @@ import { etagOf, isNotFound, isPreconditionFailed, type Tables, unlessAbsent } f
 const PARTITION = "consent";
 
 /** A sign-in that was started and has not come back yet. */
-export interface PendingConsent {
+interface PendingConsent {
   readonly mailboxId: string;
   /** Tenant id that the answer must be from. */
   readonly tenantId: string;
@@ -14,7 +14,7 @@ export interface PendingConsent {
 }
 
 /** What `take` finds under a state: the consent itself once; afterwards only that it was there. */
-export type Taken =
+type Taken =
   | { readonly kind: "taken"; readonly consent: PendingConsent }
   | { readonly kind: "used-already" }
   | { readonly kind: "unknown" };

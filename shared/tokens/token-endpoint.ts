@@ -25,7 +25,7 @@ export interface ConsentAnswer extends TokenAnswer {
   readonly userName: string;
 }
 
-export interface AuthorizationRequest {
+interface AuthorizationRequest {
   readonly tenant: string;
   readonly redirectUrl: string;
   readonly scopes: readonly string[];
@@ -36,7 +36,7 @@ export interface AuthorizationRequest {
   readonly loginHint: string | undefined;
 }
 
-export interface CodeRedemption {
+interface CodeRedemption {
   readonly tenant: string;
   readonly redirectUrl: string;
   readonly code: string;

@@ -1,0 +1,244 @@
+import type { TableClient, TransactionAction } from "@azure/data-tables";
+import { etagOf, isConflict, isNotFound, isPreconditionFailed, RowChangedError, unlessAbsent } from "../tables.ts";
+import {
+  type Checkpoint,
+  type LeasedLedger,
+  LeaseLostError,
+  type StoredEntry,
+  type UnacknowledgedEntry,
+} from "./ledger.ts";
+import {
+  ACKNOWLEDGE,
+  firstKeys,
+  indexRow,
+  keyOf,
+  listRows,
+  MESSAGE,
+  type MessageRow,
+  messageRow,
+  newRows,
+  PENDING,
+  pendingRow,
+  QUARANTINED,
+  STATE_ROW,
+  type StateRow,
+  toEntry,
+  until,
+} from "./ledger-rows.ts";
+import { messageKey } from "./message.ts";
+
+/** A run renews its lease at half of this; a crashed one blocks its mailbox this long at most. */
+export const MAILBOX_LEASE_MS = 3 * 60_000;
+/** Two rows each, and the state row: a transaction holds 100. */
+const MESSAGES_PER_TRANSACTION = 49;
+/** Rows read side by side. */
+const READS_AT_ONCE = 16;
+
+interface LeaseHeld {
+  readonly client: TableClient;
+  readonly mailboxId: string;
+  readonly state: StateRow;
+  readonly etag: string;
+  readonly forgottenUntil: Date | undefined;
+  readonly now: () => Date;
+}
+
+/** The ledger under a lease. Every write goes through the state row's ETag or the message row's own. */
+export function leasedLedger({ client, mailboxId, state, etag, forgottenUntil, now }: LeaseHeld): LeasedLedger {
+  let stateEtag = etag;
+  let leaseUntil = new Date(state.leaseUntil);
+  let renewal: Promise<void> | undefined;
+  let checkpoint: Checkpoint = { link: state.link || undefined };
+
+  const stateRow = (changes: Partial<StateRow>) => ({ partitionKey: mailboxId, rowKey: STATE_ROW, ...changes });
+  const prolonged = () => new Date(now().getTime() + MAILBOX_LEASE_MS);
+
+  /** Writes rows together with the state row: all or nothing, and only while the lease is ours. */
+  async function writeUnderLease(rows: TransactionAction[], changes: Partial<StateRow>): Promise<void> {
+    const until = prolonged();
+    const own: TransactionAction = [
+      "update",
+      stateRow({ leaseUntil: until.toISOString(), ...changes }),
+      "Merge",
+      { etag: stateEtag },
+    ];
+    try {
+      const { subResponses } = await client.submitTransaction([own, ...rows]);
+      stateEtag = etagOf(subResponses[0] ?? {});
+      leaseUntil = until;
+    } catch (error) {
+      if (isPreconditionFailed(error) || isNotFound(error)) throw new LeaseLostError(mailboxId, { cause: error });
+      throw error;
+    }
+  }
+
+  async function isUnknown(messageId: string): Promise<boolean> {
+    const row = await unlessAbsent(
+      client.getEntity<MessageRow>(mailboxId, MESSAGE + messageKey(messageId), {
+        queryOptions: { select: ["rowKey"] },
+      }),
+    );
+    return row === undefined;
+  }
+
+  async function unknown(messageIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    for (let start = 0; start < messageIds.length; start += READS_AT_ONCE) {
+      const some = messageIds.slice(start, start + READS_AT_ONCE);
+      const answers = await Promise.all(some.map(isUnknown));
+      some.forEach((id, index) => {
+        if (answers[index]) found.add(id);
+      });
+    }
+    return found;
+  }
+
+  return {
+    get checkpoint() {
+      return checkpoint;
+    },
+    forgottenUntil,
+    unknown,
+
+    async record(messages, next) {
+      const absent = await unknown([...new Set(messages.map((message) => message.messageId))]);
+      const fresh = new Map(
+        messages.filter(({ messageId }) => absent.has(messageId)).map((message) => [message.messageId, message]),
+      );
+      const rows = [...fresh.values()];
+      const moved = { link: next.link ?? "" };
+      // The checkpoint moves in the last transaction, together with the last messages.
+      for (let start = 0; start === 0 || start < rows.length; start += MESSAGES_PER_TRANSACTION) {
+        const some = rows.slice(start, start + MESSAGES_PER_TRANSACTION);
+        const last = start + MESSAGES_PER_TRANSACTION >= rows.length;
+        await writeUnderLease(
+          some.flatMap((message) => newRows(mailboxId, message)),
+          last ? moved : {},
+        );
+      }
+      checkpoint = next;
+      return rows.length;
+    },
+
+    async due(at, limit) {
+      const indexed = await firstKeys(client, mailboxId, PENDING, at, limit);
+      const found = await Promise.all(
+        indexed.map((row) => unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + keyOf(row)))),
+      );
+      return found
+        .filter((row) => row !== undefined)
+        .map(toEntry)
+        .filter(({ claimedUntil }) => claimedUntil === undefined || claimedUntil <= at);
+    },
+
+    async claim(entry, until) {
+      const attempts = entry.attempts + 1;
+      // A claim that nobody took back is an attempt whose end nobody knows.
+      const uncertain = entry.uncertain || entry.claimedUntil !== undefined;
+      const row = { ...messageRow(mailboxId, entry), attempts, uncertain, claimedUntil: until.toISOString() };
+      try {
+        const { etag: claimed } = await client.updateEntity(row, "Merge", { etag: entry.etag });
+        return { ...entry, attempts, uncertain, claimedUntil: until, etag: etagOf({ etag: claimed }) };
+      } catch (error) {
+        if (isPreconditionFailed(error) || isNotFound(error)) return undefined;
+        throw error;
+      }
+    },
+
+    async settle(claimed, { state: settledState, answer, acknowledge }, at) {
+      const row = {
+        ...messageRow(mailboxId, claimed),
+        state: settledState,
+        answer,
+        claimedUntil: "",
+        settledAt: at.toISOString(),
+      };
+      const rows: TransactionAction[] = [["delete", pendingRow(mailboxId, claimed)]];
+      if (acknowledge) rows.push(["create", indexRow(mailboxId, ACKNOWLEDGE, at, claimed.key, claimed.messageId)]);
+      if (settledState === "quarantined") {
+        rows.push(["create", indexRow(mailboxId, QUARANTINED, at, claimed.key, claimed.messageId)]);
+      }
+      await writeMessage(client, mailboxId, claimed, row, rows);
+    },
+
+    async postpone(claimed, { dueAt, answer, firstFailedAt, uncertain, counts }) {
+      const row = {
+        ...messageRow(mailboxId, claimed),
+        answer,
+        uncertain,
+        dueAt: dueAt.toISOString(),
+        claimedUntil: "",
+        firstFailedAt: firstFailedAt?.toISOString() ?? "",
+        attempts: counts ? claimed.attempts : claimed.attempts - 1,
+      };
+      const next = indexRow(mailboxId, PENDING, dueAt, claimed.key, claimed.messageId);
+      const before = pendingRow(mailboxId, claimed);
+      // The same row twice in one transaction is refused: https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
+      const moved: TransactionAction[] =
+        next.rowKey === before.rowKey
+          ? []
+          : [
+              ["delete", before],
+              ["create", next],
+            ];
+      await writeMessage(client, mailboxId, claimed, row, moved);
+    },
+
+    async toAcknowledge(at, limit) {
+      const found: UnacknowledgedEntry[] = [];
+      for await (const row of listRows<{ messageId: string }>(client, mailboxId, ACKNOWLEDGE, until(ACKNOWLEDGE, at))) {
+        const rowKey = String(row.rowKey);
+        found.push({ key: keyOf(rowKey), messageId: row.messageId, row: rowKey });
+        if (found.length === limit) break;
+      }
+      return found;
+    },
+
+    async acknowledged(entry) {
+      await unlessAbsent(client.deleteEntity(mailboxId, entry.row));
+    },
+
+    async postponeAcknowledge(entry, later) {
+      await client.submitTransaction([
+        ["delete", { partitionKey: mailboxId, rowKey: entry.row }],
+        ["create", indexRow(mailboxId, ACKNOWLEDGE, later, entry.key, entry.messageId)],
+      ]);
+    },
+
+    async renew() {
+      if (leaseUntil.getTime() - now().getTime() >= MAILBOX_LEASE_MS / 2) return;
+      // Deliveries side by side ask for it at the same moment; two writes by one ETag would look like a lost lease.
+      renewal ??= writeUnderLease([], {}).finally(() => {
+        renewal = undefined;
+      });
+      await renewal;
+    },
+
+    async release() {
+      try {
+        await writeUnderLease([], { leaseOwner: "", leaseUntil: "" });
+      } catch (error) {
+        // Whoever took over has the mailbox already.
+        if (!(error instanceof LeaseLostError)) throw error;
+      }
+    },
+  };
+}
+
+/** Writes a message row by the ETag of its claim, together with its index rows. */
+async function writeMessage(
+  client: TableClient,
+  mailboxId: string,
+  claimed: StoredEntry,
+  row: Partial<MessageRow> & { partitionKey: string; rowKey: string },
+  indexRows: TransactionAction[],
+): Promise<void> {
+  try {
+    await client.submitTransaction([["update", row, "Merge", { etag: claimed.etag }], ...indexRows]);
+  } catch (error) {
+    if (isPreconditionFailed(error) || isNotFound(error) || isConflict(error)) {
+      throw new RowChangedError(`Message ${claimed.key} of mailbox ${mailboxId}`, { cause: error });
+    }
+    throw error;
+  }
+}

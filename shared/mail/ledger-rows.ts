@@ -1,0 +1,139 @@
+import { odata, type TableClient, type TransactionAction } from "@azure/data-tables";
+import { etagOf } from "../tables.ts";
+import type { MessageState, NewEntry, StoredEntry } from "./ledger.ts";
+import { messageKey } from "./message.ts";
+
+/**
+ * Rows of a mailbox's partition, by the first letters of their key:
+ *   state             lease and checkpoint
+ *   state-forgotten   up to when settled messages may have been swept
+ *   m_<key>           a message
+ *   p_<due>_<key>     index of the pending ones, by the time when they are due
+ *   a_<due>_<key>     index of the delivered ones that are still to be acknowledged
+ *   q_<time>_<key>    index of the quarantined ones
+ * One transaction thereby covers what belongs together, and what waits is found without reading history.
+ */
+export const STATE_ROW = "state";
+export const FORGOTTEN_ROW = "state-forgotten";
+export const MESSAGE = "m_";
+export const PENDING = "p_";
+export const ACKNOWLEDGE = "a_";
+export const QUARANTINED = "q_";
+
+/** ISO 8601 times in UTC, "" for none. */
+export interface StateRow {
+  partitionKey: string;
+  rowKey: string;
+  leaseOwner: string;
+  leaseUntil: string;
+  link: string;
+}
+
+export interface ForgottenRow {
+  partitionKey: string;
+  rowKey: string;
+  receivedUntil: string;
+}
+
+export interface MessageRow {
+  partitionKey: string;
+  rowKey: string;
+  messageId: string;
+  receivedAt: string;
+  state: string;
+  attempts: number;
+  firstFailedAt: string;
+  uncertain: boolean;
+  dueAt: string;
+  claimedUntil: string;
+  settledAt: string;
+  answer: string;
+}
+
+export function newRows(mailboxId: string, { messageId, receivedAt }: NewEntry): TransactionAction[] {
+  const key = messageKey(messageId);
+  const message: MessageRow = {
+    partitionKey: mailboxId,
+    rowKey: MESSAGE + key,
+    messageId,
+    receivedAt: receivedAt.toISOString(),
+    state: "pending",
+    attempts: 0,
+    firstFailedAt: "",
+    uncertain: false,
+    dueAt: receivedAt.toISOString(),
+    claimedUntil: "",
+    settledAt: "",
+    answer: "",
+  };
+  return [
+    ["create", { ...message }],
+    ["create", indexRow(mailboxId, PENDING, receivedAt, key, messageId)],
+  ];
+}
+
+export function messageRow(mailboxId: string, entry: StoredEntry) {
+  return { partitionKey: mailboxId, rowKey: MESSAGE + entry.key };
+}
+
+export function indexRow(mailboxId: string, prefix: string, at: Date, key: string, messageId: string) {
+  return { partitionKey: mailboxId, rowKey: `${prefix}${at.toISOString()}_${key}`, messageId };
+}
+
+export function pendingRow(mailboxId: string, { dueAt, key }: StoredEntry) {
+  return { partitionKey: mailboxId, rowKey: `${PENDING}${dueAt.toISOString()}_${key}` };
+}
+
+/** The message's key within an index row's key: what follows the letter and the time, which has a fixed length. */
+export function keyOf(indexRowKey: string): string {
+  return indexRowKey.slice("p_2026-01-01T00:00:00.000Z_".length);
+}
+
+/** A filter for the index rows up to this moment. "~" sorts behind every character of a key. */
+export function until(prefix: string, at: Date): string {
+  return odata`RowKey le ${`${prefix}${at.toISOString()}~`}`;
+}
+
+export async function firstKeys(
+  client: TableClient,
+  mailboxId: string,
+  prefix: string,
+  at: Date,
+  limit: number,
+): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const row of listRows(client, mailboxId, prefix, until(prefix, at), ["rowKey"])) {
+    keys.push(String(row.rowKey));
+    if (keys.length === limit) break;
+  }
+  return keys;
+}
+
+export function listRows<T extends object>(
+  client: TableClient,
+  mailboxId: string,
+  prefix: string,
+  condition?: string,
+  select?: string[],
+) {
+  const range = odata`PartitionKey eq ${mailboxId} and RowKey ge ${prefix} and RowKey lt ${`${prefix}~`}`;
+  const filter = condition === undefined ? range : `${range} and ${condition}`;
+  return client.listEntities<T>({ queryOptions: { filter, ...(select === undefined ? {} : { select }) } });
+}
+
+export function toEntry(row: MessageRow & { etag?: string }): StoredEntry {
+  const time = (text: string) => (text === "" ? undefined : new Date(text));
+  return {
+    key: row.rowKey.slice(MESSAGE.length),
+    messageId: row.messageId,
+    receivedAt: new Date(row.receivedAt),
+    state: row.state as MessageState,
+    attempts: row.attempts,
+    firstFailedAt: time(row.firstFailedAt),
+    uncertain: row.uncertain,
+    dueAt: new Date(row.dueAt),
+    claimedUntil: time(row.claimedUntil),
+    answer: row.answer,
+    etag: etagOf(row),
+  };
+}
