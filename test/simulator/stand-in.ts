@@ -182,9 +182,21 @@ async function send(outgoing: http.ServerResponse, answer: Answer, cutAfterBytes
       return;
     }
     left -= chunk.byteLength;
-    if (!outgoing.write(chunk)) await new Promise<void>((resolve) => outgoing.once("drain", resolve));
+    if (outgoing.destroyed) return;
+    if (!outgoing.write(chunk)) await drained(outgoing);
   }
   outgoing.end();
+}
+
+/** Until the client has read on, or has gone away. */
+function drained(outgoing: http.ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      outgoing.off("drain", done).off("close", done);
+      resolve();
+    };
+    outgoing.on("drain", done).on("close", done);
+  });
 }
 
 /** A JSON answer. */

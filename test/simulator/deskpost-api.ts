@@ -1,0 +1,68 @@
+/** The JSON that Deskpost's functions speak, as a program of an administrator would use it. */
+export interface DeskpostApi {
+  mailboxes(): Promise<MailboxReport[]>;
+  /** Gives the mailbox's id. */
+  addMailbox(mailbox: NewMailbox): Promise<string>;
+  /** All of them, or those in one state. */
+  messages(mailboxId: string, state?: MessageReport["state"]): Promise<MessageReport[]>;
+  /** Where a person begins the sign-in. */
+  startConsentUrl(mailboxId: string): string;
+  /** The page for people. */
+  readonly pageUrl: string;
+}
+
+export interface NewMailbox {
+  readonly address: string;
+  readonly desk: string;
+  readonly folder?: string;
+  /** Messages received before are left alone. */
+  readonly since?: string;
+  readonly acknowledge?: "nothing" | "mark-read" | "move";
+  readonly moveTo?: string;
+}
+
+/** The parts of a mailbox's report that the simulator looks at. */
+export interface MailboxReport {
+  readonly id: string;
+  readonly address: string;
+  readonly status: "new" | "connected" | "needs-owner" | "needs-admin" | "paused";
+  readonly pending: number;
+  readonly quarantined: number;
+  readonly nextFetchAt: string;
+  readonly lastError?: { readonly code: string; readonly message: string };
+}
+
+export interface MessageReport {
+  readonly key: string;
+  readonly state: "pending" | "delivered" | "refused" | "quarantined" | "gone";
+  readonly attempts: number;
+  readonly dueAt: string;
+  /** The desk's words. */
+  readonly answer: string;
+}
+
+/** @param publicBaseUrl as in the setting PUBLIC_BASE_URL */
+export function createDeskpostApi(publicBaseUrl: string): DeskpostApi {
+  const base = `${publicBaseUrl}/api`;
+
+  async function ask(path: string, body?: object): Promise<unknown> {
+    const response = await fetch(`${base}/${path}`, {
+      method: body === undefined ? "GET" : "POST",
+      headers: { accept: "application/json", "content-type": "application/json" },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    if (response.ok) return response.json();
+    throw new Error(`Deskpost answered HTTP ${response.status} to ${path}: ${await response.text()}`);
+  }
+
+  return {
+    pageUrl: `${base}/mailboxes`,
+    mailboxes: async () => ((await ask("mailboxes")) as { mailboxes: MailboxReport[] }).mailboxes,
+    addMailbox: async (mailbox) => ((await ask("mailboxes", mailbox)) as { id: string }).id,
+    messages: async (mailboxId, state) => {
+      const query = state === undefined ? "" : `?state=${state}`;
+      return ((await ask(`mailboxes/${mailboxId}/messages${query}`)) as { messages: MessageReport[] }).messages;
+    },
+    startConsentUrl: (mailboxId) => `${base}/start-consent?mailbox=${encodeURIComponent(mailboxId)}`,
+  };
+}

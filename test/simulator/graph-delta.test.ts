@@ -1,0 +1,324 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { errorOf, HOUR_MS, IMMUTABLE, jsonOf, NOON, useGraph } from "./graph-test-bed.ts";
+
+interface DeltaItem {
+  readonly id: string;
+  readonly "@removed"?: { readonly reason: string };
+  readonly [property: string]: unknown;
+}
+
+interface DeltaPage {
+  readonly value: DeltaItem[];
+  readonly next: string | undefined;
+  readonly end: string | undefined;
+}
+
+const INBOX_DELTA = "/mailFolders/inbox/messages/delta";
+
+/** Random moods, when a test gives some; 1 means none. */
+let moods: number[] = [];
+const bed = useGraph(() => moods.shift() ?? 1);
+
+async function page(link: string, prefer = IMMUTABLE): Promise<DeltaPage> {
+  const body = await jsonOf(await bed.get(link, { prefer }));
+  return {
+    value: body.value as DeltaItem[],
+    next: body["@odata.nextLink"] as string | undefined,
+    end: body["@odata.deltaLink"] as string | undefined,
+  };
+}
+
+/** All items of a round, and its delta link. */
+async function round(link: string, prefer = IMMUTABLE): Promise<{ items: DeltaItem[]; link: string }> {
+  const items: DeltaItem[] = [];
+  for (let current: string | undefined = link; current !== undefined; ) {
+    const { value, next, end }: DeltaPage = await page(current, prefer);
+    items.push(...value);
+    if (end !== undefined) return { items, link: end };
+    current = next;
+  }
+  return assert.fail("a page had neither a nextLink nor a deltaLink");
+}
+
+function idsOf(items: readonly DeltaItem[]): string[] {
+  return items.map((item) => item.id).sort();
+}
+
+describe("delta", () => {
+  it("gives every existing item first, then only what came since", async () => {
+    const old = bed.deliver(23);
+    const first = await round(INBOX_DELTA);
+    assert.deepEqual(idsOf(first.items), old.toSorted());
+    const [added] = bed.deliver(1);
+    const second = await round(first.link);
+    assert.deepEqual(idsOf(second.items), [added]);
+    assert.deepEqual((await round(second.link)).items, []);
+  });
+
+  it("pages by ten unless each request says otherwise", async () => {
+    bed.deliver(25);
+    const first = await page(INBOX_DELTA, `${IMMUTABLE}, odata.maxpagesize=12`);
+    assert.equal(first.value.length, 12);
+    const second = await page(first.next ?? "");
+    assert.equal(second.value.length, 10);
+    assert.match(first.next ?? "", /^https:\/\/127\.0\.0\.1:\d+\/v1\.0\/users\/.*\?\$skiptoken=/);
+    assert.equal((await bed.get(INBOX_DELTA)).headers.get("preference-applied"), "odata.track-changes");
+  });
+
+  it("takes $top as a cap on the whole round", async () => {
+    bed.deliver(15);
+    const { items, link } = await round(`${INBOX_DELTA}?$top=12`);
+    assert.equal(items.length, 12);
+    assert.deepEqual((await round(link)).items, []);
+  });
+
+  it("remembers $select and $filter in its links", async () => {
+    bed.mailbox.deliver(Buffer.from("Subject: old"), { receivedAt: new Date("2026-11-01T00:00:00Z") });
+    const first = await round(`${INBOX_DELTA}?$select=subject&$filter=receivedDateTime ge 2026-11-20T00:00:00Z`);
+    assert.deepEqual(first.items, []);
+    bed.mailbox.deliver(Buffer.from("Subject: old too"), { receivedAt: new Date("2026-11-02T00:00:00Z") });
+    bed.mailbox.deliver(Buffer.from("Subject: new"));
+    const second = await round(first.link);
+    assert.deepEqual(
+      second.items.map((item) => Object.keys(item).sort()),
+      [["@odata.etag", "@odata.type", "id", "subject"]],
+    );
+    assert.equal(second.items[0]?.subject, "new");
+  });
+
+  it("gives at most 5,000 items with a filter", async () => {
+    bed.deliver(5_003);
+    const filtered = `${INBOX_DELTA}?$select=id&$filter=receivedDateTime ge 2026-11-20T00:00:00Z`;
+    assert.equal((await round(filtered, "odata.maxpagesize=1000")).items.length, 5_000);
+    assert.equal((await round(`${INBOX_DELTA}?$select=id`, "odata.maxpagesize=1000")).items.length, 5_003);
+  });
+
+  it("refuses other filters and orders", async () => {
+    for (const query of ["$filter=receivedDateTime le 2026-11-20T00:00:00Z", "$orderby=subject", "$search=x"]) {
+      const error = await errorOf(await bed.get(`${INBOX_DELTA}?${query}`));
+      assert.partialDeepStrictEqual(error, { status: 400, code: "ErrorInvalidUrlQuery" });
+    }
+  });
+
+  it("tells removals and moves out as deleted, with and without immutable ids", async () => {
+    const [a = "", b = ""] = bed.deliver(2);
+    const regular = bed.mailbox.messages().map(({ id }) => id);
+    const immutable = await round(INBOX_DELTA);
+    const plain = await round(INBOX_DELTA, "");
+    bed.mailbox.move(a, "archive");
+    bed.mailbox.remove(b);
+    const removed = (await round(immutable.link)).items;
+    assert.deepEqual(idsOf(removed), [a, b].sort());
+    assert.ok(removed.every((item) => item["@removed"]?.reason === "deleted"));
+    assert.deepEqual(idsOf((await round(plain.link, "")).items), regular.sort());
+  });
+
+  it("tells read toggles in part, if isRead was selected, even those that the filter leaves out", async () => {
+    const { immutableId } = bed.mailbox.deliver(Buffer.from("Subject: a"), {
+      receivedAt: new Date("2020-01-01T00:00:00Z"),
+    });
+    const filter = "$filter=receivedDateTime ge 2026-11-20T00:00:00Z";
+    const withFlag = await round(`${INBOX_DELTA}?$select=subject,isRead&${filter}`);
+    const withoutFlag = await round(`${INBOX_DELTA}?$select=subject`);
+    const onlyCreated = await round(`${INBOX_DELTA}?changeType=created`);
+    bed.mailbox.setRead(immutableId, true);
+    const [toggle] = (await round(withFlag.link)).items;
+    assert.deepEqual(Object.keys(toggle ?? {}).sort(), [
+      "@odata.etag",
+      "@odata.type",
+      "id",
+      "isRead",
+      "parentFolderId",
+    ]);
+    assert.equal(toggle?.isRead, true);
+    assert.deepEqual((await round(withoutFlag.link)).items, []);
+    assert.deepEqual((await round(onlyCreated.link)).items, []);
+  });
+
+  it("tells what was moved in twice in one round", async () => {
+    const { link } = await round(INBOX_DELTA);
+    const { immutableId } = bed.mailbox.deliver(Buffer.from("Subject: a"), { folder: "archive" });
+    bed.mailbox.move(immutableId, "inbox");
+    assert.deepEqual(idsOf((await round(link)).items), [immutableId, immutableId]);
+  });
+
+  it("may leave out what was moved in when only created items are asked for", async () => {
+    bed.graph.controls.movedInCountsAsCreated = false;
+    const { link } = await round(`${INBOX_DELTA}?changeType=created`);
+    const { immutableId } = bed.mailbox.deliver(Buffer.from("Subject: a"), { folder: "archive" });
+    bed.mailbox.move(immutableId, "inbox");
+    assert.deepEqual((await round(link)).items, []);
+  });
+
+  it("loses a message that went out and back between two polls, with immutable ids", async () => {
+    const [a = ""] = bed.deliver(1);
+    const immutable = await round(INBOX_DELTA);
+    const plain = await round(INBOX_DELTA, "");
+    bed.mailbox.move(a, "archive");
+    bed.mailbox.move(a, "inbox");
+    const lost = await round(immutable.link);
+    assert.deepEqual(
+      lost.items.map((item) => [item.id, item["@removed"]?.reason]),
+      [[a, "deleted"]],
+    );
+    const nothing = await round(lost.link);
+    assert.deepEqual(nothing.items, []);
+    bed.mailbox.setRead(a, true);
+    assert.deepEqual(idsOf((await round(nothing.link)).items), [a]);
+    // With regular ids it comes back, as another message.
+    const seen = (await round(plain.link, "")).items.filter((item) => !item["@removed"]);
+    assert.ok(seen.some((item) => item.id === bed.mailbox.messages()[0]?.id));
+  });
+
+  it("tells of a message that left while the round went on", async () => {
+    bed.deliver(15);
+    const first = await page(INBOX_DELTA);
+    const sent = idsOf(first.value);
+    const left = bed.mailbox.messages().find(({ immutableId }) => !sent.includes(immutableId))?.immutableId ?? "";
+    bed.mailbox.remove(left);
+    const second = await page(first.next ?? "");
+    assert.equal(second.value.find((item) => item.id === left)?.["@removed"]?.reason, "deleted");
+  });
+
+  it("shows late arrivals late, with their old time", async () => {
+    const [a = ""] = bed.deliver(1);
+    bed.mailbox.setHiddenUntil(a, new Date(NOON.getTime() + HOUR_MS));
+    assert.equal((await bed.get(`/messages/${a}`)).status, 404);
+    const first = await round(INBOX_DELTA);
+    assert.deepEqual(first.items, []);
+    bed.clock.advance(2 * HOUR_MS);
+    const second = await round(first.link);
+    assert.deepEqual(idsOf(second.items), [a]);
+    assert.equal(second.items[0]?.receivedDateTime, "2026-11-23T12:00:00Z");
+  });
+
+  it("replays what it told already", async () => {
+    const [a = ""] = bed.deliver(1);
+    const { link } = await round(`${INBOX_DELTA}?changeType=created`);
+    bed.mailbox.replay(a);
+    assert.deepEqual(idsOf((await round(link)).items), [a]);
+  });
+
+  it("answers the same link with the same changes", async () => {
+    bed.deliver(12);
+    const first = await page(INBOX_DELTA);
+    const [one, two] = await Promise.all([page(first.next ?? ""), page(first.next ?? "")]);
+    assert.deepEqual(one.value, two.value);
+    assert.notEqual(one.end, two.end);
+  });
+
+  it("may send empty pages with a nextLink", async () => {
+    const all = bed.deliver(3);
+    bed.graph.controls.emptyPages = 2;
+    const first = await page(INBOX_DELTA);
+    assert.deepEqual(first.value, []);
+    assert.ok(first.next);
+    assert.deepEqual(idsOf((await round(first.next)).items), all.toSorted());
+  });
+
+  it("sends empty pages of its own accord where it was given random moods", async () => {
+    const all = bed.deliver(15);
+    moods = [1, 0, 1];
+    const first = await page(INBOX_DELTA);
+    const second = await page(first.next ?? "");
+    assert.deepEqual([first.value.length, second.value.length], [10, 0]);
+    const third = await page(second.next ?? "");
+    assert.deepEqual(idsOf([...first.value, ...third.value]), all.toSorted());
+  });
+
+  it("may send the same page for ever", async () => {
+    bed.deliver(12);
+    bed.graph.controls.endlessPages = true;
+    const first = await page(INBOX_DELTA);
+    const second = await page(first.next ?? "");
+    assert.deepEqual(first.value, second.value);
+    assert.notEqual(first.next, second.next);
+    bed.graph.controls.endlessPages = false;
+    assert.equal((await round(second.next ?? "")).items.length, 12);
+  });
+
+  it("fails in a full mailbox, where everything else works", async () => {
+    bed.mailbox.setFull(true);
+    assert.partialDeepStrictEqual(await errorOf(await bed.get(INBOX_DELTA)), {
+      status: 403,
+      code: "ErrorQuotaExceeded",
+    });
+    assert.equal((await bed.get("/mailFolders/inbox/messages")).status, 200);
+  });
+
+  it("has pages that are too heavy", async () => {
+    bed.graph.controls.heaviestPage = 100;
+    const response = await bed.get(INBOX_DELTA, { prefer: "odata.maxpagesize=500" });
+    assert.equal(response.headers.get("retry-after"), null);
+    assert.deepEqual(await errorOf(response), { status: 504, code: "UnknownError", message: "" });
+    assert.equal((await bed.get(INBOX_DELTA, { prefer: "odata.maxpagesize=100" })).status, 200);
+  });
+});
+
+describe("a delta link", () => {
+  it("dies when three newer ones have been given out", async () => {
+    bed.deliver(60);
+    const links = [(await page(INBOX_DELTA)).next ?? ""];
+    for (let count = 1; count < 5; count += 1) {
+      links.push((await page(links.at(-1) ?? "")).next ?? "");
+    }
+    const response = await bed.get(links[1] ?? "");
+    assert.ok(response.headers.get("request-id"));
+    assert.deepEqual(await errorOf(response), {
+      status: 410,
+      code: "SyncStateNotFound",
+      message: "The sync state generation is not found; generation=2;[highest=5][4][5][3].",
+    });
+    assert.equal((await bed.get(links[2] ?? "")).status, 200);
+  });
+
+  it("belongs to one client: others do not make it older", async () => {
+    const { link } = await round(INBOX_DELTA);
+    for (let count = 0; count < 5; count += 1) await round(INBOX_DELTA);
+    assert.equal((await bed.get(link)).status, 200);
+  });
+
+  it("dies with the sync state of its mailbox; a new start works", async () => {
+    const all = bed.deliver(2);
+    const { link } = await round(INBOX_DELTA);
+    bed.mailbox.expireSyncState();
+    assert.equal((await bed.get(link)).status, 410);
+    assert.deepEqual(idsOf((await round(INBOX_DELTA)).items), all.toSorted());
+  });
+
+  it("dies of old age only where that is switched on", async () => {
+    const { link } = await round(INBOX_DELTA);
+    bed.clock.advance(30 * 24 * HOUR_MS);
+    assert.equal((await bed.get(link)).status, 200);
+    bed.graph.controls.syncStateLifetimeMs = 7 * 24 * HOUR_MS;
+    assert.equal((await bed.get(link)).status, 200);
+    bed.clock.advance(8 * 24 * HOUR_MS);
+    assert.equal((await bed.get(link)).status, 410);
+  });
+
+  it("is refused in every shape that was ever seen", async () => {
+    const all = bed.deliver(1);
+    const { link } = await round(`${INBOX_DELTA}?$select=subject`);
+    bed.mailbox.expireSyncState();
+    const shapes = [
+      { shape: "root-folder-not-found", status: 410, code: "SyncStateNotFound" },
+      { shape: "location", status: 410, code: "syncStateNotFound" },
+      { shape: "resync-required", status: 410, code: "resyncRequired" },
+      { shape: "sync-state-invalid", status: 400, code: "syncStateInvalid" },
+    ] as const;
+    for (const { shape, status, code } of shapes) {
+      bed.graph.controls.resetShape = shape;
+      const response = await bed.get(link);
+      assert.partialDeepStrictEqual(await errorOf(response), { status, code });
+      if (shape !== "location") continue;
+      const restarted = await round(response.headers.get("location") ?? "");
+      assert.deepEqual(idsOf(restarted.items), all);
+      assert.equal(restarted.items[0]?.isRead, undefined);
+    }
+  });
+
+  it("is no invention of the client", async () => {
+    assert.equal((await bed.get(`${INBOX_DELTA}?$deltatoken=latest`)).status, 400);
+  });
+});
