@@ -199,6 +199,7 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
       grants: () => grants.list(),
       isDue: (savedAt) => isDueForSaving(savedAt, now()),
       renew: tokens.renew,
+      removeGrant: (id) => grants.remove(id),
       connected: changeMailbox.connected,
       refused: grantRefused,
       log,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError } from "./errors.ts";
+import { isSchedule } from "./schedule.ts";
 import { isLoopback, parseBaseUrl } from "./web/base-url.ts";
 
 /** How Deskpost proves to Entra that it is the registered application. */
@@ -70,6 +71,8 @@ const secureUrl = (what: string) =>
     const url = URL.canParse(value) ? new URL(value) : undefined;
     if (url === undefined) {
       context.addIssue(`"${value}" is not a URL; put ${what}`);
+    } else if (url.username !== "" || url.password !== "") {
+      context.addIssue(`carries a user name or password; put ${what}`);
     } else if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url))) {
       context.addIssue(`"${value}" is not https; put ${what}`);
     } else {
@@ -140,10 +143,17 @@ const settings = z.object({
   GRAPH_URL: secureUrl("https://graph.microsoft.com").default("https://graph.microsoft.com"),
   DESKS: jsonObject(DESKS_EXAMPLE).pipe(
     z
-      .record(z.string().regex(/^[a-z0-9-]{1,40}$/, "has lower-case letters, digits and hyphens"), desk, {
-        error: `must be a JSON object of desks; put for instance ${DESKS_EXAMPLE}`,
-      })
-      .refine((desks) => Object.keys(desks).length > 0, `names no desk; put for instance ${DESKS_EXAMPLE}`),
+      .record(z.string(), desk, { error: `must be a JSON object of desks; put for instance ${DESKS_EXAMPLE}` })
+      .refine((desks) => Object.keys(desks).length > 0, `names no desk; put for instance ${DESKS_EXAMPLE}`)
+      .superRefine((desks, context) => {
+        for (const name of Object.keys(desks)) {
+          if (!/^[a-z0-9-]{1,40}$/.test(name)) {
+            context.addIssue(
+              `"${name}" is no name for a desk: it has lower-case letters, digits and hyphens, at most 40`,
+            );
+          }
+        }
+      }),
   ),
   FETCH_SCHEDULE: z
     .string()
@@ -164,7 +174,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * @throws {ConfigurationError} naming each setting that is missing or malformed, and what to put there
  */
 export function readConfig(environment: Environment = process.env): Config {
-  const parsed = settings.safeParse({ ...environment, PUBLIC_BASE_URL: publicBaseUrl(environment) });
+  // Templates set what they have no value for to "".
+  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const parsed = settings.safeParse({ ...present, PUBLIC_BASE_URL: publicBaseUrl(present) });
   const storage = readStorage(environment);
   const faults = [
     ...(parsed.error?.issues ?? []).map((issue) => ({ setting: issue.path.join("."), fault: issue.message })),
@@ -201,11 +213,6 @@ export function readConfig(environment: Environment = process.env): Config {
 export function fetchSchedule(environment: Environment = process.env): string {
   const schedule = environment.FETCH_SCHEDULE;
   return schedule !== undefined && isSchedule(schedule) ? schedule : DEFAULT_SCHEDULE;
-}
-
-/** Six fields, seconds first: https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer#ncrontab-expressions */
-function isSchedule(expression: string): boolean {
-  return /^(?:[\dA-Za-z*,/-]+\s+){5}[\dA-Za-z*,/-]+$/.test(expression.trim());
 }
 
 /** On Azure the platform names the app's own host; a custom domain has to be set. */

@@ -23,7 +23,7 @@ interface SecretOptions {
 
 /** The few things that Deskpost does with Key Vault's secrets. */
 export interface Secrets {
-  /** The newest version, or the one named; `undefined` where there is none. */
+  /** The newest version, or the one named; `undefined` where there is none, or it was disabled. */
   read(name: string, version?: string): Promise<SecretValue | undefined>;
   /** Stores a new version and gives its id. */
   write(name: string, value: string, options: SecretOptions): Promise<string>;
@@ -59,7 +59,9 @@ export function createSecrets({ vaultUrl, credential, sleep }: SecretsOptions): 
 
   return {
     async read(name, version) {
-      const found = await unlessAbsent(client.getSecret(name, version === undefined ? {} : { version }));
+      const found = await unlessDisabled(
+        unlessAbsent(client.getSecret(name, version === undefined ? {} : { version })),
+      );
       if (found?.value === undefined || found.properties.version === undefined) return undefined;
       return { value: found.value, version: found.properties.version };
     },
@@ -70,4 +72,15 @@ export function createSecrets({ vaultUrl, credential, sleep }: SecretsOptions): 
       await unlessAbsent(client.beginDeleteSecret(name));
     },
   };
+}
+
+/** A version that somebody disabled is as good as gone. A vault that refuses us altogether answers 403 too, and throws. */
+async function unlessDisabled<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    const { details } = (error ?? {}) as { details?: { error?: { innerError?: { code?: unknown } } } };
+    if (details?.error?.innerError?.code === "SecretDisabled") return undefined;
+    throw error;
+  }
 }

@@ -54,7 +54,12 @@ export async function postToDesk({ url, headers, body, now }: PostOptions): Prom
     );
   }
   if ([401, 403, 404, 408, 429, 502, 503, 504].includes(response.status)) {
-    return deskIll(`HTTP_${response.status}`, `HTTP ${response.status}`, retryAfter, response.status === 504);
+    return deskIll(
+      `HTTP_${response.status}`,
+      `HTTP ${response.status}`,
+      retryAfter,
+      response.status === 502 || response.status === 504,
+    );
   }
   const type = response.headers.get("content-type") ?? "";
   return {

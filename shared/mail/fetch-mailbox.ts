@@ -11,8 +11,6 @@ import { type DiscoverOptions, type Discovery, discover } from "./discover.ts";
 import type { LeasedLedger, Ledger } from "./ledger.ts";
 import { concernsMailbox, GraphError, type MessageSource } from "./message-source.ts";
 
-/** A wait that Graph or the desk asks for is kept to at most this. */
-const LONGEST_THROTTLE_MS = 60 * 60_000;
 /** A throttle without a Retry-After. */
 const DEFAULT_THROTTLE_MS = 60_000;
 
@@ -208,5 +206,5 @@ function reasonToSkip(mailbox: StoredMailbox | undefined, now: Date) {
 }
 
 function later(at: Date, waitMs: number | undefined): Date {
-  return new Date(at.getTime() + Math.min(waitMs ?? 0, LONGEST_THROTTLE_MS));
+  return new Date(at.getTime() + (waitMs ?? 0));
 }

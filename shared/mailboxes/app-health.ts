@@ -13,17 +13,28 @@ export interface AppHealthOptions {
  * again. No mailbox changes by it.
  */
 export function createAppHealth({ registry, log, now }: AppHealthOptions): AppHealth {
+  /** The alarm is a by-product: a storage that fails here must not cost a token. */
+  async function unlessStorageFails(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      log.error("request failed", errorFields(error));
+    }
+  }
+
   return {
-    async refused(error) {
-      const alarm = await registry.alarm();
-      if (alarm?.code === error.code && alarm.message === error.message) return;
-      await registry.setAlarm({ code: error.code, message: error.message, since: alarm?.since ?? now() });
-      log.error("app misconfigured", errorFields(error));
-    },
-    async accepted() {
-      if ((await registry.alarm()) === undefined) return;
-      await registry.setAlarm(undefined);
-      log.info("app configured again");
-    },
+    refused: (error) =>
+      unlessStorageFails(async () => {
+        const alarm = await registry.alarm();
+        if (alarm?.code === error.code && alarm.message === error.message) return;
+        await registry.setAlarm({ code: error.code, message: error.message, since: alarm?.since ?? now() });
+        log.error("app misconfigured", errorFields(error));
+      }),
+    accepted: () =>
+      unlessStorageFails(async () => {
+        if ((await registry.alarm()) === undefined) return;
+        await registry.setAlarm(undefined);
+        log.info("app configured again");
+      }),
   };
 }

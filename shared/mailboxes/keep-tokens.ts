@@ -14,6 +14,8 @@ export interface KeepTokensDeps {
   /** True once the stored refresh token is old enough to be replaced by a newer one. */
   readonly isDue: (savedAt: Date) => boolean;
   readonly renew: (mailboxId: string) => Promise<void>;
+  /** Forgets a grant whose mailbox is gone. */
+  readonly removeGrant: (mailboxId: string) => Promise<void>;
   readonly connected: (mailboxId: string) => Promise<void>;
   readonly refused: (mailboxId: string, error: AppError) => Promise<void>;
   readonly log: Log;
@@ -32,31 +34,54 @@ export function createKeepTokens(deps: KeepTokensDeps): () => Promise<KeepTokens
   const { registry, log } = deps;
 
   return async function keepTokens() {
-    const blocked = new Set(
-      (await registry.list()).filter(({ status }) => status === "needs-admin").map(({ id }) => id),
-    );
-    const due = (await deps.grants()).filter(
+    // Grants first: one whose mailbox is added in between must not look like an orphan.
+    const grants = await deps.grants();
+    const statuses = new Map((await registry.list()).map(({ id, status }) => [id, status]));
+    const isBlocked = (mailboxId: string) => statuses.get(mailboxId) === "needs-admin";
+    const orphans = grants.filter(({ mailboxId }) => !statuses.has(mailboxId));
+    const due = grants.filter(
       ({ mailboxId, refused, refreshTokenSavedAt }) =>
-        !refused && (blocked.has(mailboxId) || deps.isDue(refreshTokenSavedAt)),
+        statuses.has(mailboxId) && !refused && (isBlocked(mailboxId) || deps.isDue(refreshTokenSavedAt)),
     );
-    let renewed = 0;
-    const atOnce = pLimit(AT_ONCE);
-    await Promise.all(due.map(({ mailboxId }) => atOnce(() => keep(mailboxId))));
-    const report = { renewed, failed: due.length - renewed };
-    log.info("tokens kept", report);
-    return report;
 
-    async function keep(mailboxId: string): Promise<void> {
-      try {
-        await deps.renew(mailboxId);
-        renewed += 1;
-        if (blocked.has(mailboxId)) await deps.connected(mailboxId);
-      } catch (error) {
-        log.error("token refresh failed", { mailboxId, ...errorFields(error) });
-        if (error instanceof AppError && (error.code === "CONSENT_REQUIRED" || error.code === "ADMIN_REQUIRED")) {
-          await deps.refused(mailboxId, error);
-        }
-      }
-    }
+    const atOnce = pLimit(AT_ONCE);
+    const kept = await Promise.all(due.map(({ mailboxId }) => atOnce(() => keep(mailboxId, isBlocked(mailboxId)))));
+    await Promise.all(orphans.map(({ mailboxId }) => atOnce(() => removeOrphan(mailboxId))));
+    const renewed = kept.filter((isRenewed) => isRenewed).length;
+    const report = { renewed, failed: due.length - renewed };
+    log.info("tokens kept", { ...report });
+    return report;
   };
+
+  /** Never throws: one mailbox must not keep the others from being renewed. */
+  async function keep(mailboxId: string, isBlocked: boolean): Promise<boolean> {
+    try {
+      await deps.renew(mailboxId);
+      if (isBlocked) await deps.connected(mailboxId);
+      return true;
+    } catch (error) {
+      log.error("grant not renewed", { mailboxId, ...errorFields(error) });
+      if (error instanceof AppError && (error.code === "CONSENT_REQUIRED" || error.code === "ADMIN_REQUIRED")) {
+        await reportRefusal(mailboxId, error);
+      }
+      return false;
+    }
+  }
+
+  async function reportRefusal(mailboxId: string, refusal: AppError): Promise<void> {
+    try {
+      await deps.refused(mailboxId, refusal);
+    } catch (error) {
+      log.error("grant not renewed", { mailboxId, ...errorFields(error) });
+    }
+  }
+
+  async function removeOrphan(mailboxId: string): Promise<void> {
+    try {
+      await deps.removeGrant(mailboxId);
+      log.warn("orphaned grant removed", { mailboxId });
+    } catch (error) {
+      log.error("grant not renewed", { mailboxId, ...errorFields(error) });
+    }
+  }
 }

@@ -19,7 +19,7 @@ const folder = z
   .trim()
   .min(1, "is missing")
   .max(500, "is longer than any folder id")
-  .regex(/^[^/\\?#'"]+$/, "is neither a well-known name such as inbox nor a folder id");
+  .regex(/^(?!\.{1,2}$)[^/\\?#'"]+$/, "is neither a well-known name such as inbox nor a folder id");
 
 const request = z
   .object({

@@ -1,7 +1,7 @@
 import { AppError, codeOf } from "../errors.ts";
 import { RowChangedError } from "../tables.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
-import { EntraError } from "./entra-errors.ts";
+import { concernsEveryMailbox, EntraError, mayBeTheToken, remedyFor } from "./entra-errors.ts";
 import { isDueForSaving, isUsable, REFRESH_TOKEN_LIFE_MS, refreshBackoffMs, refreshTime } from "./expiry.ts";
 import type { GrantChanges, GrantStore, StoredGrant } from "./grant.ts";
 import type { TokenAnswer, TokenEndpoint } from "./token-endpoint.ts";
@@ -28,11 +28,10 @@ export class GrantRefusedError extends AppError {
     options?: ErrorOptions,
   ) {
     const remedy =
-      code === "CONSENT_REQUIRED"
-        ? "its owner must connect it again"
-        : "its Microsoft 365 administrator must allow the sign-in";
-    const reason = options?.cause instanceof Error ? ` (${options.cause.message})` : "";
-    super(code, `No usable refresh token for mailbox ${mailboxId}: ${remedy}${reason}`, options);
+      options?.cause instanceof EntraError
+        ? remedyFor(options.cause)
+        : "No consent is stored for this mailbox. Its owner must connect it.";
+    super(code, `Mailbox ${mailboxId}: ${remedy}`, options);
     this.mailboxId = mailboxId;
     this.generation = generation;
   }
@@ -151,16 +150,30 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
   }
 
   async function refresh(grant: StoredGrant, wish: Wish): Promise<string> {
-    let answer: TokenAnswer;
     const issued = now();
+    let answer: TokenAnswer;
+    let usedVersion: string;
     try {
-      answer = await askEntra(grant);
+      ({ answer, usedVersion } = await askEntra(grant));
     } catch (error) {
       await recordFailure(grant, error);
-      if (error instanceof AppError && error.code === "APP_MISCONFIGURED") await appHealth.refused(error);
       throw error instanceof EntraError ? toRefusal(error, grant) : error;
     }
+    try {
+      return await keep(grant, answer, usedVersion, issued, wish);
+    } catch (error) {
+      if (!(error instanceof RowChangedError)) await giveBack(grant);
+      throw error;
+    }
+  }
 
+  async function keep(
+    grant: StoredGrant,
+    answer: TokenAnswer,
+    usedVersion: string,
+    issued: Date,
+    wish: Wish,
+  ): Promise<string> {
     const changes: GrantChanges = {
       accessToken: await sealer.seal(grant.mailboxId, answer.accessToken),
       expiresAt: new Date(issued.getTime() + answer.lifeSeconds * 1_000),
@@ -168,6 +181,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
       failures: 0,
       nextAttemptAt: undefined,
       leaseUntil: undefined,
+      secretVersion: usedVersion,
       ...(await saveIfDue(grant, answer, issued, wish)),
     };
     const updated = await grants.update(grant, changes);
@@ -182,6 +196,15 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     return held.value;
   }
 
+  /** Others need not wait for the lease to run out; if this fails too, they do. */
+  async function giveBack(grant: StoredGrant): Promise<void> {
+    try {
+      await grants.update(grant, { leaseUntil: undefined });
+    } catch (error) {
+      log.warn("token refresh failed", { mailboxId: grant.mailboxId, ...errorFields(error) });
+    }
+  }
+
   /** Key Vault first, the row that points at it second: a crash in between leaves a version too many, never one too few. */
   async function saveIfDue(grant: StoredGrant, answer: TokenAnswer, issued: Date, wish: Wish): Promise<GrantChanges> {
     if (answer.refreshToken === undefined) return {};
@@ -194,47 +217,56 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
 
   /**
    * Asks with the refresh token that the row points at. A final no counts only after a second try with whatever the
-   * vault holds as newest by then: a crash may have left it ahead of the row, and Entra errs at times
-   * (https://github.com/BingAds/BingAds-Python-SDK/issues/279).
+   * vault holds as newest by then: a crash may have left it ahead of the row, a damaged value may have a good one beside
+   * it, and Entra errs at times (https://github.com/BingAds/BingAds-Python-SDK/issues/279).
    */
-  async function askEntra(grant: StoredGrant): Promise<TokenAnswer> {
-    const ask = async (version: string | undefined) => {
-      const refreshToken = await grants.refreshToken(grant.secretName, version);
-      if (refreshToken === undefined)
-        throw new GrantRefusedError("CONSENT_REQUIRED", grant.mailboxId, grant.generation);
-      return endpoint.refresh({ tenant: grant.tenantId, refreshToken: refreshToken.value, scopes: grant.scopes });
-    };
+  async function askEntra(grant: StoredGrant): Promise<{ answer: TokenAnswer; usedVersion: string }> {
+    const stored = await grants.refreshToken(grant.secretName, grant.secretVersion);
+    if (stored === undefined) return askWithNewest(grant);
     try {
-      return await ask(grant.secretVersion);
+      return await ask(grant, stored);
     } catch (error) {
-      const finalNo = error instanceof EntraError && (error.class === "owner" || error.class === "tenant-admin");
-      if (!finalNo && !(error instanceof GrantRefusedError)) throw error;
-      return await ask(undefined);
+      if (error instanceof EntraError && mayBeTheToken(error)) return await askWithNewest(grant);
+      throw error;
     }
+  }
+
+  async function askWithNewest(grant: StoredGrant): Promise<{ answer: TokenAnswer; usedVersion: string }> {
+    const newest = await grants.refreshToken(grant.secretName);
+    if (newest !== undefined) return ask(grant, newest);
+    // Not Entra's word, so it is not for the owner to mend: whoever deleted or disabled the secret can bring it back.
+    throw new AppError(
+      "TOKEN_UNAVAILABLE",
+      `Key Vault holds no usable refresh token under ${grant.secretName}: recover or enable the secret there, or connect the mailbox again`,
+    );
+  }
+
+  async function ask(grant: StoredGrant, { value, version }: { value: string; version: string }) {
+    const answer = await endpoint.refresh({ tenant: grant.tenantId, refreshToken: value, scopes: grant.scopes });
+    return { answer, usedVersion: version };
   }
 
   async function recordFailure(grant: StoredGrant, error: unknown): Promise<void> {
     const failures = grant.failures + 1;
-    const final = error instanceof GrantRefusedError || (error instanceof EntraError && error.class === "owner");
-    const retryAfter = error instanceof EntraError ? error.retryAfterMs : undefined;
+    const refusal = error instanceof EntraError ? error : undefined;
     log.warn("token refresh failed", {
       mailboxId: grant.mailboxId,
       failures,
-      class: error instanceof EntraError ? error.class : undefined,
-      aadsts: error instanceof EntraError ? error.answer.codes.join(",") : undefined,
-      traceId: error instanceof EntraError ? error.traceId : undefined,
-      correlationId: error instanceof EntraError ? error.correlationId : undefined,
+      class: refusal?.class,
+      aadsts: refusal?.answer.codes.join(","),
+      traceId: refusal?.traceId,
+      correlationId: refusal?.correlationId,
       ...errorFields(error),
     });
+    if (error instanceof AppError && concernsEveryMailbox(error)) await appHealth.refused(error);
+    // Entra is left alone for a while only where it is ill: a credential of ours that was put right must work at once.
+    const isIll = codeOf(error) === "ENTRA_UNAVAILABLE";
+    const wait = refreshBackoffMs(failures, refusal?.retryAfterMs);
     await grants.update(grant, {
       failures,
       leaseUntil: undefined,
-      refused: final,
-      // A credential of ours that was put right must work at the very next tick; Entra is left alone only where it is ill.
-      nextAttemptAt:
-        codeOf(error) === "ENTRA_UNAVAILABLE"
-          ? new Date(now().getTime() + refreshBackoffMs(failures, retryAfter))
-          : undefined,
+      refused: refusal?.class === "owner",
+      nextAttemptAt: isIll ? new Date(now().getTime() + wait) : undefined,
     });
   }
 

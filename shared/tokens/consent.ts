@@ -53,7 +53,7 @@ interface ConsentCallback {
 export type ConsentRefusal =
   | { readonly reason: "no-state" | "unknown-state" | "used-state" | "expired-state" | "other-browser" }
   | { readonly reason: "declined" | "admin-approval-required" | "microsoft-error"; readonly error: string }
-  | { readonly reason: "no-code" | "no-refresh-token" | "other-tenant" }
+  | { readonly reason: "no-code" | "no-refresh-token" | "other-tenant" | "mailbox-removed" }
   | { readonly reason: "missing-scopes"; readonly missing: readonly string[] }
   | { readonly reason: "mailbox-not-opened"; readonly userName: string; readonly detail: string }
   | { readonly reason: "token-refused"; readonly class: RefusalClass; readonly message: string };
@@ -149,7 +149,7 @@ export function createConsents(deps: ConsentDeps): Consents {
     const code = parameters.get("code");
     if (!code) return refuse({ reason: "no-code" });
     const subject = await deps.subject(consent.mailboxId);
-    if (subject === undefined) return { kind: "refused", mailboxId: undefined, reason: "unknown-state" };
+    if (subject === undefined) return { kind: "refused", mailboxId: undefined, reason: "mailbox-removed" };
 
     let answer: ConsentAnswer;
     const issued = now();
@@ -170,6 +170,11 @@ export function createConsents(deps: ConsentDeps): Consents {
     if (detail !== undefined) return refuse({ reason: "mailbox-not-opened", userName: answer.userName, detail });
 
     await store(subject, answer, answer.refreshToken, issued);
+    if ((await deps.subject(consent.mailboxId)) === undefined) {
+      // Removed while the person was signing in: nothing may stay behind.
+      await grants.remove(consent.mailboxId);
+      return { kind: "refused", mailboxId: undefined, reason: "mailbox-removed" };
+    }
     return { kind: "connected", mailboxId: subject.mailboxId, userName: answer.userName };
   }
 
@@ -201,8 +206,19 @@ export function createConsents(deps: ConsentDeps): Consents {
       refused: false,
       leaseUntil: undefined,
     };
+    const previous = await grants.read(subject.mailboxId);
     await grants.replace(grant);
     log.info("refresh token saved", { mailboxId: subject.mailboxId, endsAt });
+    if (previous !== undefined) await forget(previous.secretName, subject.mailboxId);
+  }
+
+  /** The consent is stored whatever becomes of this; a token that stays behind in the vault ends by itself. */
+  async function forget(secretName: string, mailboxId: string): Promise<void> {
+    try {
+      await grants.forgetRefreshToken(secretName);
+    } catch (error) {
+      log.warn("old refresh token kept", { mailboxId, secretName, ...errorFields(error) });
+    }
   }
 
   return { start, finish, sweep: () => pending.sweep(new Date(now().getTime() - CONSENT_KEPT_MS)) };

@@ -102,6 +102,27 @@ export class EntraError extends AppError {
   }
 }
 
+/** Entra's word for a token that is malformed; it sends it for damaged refresh tokens too. https://github.com/MicrosoftDocs/azure-docs/issues/63819 */
+const MALFORMED = 9002313;
+
+/** True where another refresh token of the same grant may still be accepted. */
+export function mayBeTheToken({ class: kind, answer }: EntraError): boolean {
+  return kind === "owner" || kind === "tenant-admin" || answer.codes.includes(MALFORMED);
+}
+
+/** What Entra says of the application's credential: a secret, a certificate, or a federated one. */
+const CREDENTIAL = new Set([
+  50012, 50048, 70002, 70021, 500112, 500133, 700024, 700025, 700027, 700030, 700211, 700212, 700213, 700229, 7000215,
+  7000218, 7000222, 7002137, 7002138,
+]);
+
+/** True where our own credential is refused, or missing; false where one tenant or one token is the trouble. */
+export function concernsEveryMailbox(error: AppError): boolean {
+  if (error.code !== "APP_MISCONFIGURED") return false;
+  if (!(error instanceof EntraError)) return true;
+  return error.answer.error === "invalid_client" || error.answer.codes.some((code) => CREDENTIAL.has(code));
+}
+
 /** What happened and who must do what, in words for a page; without Entra's own text, which may name accounts. */
 export function remedyFor(error: EntraError): string {
   const number = error.answer.codes[0];

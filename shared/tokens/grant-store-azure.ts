@@ -78,12 +78,15 @@ export function createGrantStore({ tables, secrets }: { tables: Tables; secrets:
       return { ...grant, ...changes, etag: etagOf({ etag }) };
     },
 
+    forgetRefreshToken: (secretName) => secrets.remove(secretName),
+
     async remove(mailboxId) {
       const grant = await read(mailboxId);
       if (grant === undefined) return;
       const client = await table();
-      await unlessAbsent(client.deleteEntity(PARTITION, mailboxId, { etag: grant.etag }));
       await secrets.remove(grant.secretName);
+      // Whatever a refresh wrote meanwhile goes as well.
+      await unlessAbsent(client.deleteEntity(PARTITION, mailboxId));
     },
   };
 }

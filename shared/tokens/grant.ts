@@ -52,6 +52,8 @@ export interface GrantStore {
   /** Puts the grant in the place of whatever the mailbox had before. */
   replace(grant: Grant): Promise<StoredGrant>;
   update(grant: StoredGrant, changes: GrantChanges): Promise<StoredGrant>;
-  /** Removes the row, then the secret. Vault versions stay recoverable as the vault's soft delete has it. */
+  /** Removes a refresh token that no grant points at any more. The vault's soft delete keeps it recoverable for a while. */
+  forgetRefreshToken(secretName: string): Promise<void>;
+  /** Removes the refresh token, then the row that names it: what breaks off in between can be done again. */
   remove(mailboxId: string): Promise<void>;
 }

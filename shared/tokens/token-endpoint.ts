@@ -6,6 +6,9 @@ import { isLoopback } from "../web/base-url.ts";
 import type { ClientCredential } from "./client-credential.ts";
 import { EntraError } from "./entra-errors.ts";
 
+/** A throttle that Entra dresses up as invalid_grant, without a Retry-After. https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
+const LOOP_DETECTED = 50196;
+const LOOP_WAIT_MS = 5 * 60_000;
 /** One request to Entra may take this long; a refresh lease outlasts two of them. */
 const ENTRA_TIMEOUT_SECONDS = 20;
 
@@ -194,11 +197,14 @@ async function toEntraError(what: string, error: unknown, now: Date): Promise<En
   };
   // The first line of the description is the reason; the rest repeats ids. It may quote what was sent, hence redact().
   const reason = redact((textOf(body.error_description) ?? messageOf(error)).split(/\r?\n| Trace ID:/)[0] ?? "");
+  const start = answer.status === undefined ? "Microsoft gave no proper answer when asked to" : "Microsoft refused to";
   return new EntraError(
-    `Microsoft refused to ${what}: ${reason}`,
+    `${start} ${what}: ${reason}`,
     answer,
     {
-      retryAfterMs: retryAfterMs(response?.headers.get("retry-after"), now),
+      retryAfterMs:
+        retryAfterMs(response?.headers.get("retry-after"), now) ??
+        (codes.includes(LOOP_DETECTED) ? LOOP_WAIT_MS : undefined),
       traceId: textOf(body.trace_id),
       correlationId: textOf(body.correlation_id),
     },

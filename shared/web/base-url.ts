@@ -23,12 +23,13 @@ export function parseBaseUrl(text: string): BaseUrl {
   const wanted = `${scheme}://${url.host}`;
   const instead = `put ${wanted}`;
 
+  if (url.username !== "" || url.password !== "") {
+    return { fault: `the URL carries a user name or password; ${instead}` };
+  }
   if (complete !== trimmed) return { fault: `"${text}" has no scheme; ${instead}` };
   if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url))) {
     return { fault: `"${text}" is not https, and only http://localhost and http://127.0.0.1 may be; ${instead}` };
   }
-  if (url.username !== "" || url.password !== "")
-    return { fault: `the URL carries a user name or password; ${instead}` };
   if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
     return { fault: `"${text}" carries more than a host name; ${instead}` };
   }

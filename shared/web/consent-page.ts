@@ -14,7 +14,7 @@ const AGAIN = "Go to the list of mailboxes and press Connect there.";
 /** What the person sees who comes back from Microsoft. `address` is the mailbox that was to be connected, where known. */
 export function consentPage(result: ConsentResult, address: string | undefined, urls: Urls): Promise<HtmlAnswer> {
   const origin = urls.origin;
-  const back = html`<p class="actions"><a class="button main" href="${urls.mailboxes(undefined)}">To the list of mailboxes</a></p>`;
+  const back = html`<p class="actions"><a class="button main" href="${urls.mailboxes(undefined)}">To the list of mailboxes</a> <small>It may ask for its key: go back to the window where you had it open.</small></p>`;
   if (result.kind === "connected") {
     const body = html`<section class="card"><h2 class="good">${address ?? "The mailbox"} is connected</h2>
 <p>Signed in as ${result.userName}. Its mail is being fetched now; from here on it goes by itself. You can close this window.</p>${back}</section>`;
@@ -24,6 +24,11 @@ export function consentPage(result: ConsentResult, address: string | undefined, 
   const body = html`<section class="card" role="alert"><h2 class="bad">${address ?? "The mailbox"} was not connected</h2>
 <p>${happened}</p><p>${next}</p><p>Nothing was stored, and nothing that worked before has changed.</p>${back}</section>`;
   return htmlAnswer(400, { origin, title, body });
+}
+
+/** Ends a text with one full stop. */
+function sentence(text: string): string {
+  return text.endsWith(".") ? text : `${text}.`;
 }
 
 function wordsFor(refusal: ConsentRefusal): Words {
@@ -72,6 +77,12 @@ function wordsFor(refusal: ConsentRefusal): Words {
         happened: `Microsoft ended the sign-in with the error ${refusal.error}.`,
         next: "Its meaning is listed at learn.microsoft.com/entra/identity-platform/reference-error-codes. If it names the application or the redirect URI, whoever runs Deskpost must put the app registration right.",
       };
+    case "mailbox-removed":
+      return {
+        title: "The mailbox was removed",
+        happened: "Somebody took the mailbox off the list while you were signing in.",
+        next: "Add it again, and connect it then.",
+      };
     case "no-code":
       return {
         title: "Microsoft sent no code",
@@ -99,7 +110,7 @@ function wordsFor(refusal: ConsentRefusal): Words {
     case "mailbox-not-opened":
       return {
         title: "The mailbox does not open",
-        happened: `${refusal.userName} signed in, but cannot open the mailbox and folder. ${refusal.detail}.`,
+        happened: `${refusal.userName} signed in, but cannot open the mailbox and folder. ${sentence(refusal.detail)}`,
         next: "Sign in as the owner of the mailbox, or give this account full access to it in Exchange, and check the address and the folder.",
       };
     case "token-refused":
@@ -112,7 +123,7 @@ function wordsFor(refusal: ConsentRefusal): Words {
           }
         : {
             title: "Microsoft refused the sign-in",
-            happened: `${refusal.message}.`,
+            happened: sentence(refusal.message),
             next:
               refusal.class === "app"
                 ? "Whoever runs Deskpost must put the app registration or its credential right; then connect again."

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import type { Desk, DeskAnswer } from "../../../shared/desks/desk.ts";
+import { type OneAtATimeOptions, oneAtATime } from "../../../shared/desks/one-at-a-time.ts";
+import { createUvdesk } from "../../../shared/desks/uvdesk.ts";
+import { createTables } from "../../../shared/tables.ts";
+import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
+import { startUvdesk, type Uvdesk } from "../../simulator/uvdesk.ts";
+import { deliveryOf, MAILBOX, mailWith } from "./desk-bed.ts";
+
+let azurite: Azurite;
+let uvdesk: Uvdesk;
+let name: string;
+let names = 0;
+
+before(async () => {
+  azurite = await startAzurite({ tablePort: 0, queuePort: 0 });
+});
+beforeEach(async () => {
+  uvdesk = await startUvdesk({ port: 0, mailboxes: [MAILBOX] });
+  names += 1;
+  name = `desk-${names}`;
+});
+afterEach(async () => {
+  await uvdesk.stop();
+});
+after(() => azurite.stop());
+
+const now = () => new Date();
+const taken: DeskAnswer = { kind: "accepted", words: "taken", reference: undefined };
+const mail = () => deliveryOf(mailWith());
+
+/** The desk as one instance of the app sees it. */
+function instanceOf(desk: Desk, changes: Partial<OneAtATimeOptions> = {}): Desk {
+  const storage = { connectionString: azurite.connectionString };
+  const tables = createTables({ storage, credential: { getToken: async () => null } });
+  const sleep = async (ms: number) => void (await setTimeout(ms / 5));
+  return oneAtATime({ desk, name, tables, now, random: Math.random, sleep, ...changes });
+}
+
+describe("UVdesk with one message at a time", () => {
+  it("makes one ticket of one mail, delivered by several instances at once", async () => {
+    const delivery = mail();
+    const instances = Array.from({ length: 3 }, () => instanceOf(createUvdesk({ url: uvdesk.origin, now })));
+    const answers = await Promise.all(instances.map((desk) => desk.deliver(delivery)));
+    assert.equal(uvdesk.tickets.length, 1);
+    assert.deepEqual(answers.map(({ kind }) => kind).sort(), ["accepted", "duplicate", "duplicate"]);
+  });
+
+  it("is for each desk of its own: another desk is not waited for", async () => {
+    const { promise: blocked, resolve: unblock } = Promise.withResolvers<DeskAnswer>();
+    const slow = instanceOf({ concurrency: 1, deliver: () => blocked });
+    const delivering = slow.deliver(mail());
+    const other = instanceOf({ concurrency: 1, deliver: async () => taken }, { name: `${name}-other` });
+    assert.equal(await other.deliver(mail()), taken);
+    unblock(taken);
+    assert.equal(await delivering, taken);
+  });
+});

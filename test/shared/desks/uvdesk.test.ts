@@ -1,0 +1,336 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, afterEach, before, describe, it } from "node:test";
+import type { Desk, DeskAnswer } from "../../../shared/desks/desk.ts";
+import { createUvdesk } from "../../../shared/desks/uvdesk.ts";
+import { readUvdeskAnswer } from "../../../shared/desks/uvdesk-answer.ts";
+import { sampleMails } from "../../simulator/sample-mails.ts";
+import { startUvdesk, type Uvdesk } from "../../simulator/uvdesk.ts";
+import { deliveryOf, MAILBOX, mailWith } from "./desk-bed.ts";
+
+const now = () => new Date();
+
+let uvdesk: Uvdesk;
+let older: Uvdesk;
+let desk: Desk;
+let olderDesk: Desk;
+
+before(async () => {
+  uvdesk = await startUvdesk({ port: 0, mailboxes: [MAILBOX] });
+  older = await startUvdesk({ port: 0, mailboxes: [MAILBOX], version: "1.1.3" });
+  desk = createUvdesk({ url: uvdesk.origin, now });
+  olderDesk = createUvdesk({ url: older.origin, now });
+});
+afterEach(() => {
+  uvdesk.mode = "ok";
+  uvdesk.standIn.clearFaults();
+});
+after(async () => {
+  await uvdesk.stop();
+  await older.stop();
+});
+
+const deliver = (bytes: Buffer) => desk.deliver(deliveryOf(bytes));
+const arrived = (at: Uvdesk = uvdesk) => at.received.at(-1)?.bytes ?? assert.fail("Nothing arrived");
+
+/** Fails unless the bytes end with the mail, unchanged; gives what stands before it. */
+function prefixOf(bytes: Buffer, mail: Buffer): string {
+  const start = bytes.byteLength - mail.byteLength;
+  assert.ok(start >= 0 && bytes.subarray(start).equals(mail), "the mail itself has changed");
+  return bytes.subarray(0, start).toString("latin1");
+}
+
+describe("what UVdesk says", () => {
+  for (const version of ["1.1.3", "1.1.4"]) {
+    const places = () => (version === "1.1.3" ? { at: older, to: olderDesk } : { at: uvdesk, to: desk });
+    const say = (bytes: Buffer): Promise<DeskAnswer> => places().to.deliver(deliveryOf(bytes));
+
+    it(`is read as accepted, with the ticket of a reply (${version})`, async () => {
+      const first = mailWith({ "Message-ID": `<first-${version}@customer.test>` });
+      assert.partialDeepStrictEqual(await say(first), { kind: "accepted", reference: undefined });
+      const ticket = places().at.tickets.length;
+      const reply = mailWith({ "In-Reply-To": `<first-${version}@customer.test>` });
+      assert.partialDeepStrictEqual(await say(reply), { kind: "accepted", reference: String(ticket) });
+      assert.equal(places().at.tickets.length, ticket);
+    });
+
+    it(`is read as a duplicate, of a first mail and of a reply (${version})`, async () => {
+      const first = mailWith({ "Message-ID": `<twice-${version}@customer.test>` });
+      await say(first);
+      assert.partialDeepStrictEqual(await say(first), { kind: "duplicate" });
+      const reply = mailWith({ "In-Reply-To": `<twice-${version}@customer.test>` });
+      await say(reply);
+      assert.partialDeepStrictEqual(await say(reply), { kind: "duplicate" });
+    });
+
+    it(`is read as refused, with the reason (${version})`, async () => {
+      const { at } = places();
+      at.blockedSenders.add("spammer@customer.test");
+      const tickets = at.tickets.length;
+      for (const [headers, code] of [
+        [{ Precedence: "bulk" }, "LOOP_RISK"],
+        [{ "Auto-Submitted": "auto-replied" }, "LOOP_RISK"],
+        [{ From: MAILBOX }, "OWN_ADDRESS"],
+        [{ From: "spammer@customer.test" }, "SENDER_BLOCKED"],
+        [{ From: undefined }, "NO_SENDER"],
+      ] as const) {
+        assert.partialDeepStrictEqual(await say(mailWith(headers)), { kind: "refused", code });
+      }
+      assert.equal(at.tickets.length, tickets);
+    });
+
+    it(`is read as refused where the ticket is in the trash or spam, though the text says "processed" (${version})`, async () => {
+      for (const state of ["trashed", "spam"] as const) {
+        const id = `<${state}-${version}@customer.test>`;
+        await say(mailWith({ "Message-ID": id }));
+        const ticket = places().at.tickets.at(-1);
+        assert.ok(ticket);
+        ticket.state = state;
+        const answer = await say(mailWith({ "In-Reply-To": id }));
+        assert.partialDeepStrictEqual(answer, { kind: "refused", code: "TICKET_IN_TRASH" });
+        assert.match(answer.words, new RegExp(`^Ticket ${ticket.number} is in the trash`));
+      }
+    });
+  }
+
+  it("is read as refused without a recipient, in the words of either version", () => {
+    for (const text of [
+      "No 'to' email addresses were found in the email.",
+      "No recipient email addresses were found while",
+    ]) {
+      const response = {
+        status: 200,
+        isHtml: false,
+        text: JSON.stringify({ success: true, message: text }),
+        retryAfterMs: undefined,
+      };
+      assert.partialDeepStrictEqual(readUvdeskAnswer(response, 1), { kind: "refused", code: "NO_RECIPIENT" });
+    }
+  });
+
+  it("never holds the sender's address, which is mail content", async () => {
+    for (const headers of [{}, { Precedence: "bulk" }]) {
+      const answer = await deliver(mailWith(headers));
+      assert.doesNotMatch(answer.words, /ada@customer\.test|<\/?\w+>/);
+    }
+  });
+
+  it("is not taken for a yes because of its 200: nothing but the known texts counts", async () => {
+    for (const [body, expected] of [
+      ['{"success":true,"message":"Something new."}', { because: "message", code: "UNKNOWN_ANSWER", uncertain: true }],
+      ['{"success":true}', { because: "desk", code: "NOT_THE_DESK", uncertain: true }],
+      ['{"success":true,"message":7}', { because: "desk", code: "NOT_THE_DESK" }],
+      ["null", { because: "desk", code: "NOT_THE_DESK" }],
+      ["[]", { because: "desk", code: "NOT_THE_DESK" }],
+      ["Inbound email processed successfully.", { because: "desk", code: "NOT_THE_DESK" }],
+      ["", { because: "desk", code: "NOT_THE_DESK" }],
+    ] as const) {
+      const headers = { "content-type": "application/json" };
+      uvdesk.standIn.plan(() => true, { kind: "answer", answer: { status: 200, headers, body } });
+      assert.partialDeepStrictEqual(await deliver(mailWith()), { kind: "try-again", ...expected }, body);
+    }
+  });
+});
+
+describe("a mail that UVdesk cannot take", () => {
+  it("for the mailbox is none of UVdesk's is the message's fault, and may have arrived", async () => {
+    const answer = await desk.deliver(deliveryOf(mailWith(), { mailboxAddress: "unknown@contoso.test" }));
+    assert.partialDeepStrictEqual(answer, {
+      kind: "try-again",
+      because: "message",
+      code: "DESK_ERROR",
+      uncertain: true,
+    });
+    assert.match(answer.words, /its log names the PHP error/);
+  });
+
+  it("because it broke off half way is the message's fault, and comes back as known", async () => {
+    const mail = mailWith();
+    uvdesk.mode = "half-ticket";
+    assert.partialDeepStrictEqual(await deliver(mail), {
+      kind: "try-again",
+      because: "message",
+      code: "DESK_ERROR",
+      words: "Unable to save the thread of the ticket.",
+      uncertain: true,
+    });
+    uvdesk.mode = "ok";
+    assert.partialDeepStrictEqual(await deliver(mail), { kind: "duplicate" });
+  });
+
+  it("because of PHP's post_max_size is impossible, and told with its size and the settings", async () => {
+    const small = await startUvdesk({ port: 0, mailboxes: [MAILBOX], postMaxSizeBytes: 100_000 });
+    try {
+      const mail = mailWith({}, "x".repeat(150_000));
+      const answer = await createUvdesk({ url: small.origin, now }).deliver(deliveryOf(mail));
+      assert.partialDeepStrictEqual(answer, { kind: "impossible", code: "TOO_LARGE" });
+      assert.match(answer.words, new RegExp(`the message has ${mail.byteLength} bytes; raise post_max_size`));
+      assert.equal(small.received.length, 0);
+    } finally {
+      await small.stop();
+    }
+  });
+});
+
+describe("a desk that is ill", () => {
+  for (const [mode, expected] of [
+    ["maintenance-html", { because: "desk", code: "NOT_THE_DESK", uncertain: true }],
+    ["html-500", { because: "message", code: "DESK_ERROR", uncertain: true }],
+    ["503", { because: "desk", code: "HTTP_503", retryAfterMs: 120_000, uncertain: false }],
+    ["unreachable", { because: "desk", code: "NO_ANSWER", uncertain: true }],
+  ] as const) {
+    it(`lets the message wait: ${mode}`, async () => {
+      uvdesk.mode = mode;
+      const tickets = uvdesk.tickets.length;
+      assert.partialDeepStrictEqual(await deliver(mailWith()), { kind: "try-again", ...expected });
+      assert.equal(uvdesk.tickets.length, tickets);
+    });
+  }
+
+  for (const [status, expected] of [
+    [401, { because: "desk", uncertain: false }],
+    [403, { because: "desk", uncertain: false }],
+    [404, { because: "desk", uncertain: false }],
+    [429, { because: "desk", uncertain: false }],
+    // The gateway lost the desk's answer, or waited for it in vain: the desk may have the mail.
+    [502, { because: "desk", uncertain: true }],
+    [504, { because: "desk", uncertain: true }],
+  ] as const) {
+    it(`lets the message wait: HTTP ${status}`, async () => {
+      const answer = { status, headers: { "retry-after": "30" }, body: "<h1>No</h1>" };
+      uvdesk.standIn.plan(() => true, { kind: "answer", answer });
+      const expectedAnswer = { kind: "try-again", code: `HTTP_${status}`, retryAfterMs: 30_000, ...expected } as const;
+      assert.partialDeepStrictEqual(await deliver(mailWith()), expectedAnswer);
+    });
+  }
+
+  it("that redirects, as from http to https, is told to be set by its new address, and the mail is sent nowhere", async () => {
+    for (const status of [301, 302, 307, 308]) {
+      const location = "https://elsewhere.test/mailbox/listener";
+      uvdesk.standIn.plan(() => true, { kind: "answer", answer: { status, headers: { location } } });
+      assert.partialDeepStrictEqual(await deliver(mailWith()), {
+        kind: "try-again",
+        because: "desk",
+        code: "REDIRECT",
+        words: `it redirects to ${location}: put that address into DESKS`,
+        uncertain: false,
+      });
+    }
+  });
+
+  it("that nobody started cannot have the mail", async () => {
+    const gone = await startUvdesk({ port: 0, mailboxes: [MAILBOX] });
+    await gone.stop();
+    const answer = await createUvdesk({ url: gone.origin, now }).deliver(deliveryOf(mailWith()));
+    assert.partialDeepStrictEqual(answer, { kind: "try-again", because: "desk", code: "NO_ANSWER", uncertain: false });
+    assert.match(answer.words, /ECONNREFUSED/);
+  });
+
+  it("whose answer got lost may have the mail: the next attempt finds out that it has", async () => {
+    for (const fault of [{ kind: "cut-after" }, { kind: "cut-body", afterBytes: 20 }] as const) {
+      const mail = mailWith();
+      const tickets = uvdesk.tickets.length;
+      uvdesk.standIn.plan(() => true, fault);
+      assert.partialDeepStrictEqual(await deliver(mail), {
+        kind: "try-again",
+        because: "desk",
+        code: "NO_ANSWER",
+        uncertain: true,
+      });
+      assert.partialDeepStrictEqual(await deliver(mail), { kind: "duplicate" });
+      assert.equal(uvdesk.tickets.length, tickets + 1);
+    }
+  });
+
+  it("that is slow is waited for", async () => {
+    uvdesk.mode = "slow";
+    uvdesk.slowMs = 200;
+    assert.partialDeepStrictEqual(await deliver(mailWith()), { kind: "accepted" });
+  });
+
+  it("that answers without end is not listened to for ever, and its words are kept short", async () => {
+    const message = `Something new. ${"word ".repeat(1_000)}`;
+    const headers = { "content-type": "application/json" };
+    const long = { status: 200, headers, body: JSON.stringify({ success: true, message }) };
+    uvdesk.standIn.plan(() => true, { kind: "answer", answer: long });
+    assert.ok((await deliver(mailWith())).words.length < 400);
+    const endless = { status: 200, headers: { "content-type": "text/html" }, body: endlessBody() };
+    uvdesk.standIn.plan(() => true, { kind: "answer", answer: endless });
+    assert.partialDeepStrictEqual(await deliver(mailWith()), { kind: "try-again", code: "NOT_THE_DESK" });
+  });
+});
+
+async function* endlessBody(): AsyncGenerator<Uint8Array> {
+  for (;;) yield Buffer.alloc(16_384, "x");
+}
+
+describe("what is put in front of a mail", () => {
+  it("is the mailbox, so that UVdesk finds it for aliases, Bcc and lists", async () => {
+    const mail = mailWith({ To: "undisclosed-recipients:;" });
+    assert.partialDeepStrictEqual(await deliver(mail), { kind: "accepted" });
+    assert.equal(prefixOf(arrived(), mail), `Delivered-To: ${MAILBOX}\r\n`);
+  });
+
+  it("is a Message-ID where there is none: the same for each attempt, another for each message", async () => {
+    const mail = mailWith({ "Message-ID": undefined });
+    const first = deliveryOf(mail);
+    assert.partialDeepStrictEqual(await desk.deliver(first), { kind: "accepted" });
+    const prefix = prefixOf(arrived(), mail);
+    assert.match(prefix, /^Delivered-To: help@contoso\.test\r\nMessage-ID: <[0-9a-f]{40}@deskpost\.invalid>\r\n$/);
+    assert.partialDeepStrictEqual(await desk.deliver(first), { kind: "duplicate" });
+    assert.equal(prefixOf(arrived(), mail), prefix);
+    assert.partialDeepStrictEqual(await deliver(mail), { kind: "accepted" });
+    assert.notEqual(prefixOf(arrived(), mail), prefix);
+  });
+
+  it("is In-Reply-To where a reply has References alone: it lands on its ticket instead of nowhere", async () => {
+    await deliver(mailWith({ "Message-ID": "<thread-start@customer.test>" }));
+    const ticket = uvdesk.tickets.at(-1);
+    const mail = mailWith({ References: "<unknown@customer.test>\r\n <thread-start@customer.test>" });
+    assert.partialDeepStrictEqual(await deliver(mail), { kind: "accepted", reference: String(ticket?.number) });
+    assert.equal(
+      prefixOf(arrived(), mail),
+      `Delivered-To: ${MAILBOX}\r\nIn-Reply-To: <thread-start@customer.test>\r\n`,
+    );
+    assert.equal(ticket?.replies.length, 1);
+  });
+
+  it("is nothing where References name nothing", async () => {
+    const mail = mailWith({ References: "none at all" });
+    await deliver(mail);
+    assert.equal(prefixOf(arrived(), mail), `Delivered-To: ${MAILBOX}\r\n`);
+  });
+
+  for (const { name, bytes } of sampleMails()) {
+    it(`leaves every byte of the mail as it is: ${name}`, async () => {
+      const answer = await deliver(bytes);
+      assert.notEqual(answer.kind, "impossible");
+      const prefix = prefixOf(arrived(), bytes);
+      const newline = name === "line-feeds-only.eml" ? "\n" : "\r\n";
+      assert.match(prefix, /^(?:(?:Delivered-To|Message-ID|In-Reply-To): [^\r\n]+\r?\n){1,3}$/);
+      assert.equal(prefix.split(newline)[0], `Delivered-To: ${MAILBOX}`);
+      assert.equal(prefix.includes("Message-ID: "), name === "no-message-id.eml");
+      assert.equal(prefix.includes("In-Reply-To: "), ["long-lines.eml", "reply-references-only.eml"].includes(name));
+    });
+  }
+
+  for (const [name, bytes] of [
+    ["an empty file", Buffer.alloc(0)],
+    ["a text that is no mail", Buffer.from("just some words\nand more")],
+    ["an empty line first", Buffer.from("\r\nFrom: ada@customer.test\r\n\r\nx")],
+    ["a boundary of a form in it", Buffer.from("From: ada@customer.test\r\n\r\n--deskpost-\r\n\r\n----\r\n")],
+    ["3 MB of random bytes", randomBytes(3_000_000)],
+  ] as const) {
+    it(`leaves every byte as it is: ${name}`, async () => {
+      await deliver(bytes);
+      const prefix = prefixOf(arrived(), bytes);
+      assert.match(prefix, /^Delivered-To: help@contoso\.test\r?\nMessage-ID: <[0-9a-f]{40}@deskpost\.invalid>\r?\n/);
+    });
+  }
+
+  it("goes along with the key by which a proxy or a log finds all attempts", async () => {
+    const delivery = deliveryOf(mailWith());
+    await desk.deliver(delivery);
+    assert.equal(uvdesk.received.at(-1)?.headers["idempotency-key"], delivery.idempotencyKey);
+  });
+});

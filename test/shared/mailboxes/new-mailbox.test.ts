@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { AppError } from "../../../shared/errors.ts";
+import { readNewMailbox } from "../../../shared/mailboxes/new-mailbox.ts";
+
+const valid = { address: "help@contoso.test", desk: "support" };
+
+/** The message with which a changed request is refused. */
+function refusalOf(changes: Readonly<Record<string, unknown>>): string {
+  try {
+    readNewMailbox({ ...valid, ...changes });
+  } catch (error) {
+    assert.ok(error instanceof AppError);
+    assert.equal(error.code, "INPUT_INVALID");
+    return error.message;
+  }
+  return assert.fail(`It was taken: ${JSON.stringify(changes)}`);
+}
+
+describe("a request for a new mailbox", () => {
+  it("needs an address and a desk; the rest has defaults", () => {
+    assert.deepEqual(readNewMailbox(valid), {
+      address: "help@contoso.test",
+      folder: "inbox",
+      desk: "support",
+      deliverFrom: undefined,
+      acknowledge: { kind: "nothing" },
+    });
+  });
+
+  it("is read as a form sends it, with its empty fields", () => {
+    const form = {
+      ...valid,
+      address: " Help@Contoso.TEST ",
+      folder: " inbox ",
+      since: "",
+      acknowledge: "nothing",
+      moveTo: "",
+    };
+    assert.partialDeepStrictEqual(readNewMailbox(form), {
+      address: "help@contoso.test",
+      folder: "inbox",
+      deliverFrom: undefined,
+      acknowledge: { kind: "nothing" },
+    });
+  });
+
+  it("takes a date, a folder id with its equals signs, and a folder to move to", () => {
+    const folder = "AAMkAGI2TG93AAAA_-==";
+    const read = readNewMailbox({ ...valid, folder, since: "2026-01-31", acknowledge: "move", moveTo: "archive" });
+    assert.equal(read.folder, folder);
+    assert.deepEqual(read.deliverFrom, new Date("2026-01-31T00:00:00Z"));
+    assert.deepEqual(read.acknowledge, { kind: "move", folder: "archive" });
+    assert.deepEqual(readNewMailbox({ ...valid, acknowledge: "mark-read" }).acknowledge, { kind: "mark-read" });
+  });
+
+  const noAddress = "address is not an e-mail address such as help@example.com";
+  const noFolder = "folder is neither a well-known name such as inbox nor a folder id";
+  for (const [changes, fault] of [
+    [{ address: undefined }, "address is missing"],
+    [{ address: "help" }, noAddress],
+    [{ address: "help@contoso" }, noAddress],
+    [{ address: "help@contoso.test/../x" }, noAddress],
+    [{ address: "Help <help@contoso.test>" }, noAddress],
+    [{ address: "help@contoso.test\r\nBcc: x@y.test" }, noAddress],
+    [{ address: `${"x".repeat(320)}@contoso.test` }, "address is longer than any address"],
+    [{ folder: "inbox/messages" }, noFolder],
+    [{ folder: "inbox?$top=1" }, noFolder],
+    [{ folder: "inbox'" }, noFolder],
+    [{ folder: ".." }, noFolder],
+    [{ folder: "." }, noFolder],
+    [{ folder: "x".repeat(501) }, "folder is longer than any folder id"],
+    [{ desk: undefined }, "desk is missing"],
+    [{ desk: " " }, "desk is missing"],
+    [{ since: "soon" }, 'since "soon" is not a date such as 2026-01-31'],
+    [{ acknowledge: "delete" }, 'acknowledge must be "nothing", "mark-read" or "move"'],
+    [{ acknowledge: "move" }, "moveTo is missing"],
+    [{ acknowledge: "move", moveTo: "a/b" }, "moveTo is neither a well-known name such as inbox nor a folder id"],
+  ] as const) {
+    it(`is refused, and says why: ${fault} (${JSON.stringify(changes).slice(0, 60)})`, () => {
+      assert.equal(refusalOf(changes), `The mailbox was not added: ${fault}`);
+    });
+  }
+
+  it("is refused without a folder", () => {
+    assert.match(refusalOf({ folder: " " }), /folder is missing/);
+  });
+
+  it("is refused with every fault at once", () => {
+    const message = refusalOf({ address: "x", desk: "", since: "soon" });
+    for (const field of ["address", "desk", "since"]) assert.ok(message.includes(`${field} `), message);
+  });
+
+  it("is refused where it is no object at all", () => {
+    for (const input of [undefined, null, "help@contoso.test", []]) {
+      assert.throws(() => readNewMailbox(input), {
+        code: "INPUT_INVALID",
+        message: /^The mailbox was not added: the request /,
+      });
+    }
+  });
+});

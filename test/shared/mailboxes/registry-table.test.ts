@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { type Mailbox, type MailboxRegistry, mailboxId } from "../../../shared/mailboxes/mailbox.ts";
+import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
+import { createTables, type Tables } from "../../../shared/tables.ts";
+import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
+
+const NOON = new Date("2026-11-23T12:00:00.123Z");
+const minutesLater = (minutes: number) => new Date(NOON.getTime() + minutes * 60_000);
+
+let azurite: Azurite;
+let tables: Tables;
+let registry: MailboxRegistry;
+
+before(async () => {
+  azurite = await startAzurite({ tablePort: 0, queuePort: 0 });
+});
+after(() => azurite.stop());
+beforeEach(async () => {
+  const credential = { getToken: async () => assert.fail("Azurite is reached with its key") };
+  tables = createTables({ storage: { connectionString: azurite.connectionString }, credential });
+  registry = createMailboxRegistry(tables);
+  for (const { id } of await registry.list()) await registry.remove(id);
+});
+
+function mailbox(changes: Partial<Mailbox> = {}): Mailbox {
+  const { address = "help@example.com", folder = "inbox" } = changes;
+  return {
+    id: mailboxId(address, folder),
+    address,
+    folder,
+    desk: "uvdesk",
+    acknowledge: { kind: "nothing" },
+    deliverFrom: undefined,
+    status: "connected",
+    statusBeforePause: undefined,
+    nextFetchAt: NOON,
+    throttledUntil: undefined,
+    lastFetchAt: undefined,
+    lastSuccessAt: undefined,
+    lastError: undefined,
+    lastMailAt: undefined,
+    lastRun: "",
+    delivered: 0,
+    refused: 0,
+    ...changes,
+  };
+}
+
+const FULL = mailbox({
+  acknowledge: { kind: "move", folder: "AAMk/\\#?ä=" },
+  deliverFrom: NOON,
+  status: "paused",
+  statusBeforePause: "needs-owner",
+  throttledUntil: minutesLater(1),
+  lastFetchAt: minutesLater(2),
+  lastSuccessAt: minutesLater(3),
+  lastError: { code: "GRAPH_REFUSED", message: `it said "no", and 'never'`, at: minutesLater(4) },
+  lastMailAt: minutesLater(5),
+  lastRun: "run-7",
+  delivered: 12,
+  refused: 3,
+});
+
+async function stored(id: string): Promise<Mailbox> {
+  const { etag: _, ...found } = (await registry.get(id)) ?? assert.fail("not in the list");
+  return found;
+}
+
+describe("a mailbox in the table", () => {
+  for (const [words, written] of [
+    ["with everything set", FULL],
+    ["with nothing set", mailbox()],
+  ] as const) {
+    it(`comes back as it was written, ${words}`, async () => {
+      await registry.add(written);
+      assert.deepEqual(await stored(written.id), written);
+    });
+  }
+
+  it("is undefined where there is none", async () => {
+    assert.equal(await registry.get("0000000000000000"), undefined);
+  });
+
+  it("cannot be added twice, however its address is written; another folder of it can", async () => {
+    await registry.add(mailbox());
+    assert.equal(mailboxId("Help@Example.COM", "Inbox"), mailbox().id);
+    await assert.rejects(registry.add(mailbox({ delivered: 99 })), { code: "MAILBOX_EXISTS" });
+    assert.equal((await stored(mailbox().id)).delivered, 0);
+    await registry.add(mailbox({ folder: "archive" }));
+    assert.equal((await registry.list()).length, 2);
+  });
+
+  it("has no id of another address and folder that read the same when put together", () => {
+    assert.notEqual(mailboxId("a@example.com", "inbox"), mailboxId("a@example.cominbox", ""));
+  });
+
+  it("is gone once it is removed; removing it again is fine", async () => {
+    await registry.add(mailbox());
+    await registry.remove(mailbox().id);
+    await registry.remove(mailbox().id);
+    assert.equal(await registry.get(mailbox().id), undefined);
+  });
+});
+
+describe("a change of a mailbox", () => {
+  it("changes what it names, and leaves the rest", async () => {
+    await registry.add(FULL);
+    const read = (await registry.get(FULL.id)) ?? assert.fail("not in the list");
+    const changes = { lastError: undefined, throttledUntil: undefined, delivered: 13 };
+    await registry.update(read, changes);
+    assert.deepEqual(await stored(FULL.id), { ...FULL, ...changes });
+  });
+
+  it("can follow upon a change without reading in between", async () => {
+    const added = await registry.add(mailbox());
+    const changed = await registry.update(added, { delivered: 1 });
+    await registry.update(changed, { refused: 1 });
+    const { delivered, refused } = await stored(added.id);
+    assert.deepEqual([delivered, refused], [1, 1]);
+  });
+
+  it("that is based on what somebody changed since is refused, and writes nothing", async () => {
+    const added = await registry.add(mailbox());
+    await registry.update(added, { status: "paused" });
+    await assert.rejects(registry.update(added, { status: "connected" }), { code: "ROW_CHANGED" });
+    assert.equal((await stored(added.id)).status, "paused");
+  });
+
+  it("of a mailbox that was removed is refused, and does not bring it back", async () => {
+    const added = await registry.add(mailbox());
+    await registry.remove(added.id);
+    await assert.rejects(registry.update(added, { delivered: 1 }), { code: "ROW_CHANGED" });
+    assert.equal(await registry.get(added.id), undefined);
+  });
+});
+
+describe("the list", () => {
+  it("is in the order of addresses, and holds mailboxes alone", async () => {
+    for (const address of ["c@example.com", "a@example.com", "b@example.com"]) await registry.add(mailbox({ address }));
+    await registry.add(mailbox({ address: "a@example.com", folder: "archive" }));
+    await registry.recordTick(NOON);
+    await registry.setAlarm({ code: "APP_MISCONFIGURED", message: "the secret has expired", since: NOON });
+    const client = await tables("Mailboxes");
+    await client.upsertEntity({ partitionKey: "desk", rowKey: "uvdesk", heldUntil: "" });
+    assert.deepEqual(
+      (await registry.list()).map(({ address, folder }) => `${address} ${folder}`),
+      ["a@example.com archive", "a@example.com inbox", "b@example.com inbox", "c@example.com inbox"],
+    );
+  });
+
+  it("of those that are due holds connected ones whose time has come, the longest waiting first", async () => {
+    await registry.add(mailbox({ address: "now@example.com" }));
+    await registry.add(mailbox({ address: "long@example.com", nextFetchAt: minutesLater(-9) }));
+    await registry.add(mailbox({ address: "later@example.com", nextFetchAt: minutesLater(1) }));
+    for (const status of ["new", "needs-owner", "needs-admin", "paused"] as const) {
+      await registry.add(mailbox({ address: `${status}@example.com`, status }));
+    }
+    const due = await registry.due(NOON);
+    assert.deepEqual(
+      due.map(({ address }) => address),
+      ["long@example.com", "now@example.com"],
+    );
+  });
+});
+
+describe("what concerns the whole app", () => {
+  it("is the last tick", async () => {
+    const fresh = createMailboxRegistry(tables);
+    await fresh.recordTick(NOON);
+    await fresh.recordTick(minutesLater(1));
+    assert.deepEqual(await fresh.lastTick(), minutesLater(1));
+  });
+
+  it("is one alarm, which can be raised, changed and cleared", async () => {
+    await registry.setAlarm(undefined);
+    assert.equal(await registry.alarm(), undefined);
+    const alarm = { code: "APP_MISCONFIGURED", message: "the secret has expired", since: NOON };
+    await registry.setAlarm(alarm);
+    assert.deepEqual(await registry.alarm(), alarm);
+    await registry.setAlarm({ ...alarm, message: "another" });
+    assert.equal((await registry.alarm())?.message, "another");
+    await registry.setAlarm(undefined);
+    assert.equal(await registry.alarm(), undefined);
+  });
+});

@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import type { GrantStore } from "../../../shared/tokens/grant.ts";
+import type { TokenSealer } from "../../../shared/tokens/token-sealer.ts";
+import { createDeath, type Death } from "./dying-process.ts";
+import {
+  DAY_MS,
+  type ExampleMailbox,
+  goThroughMicrosoft,
+  HOUR_MS,
+  type InstanceOptions,
+  isTokenRequest,
+  MINUTE_MS,
+  startTokenBed,
+  type TokenBed,
+} from "./token-bed.ts";
+
+let bed: TokenBed;
+let mailbox: ExampleMailbox;
+
+before(async () => {
+  bed = await startTokenBed();
+});
+beforeEach(async () => {
+  mailbox = await bed.connectedMailbox();
+});
+after(async () => {
+  bed.assertNothingLeaked();
+  await bed.stop();
+});
+
+const refreshes = () => bed.entra.tokenRequests.refresh_token;
+
+function assertServes(token: string): void {
+  const described = bed.entra.describeAccessToken(token);
+  assert.equal(described?.oid, mailbox.account.oid);
+  assert.ok(described.expiresAt.getTime() > Date.now());
+}
+
+/** Where a process can die, from the lease to the last write. */
+interface PlaceOfDeath {
+  readonly name: string;
+  options(death: Death): InstanceOptions;
+}
+
+const inGrants = (death: Death, method: keyof GrantStore, when: "before" | "after", call = 1): InstanceOptions => ({
+  grants: (grants) => death.at(grants, method, when, call),
+});
+const inSealer = (death: Death, method: keyof TokenSealer, when: "before" | "after"): InstanceOptions => ({
+  sealer: (sealer) => death.at(sealer, method, when),
+});
+
+const refreshDeaths: readonly PlaceOfDeath[] = [
+  { name: "after the lease was taken", options: (death) => inGrants(death, "update", "after") },
+  { name: "after the refresh token was read", options: (death) => inGrants(death, "refreshToken", "after") },
+  { name: "after Entra's answer, before sealing", options: (death) => inSealer(death, "seal", "before") },
+  { name: "after sealing", options: (death) => inSealer(death, "seal", "after") },
+  { name: "before Key Vault has the new token", options: (death) => inGrants(death, "saveRefreshToken", "before") },
+  { name: "after Key Vault has it", options: (death) => inGrants(death, "saveRefreshToken", "after") },
+  { name: "before the row points at it", options: (death) => inGrants(death, "update", "before", 2) },
+  { name: "after the row points at it", options: (death) => inGrants(death, "update", "after", 2) },
+];
+
+describe("a process that dies in a refresh", () => {
+  for (const { name, options } of refreshDeaths) {
+    it(`${name} loses nothing: the next one has a token, and so has one 89 days later`, async () => {
+      // After a week the new refresh token is stored as well, so that every write is made.
+      bed.clock.advance(8 * DAY_MS);
+      const death = createDeath();
+      const dying = bed.instance(options(death));
+      assert.equal(await Promise.race([dying.accessTokenFor(mailbox.id), death.happened]), "dead");
+
+      bed.clock.advance(2 * MINUTE_MS);
+      assertServes(await bed.instance().accessTokenFor(mailbox.id));
+      bed.clock.advance(89 * DAY_MS);
+      assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    });
+  }
+
+  it("between Key Vault and the row leaves the newest token where it is found when the row's own has ended", async () => {
+    bed.clock.advance(8 * DAY_MS);
+    const death = createDeath();
+    const dying = bed.instance(inGrants(death, "saveRefreshToken", "after"));
+    await Promise.race([dying.accessTokenFor(mailbox.id), death.happened]);
+    const { secretName, secretVersion } = await bed.grantOf(mailbox);
+    assert.equal(bed.keyVault.read(secretName)[0]?.version, secretVersion, "the row points at the older one");
+
+    bed.clock.advance(89 * DAY_MS);
+    const requests = refreshes();
+    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    assert.equal(refreshes() - requests, 2, "one with the row's, which has ended, and one with the newest");
+    const healed = await bed.grantOf(mailbox);
+    assert.equal(healed.secretVersion, bed.keyVault.read(secretName).at(-1)?.version);
+    assert.equal(healed.refused, false);
+  });
+});
+
+describe("the lease of a process that died", () => {
+  async function dieWithLease(): Promise<void> {
+    const death = createDeath();
+    const dying = bed.instance(inGrants(death, "update", "after"));
+    await Promise.race([dying.accessTokenFor(mailbox.id), death.happened]);
+  }
+
+  it("leaves the old token to everybody for as long as it serves", async () => {
+    const first = await bed.instance().accessTokenFor(mailbox.id);
+    bed.clock.advanceTo((await bed.grantOf(mailbox)).refreshAt);
+    await dieWithLease();
+    const requests = refreshes();
+    assert.equal(await bed.instance().accessTokenFor(mailbox.id), first);
+    assert.equal(refreshes(), requests);
+  });
+
+  it("makes those without a token wait, and then give up until the next tick, without asking Entra", async () => {
+    bed.clock.advance(10 * HOUR_MS);
+    await dieWithLease();
+    const requests = refreshes();
+    let waitedMs = 0;
+    const sleep = async (ms: number) => {
+      waitedMs += ms;
+    };
+    const waiting = bed.instance({ sleep, random: () => 0.5 });
+    await assert.rejects(waiting.accessTokenFor(mailbox.id), { code: "TOKEN_UNAVAILABLE" });
+    assert.equal(waitedMs, 30_000);
+    assert.equal(refreshes(), requests);
+  });
+
+  it("is taken over by one of those who wait, as soon as it has run out", async () => {
+    bed.clock.advance(10 * HOUR_MS);
+    await dieWithLease();
+    const requests = refreshes();
+    const patient = { sleep: async (ms: number) => bed.clock.advance(4 * ms) };
+    const tokens = await Promise.all(
+      [bed.instance(patient), bed.instance(patient)].map((one) => one.accessTokenFor(mailbox.id)),
+    );
+    assert.equal(new Set(tokens).size, 1);
+    assertServes(tokens[0] ?? "");
+    assert.equal(refreshes() - requests, 1);
+  });
+
+  it("does not let a process that comes to life again overwrite what its successor wrote", async () => {
+    bed.clock.advance(10 * HOUR_MS);
+    const pause = Promise.withResolvers<void>();
+    const paused = Promise.withResolvers<void>();
+    const slow = bed.instance({
+      sealer: (sealer) => ({
+        ...sealer,
+        seal: async (id, plain) => {
+          paused.resolve();
+          await pause.promise;
+          return sealer.seal(id, plain);
+        },
+      }),
+    });
+    const late = slow.accessTokenFor(mailbox.id);
+    await paused.promise;
+    bed.clock.advance(2 * MINUTE_MS);
+    const successor = await bed.instance().accessTokenFor(mailbox.id);
+    const row = await bed.grantOf(mailbox);
+    pause.resolve();
+    assert.equal(await late, successor);
+    assert.equal((await bed.grantOf(mailbox)).etag, row.etag);
+  });
+
+  it("does not let a refresh that was under way spoil a new consent", async () => {
+    bed.clock.advance(10 * HOUR_MS);
+    bed.entra.server.plan(isTokenRequest, { kind: "before", run: () => bed.connect(mailbox) });
+    const before = await bed.grantOf(mailbox);
+    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    const grant = await bed.grantOf(mailbox);
+    assert.notEqual(grant.generation, before.generation);
+    assert.equal(grant.leaseUntil, undefined);
+    assert.equal(grant.secretVersion, bed.keyVault.read(grant.secretName).at(-1)?.version);
+  });
+});
+
+describe("a process that dies at the end of a consent", () => {
+  const consentDeaths: readonly PlaceOfDeath[] = [
+    { name: "before Key Vault has the token", options: (death) => inGrants(death, "saveRefreshToken", "before") },
+    { name: "after Key Vault has it", options: (death) => inGrants(death, "saveRefreshToken", "after") },
+    { name: "before sealing", options: (death) => inSealer(death, "seal", "before") },
+    { name: "before the row is written", options: (death) => inGrants(death, "replace", "before") },
+  ];
+  for (const { name, options } of consentDeaths) {
+    it(`${name} leaves the earlier consent at work`, async () => {
+      const before = await bed.grantOf(mailbox);
+      const death = createDeath();
+      const dying = bed.instance(options(death));
+      const { cookie, callback } = await goThroughMicrosoft(dying, mailbox);
+      const finishing = dying.consents.finish({ parameters: callback.fields, cookie: () => cookie.value });
+      assert.equal(await Promise.race([finishing, death.happened]), "dead");
+      assert.deepEqual(await bed.grantOf(mailbox), before);
+      bed.clock.advance(80 * DAY_MS);
+      assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    });
+  }
+
+  it("after the row is written has connected the mailbox", async () => {
+    const fresh = await bed.addMailbox();
+    const death = createDeath();
+    const dying = bed.instance(inGrants(death, "replace", "after"));
+    const { cookie, callback } = await goThroughMicrosoft(dying, fresh);
+    const finishing = dying.consents.finish({ parameters: callback.fields, cookie: () => cookie.value });
+    await Promise.race([finishing, death.happened]);
+    const token = await bed.instance().accessTokenFor(fresh.id);
+    assert.equal(bed.entra.describeAccessToken(token)?.oid, fresh.account.oid);
+  });
+});

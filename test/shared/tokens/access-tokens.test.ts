@@ -1,0 +1,264 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import {
+  CLIENT_SECRET_NAME,
+  DAY_MS,
+  type ExampleMailbox,
+  HOUR_MS,
+  type Instance,
+  MINUTE_MS,
+  startTokenBed,
+  type TokenBed,
+} from "./token-bed.ts";
+
+let bed: TokenBed;
+let mailbox: ExampleMailbox;
+let instance: Instance;
+
+before(async () => {
+  bed = await startTokenBed();
+});
+beforeEach(async () => {
+  mailbox = await bed.connectedMailbox();
+  instance = bed.instance();
+});
+afterEach(() => {
+  bed.entra.setRotation("returns-new");
+  bed.entra.setRefreshIn(undefined);
+  bed.entra.server.clearFaults();
+});
+after(async () => {
+  bed.assertNothingLeaked();
+  await bed.stop();
+});
+
+const refreshes = () => bed.entra.tokenRequests.refresh_token;
+
+/** Fails unless Entra knows the token as the mailbox's own, and it lives for some minutes more. */
+function assertServes(token: string): void {
+  const described = bed.entra.describeAccessToken(token);
+  assert.equal(described?.oid, mailbox.account.oid);
+  assert.ok(described.expiresAt.getTime() - Date.now() > 2 * MINUTE_MS - 1_000, "it ends too soon");
+}
+
+/** Moves the clock past the moment from which the token is renewed, a few minutes before its end. */
+async function passRefreshTime(): Promise<void> {
+  const { refreshAt, expiresAt } = await bed.grantOf(mailbox);
+  bed.clock.advanceTo(refreshAt);
+  assert.ok(Date.now() < expiresAt.getTime() - 5 * MINUTE_MS);
+}
+
+async function passEnd(): Promise<void> {
+  bed.clock.advanceTo((await bed.grantOf(mailbox)).expiresAt);
+}
+
+describe("an access token", () => {
+  it("comes from the row by which consent left it, without a request to Entra", async () => {
+    const requests = bed.entra.server.requests.length;
+    assertServes(await instance.accessTokenFor(mailbox.id));
+    assert.equal(bed.entra.server.requests.length, requests);
+  });
+
+  it("is given from memory: the second time not even storage is asked", async () => {
+    let reads = 0;
+    const counting = bed.instance({
+      grants: (grants) => ({
+        ...grants,
+        read: (id) => {
+          reads += 1;
+          return grants.read(id);
+        },
+      }),
+    });
+    const first = await counting.accessTokenFor(mailbox.id);
+    assert.equal(await counting.accessTokenFor(mailbox.id), first);
+    assert.equal(reads, 1);
+  });
+
+  it("lies in the row sealed, not as it is", async () => {
+    const token = await instance.accessTokenFor(mailbox.id);
+    const client = await bed.tables("Grants");
+    const row = await client.getEntity("grant", mailbox.id);
+    assert.ok(!JSON.stringify(row).includes(token));
+    assert.ok(
+      !JSON.stringify(row).includes(bed.keyVault.read((await bed.grantOf(mailbox)).secretName)[0]?.value ?? ""),
+    );
+  });
+
+  it("that one instance refreshed serves another one without a request to Entra", async () => {
+    await passRefreshTime();
+    const token = await instance.accessTokenFor(mailbox.id);
+    const before = bed.entra.server.requests.length;
+    assert.equal(await bed.instance().accessTokenFor(mailbox.id), token);
+    assert.equal(bed.entra.server.requests.length, before);
+  });
+
+  it("is renewed ahead of its end, and not a moment earlier than it says", async () => {
+    const first = await instance.accessTokenFor(mailbox.id);
+    const { refreshAt } = await bed.grantOf(mailbox);
+    bed.clock.advanceTo(refreshAt.getTime() - 5_000);
+    assert.equal(await instance.accessTokenFor(mailbox.id), first);
+    await passRefreshTime();
+    const second = await instance.accessTokenFor(mailbox.id);
+    assert.notEqual(second, first);
+    assertServes(second);
+  });
+
+  for (const [span, ms] of [
+    ["90 minutes", 90 * MINUTE_MS],
+    ["10 hours", 10 * HOUR_MS],
+    ["80 days", 80 * DAY_MS],
+  ] as const) {
+    it(`is at hand ${span} after the consent, for an old process and for a new one`, async () => {
+      await instance.accessTokenFor(mailbox.id);
+      bed.clock.advance(ms);
+      assertServes(await instance.accessTokenFor(mailbox.id));
+      assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    });
+  }
+
+  it("is at hand after 300 idle days, because the tokens were kept once a day", async () => {
+    const keeper = bed.instance();
+    for (let day = 0; day < 300; day += 30) {
+      bed.clock.advance(30 * DAY_MS);
+      await keeper.keepTokens();
+    }
+    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    assert.ok(bed.keyVault.writes((await bed.grantOf(mailbox)).secretName) >= 10);
+  });
+
+  it("is renewed when Entra says so, be refresh_in a number or a text", async () => {
+    for (const refreshIn of [1_800, "1800"]) {
+      bed.entra.setRefreshIn(refreshIn);
+      await passEnd();
+      await instance.accessTokenFor(mailbox.id);
+      const { refreshAt } = await bed.grantOf(mailbox);
+      const inSeconds = (refreshAt.getTime() - Date.now()) / 1_000;
+      assert.ok(inSeconds <= 1_800 && inSeconds > 1_700, `in ${inSeconds} s`);
+    }
+  });
+
+  it("that Graph rejected is not given again, by no instance", async () => {
+    const other = bed.instance();
+    const rejected = await instance.accessTokenFor(mailbox.id);
+    await other.accessTokenFor(mailbox.id);
+    const next = await instance.accessTokenFor(mailbox.id, rejected);
+    assert.notEqual(next, rejected);
+    assertServes(next);
+    const requests = refreshes();
+    assert.equal(await other.accessTokenFor(mailbox.id, rejected), next);
+    assert.equal(await instance.accessTokenFor(mailbox.id), next);
+    assert.equal(refreshes(), requests);
+  });
+
+  it("that Graph rejected is not given again while Entra is away either", async () => {
+    const rejected = await instance.accessTokenFor(mailbox.id);
+    bed.entra.server.plan(() => true, { kind: "cut-before" });
+    await assert.rejects(instance.accessTokenFor(mailbox.id, rejected), { code: "ENTRA_UNAVAILABLE" });
+    await assert.rejects(instance.accessTokenFor(mailbox.id, rejected), { code: "TOKEN_UNAVAILABLE" });
+  });
+
+  it("comes with the managed identity in place of a client secret, too", async () => {
+    await passEnd();
+    const keyVaultReads = () =>
+      bed.keyVault.server.requests.filter(({ path }) => path.includes(CLIENT_SECRET_NAME)).length;
+    const reads = keyVaultReads();
+    const secretless = bed.instance({
+      authentication: { kind: "federated-credential", audience: "api://AzureADTokenExchange" },
+    });
+    assertServes(await secretless.accessTokenFor(mailbox.id));
+    assert.equal(keyVaultReads(), reads);
+  });
+
+  it("cannot come for a mailbox that nobody connected", async () => {
+    await assert.rejects(instance.accessTokenFor("0000000000000000"), {
+      code: "CONSENT_REQUIRED",
+      generation: undefined,
+    });
+  });
+
+  it("of an account that another consent replaced is not mixed with the new one's", async () => {
+    await bed.connect(mailbox);
+    const before = await bed.grantOf(mailbox);
+    await bed.connect(mailbox);
+    const grant = await bed.grantOf(mailbox);
+    assert.notEqual(grant.generation, before.generation);
+    assert.notEqual(grant.secretName, before.secretName);
+    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+  });
+});
+
+describe("many callers at one expiry", () => {
+  it("make one request to Entra, be they 50 in 5 instances", async () => {
+    const instances = [instance, ...Array.from({ length: 4 }, () => bed.instance())];
+    await Promise.all(instances.map((one) => one.accessTokenFor(mailbox.id)));
+    await passEnd();
+    const requests = refreshes();
+    const calls = instances.flatMap((one) => Array.from({ length: 10 }, () => one.accessTokenFor(mailbox.id)));
+    const tokens = await Promise.all(calls);
+    assert.equal(tokens.length, 50);
+    assert.equal(new Set(tokens).size, 1);
+    assertServes(tokens[0] ?? "");
+    assert.equal(refreshes() - requests, 1);
+  });
+
+  it("make one request to Entra when all of them bring the same rejected token", async () => {
+    const instances = [instance, bed.instance(), bed.instance()];
+    const rejected = await instance.accessTokenFor(mailbox.id);
+    const requests = refreshes();
+    const tokens = await Promise.all(
+      instances.flatMap((one) => Array.from({ length: 5 }, () => one.accessTokenFor(mailbox.id, rejected))),
+    );
+    assert.equal(new Set(tokens).size, 1);
+    assert.notEqual(tokens[0], rejected);
+    assert.equal(refreshes() - requests, 1);
+  });
+});
+
+describe("the stored refresh token", () => {
+  it("stays when an answer brings none (law 4)", async () => {
+    bed.entra.setRotation("returns-none");
+    const { secretName, secretVersion } = await bed.grantOf(mailbox);
+    bed.clock.advance(10 * DAY_MS);
+    assertServes(await instance.accessTokenFor(mailbox.id));
+    await instance.renew(mailbox.id);
+    const grant = await bed.grantOf(mailbox);
+    assert.equal(grant.secretVersion, secretVersion);
+    assert.deepEqual(
+      bed.keyVault.read(secretName).map(({ version }) => version),
+      [secretVersion],
+    );
+    bed.clock.advance(70 * DAY_MS);
+    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+  });
+
+  it("is never overwritten by an empty one", async () => {
+    const { secretName } = await bed.grantOf(mailbox);
+    await assert.rejects(instance.grants.saveRefreshToken(secretName, "", new Date()), /empty refresh token/);
+    assert.equal(bed.keyVault.writes(secretName), 1);
+  });
+
+  it("is replaced by a newer one after a week, and not at each refresh", async () => {
+    const { secretName } = await bed.grantOf(mailbox);
+    for (let hours = 0; hours < 6 * 24; hours += 12) {
+      bed.clock.advance(12 * HOUR_MS);
+      await instance.accessTokenFor(mailbox.id);
+    }
+    assert.equal(bed.keyVault.writes(secretName), 1);
+    bed.clock.advance(2 * DAY_MS);
+    await instance.accessTokenFor(mailbox.id);
+    assert.equal(bed.keyVault.writes(secretName), 2);
+    const newest = bed.keyVault.read(secretName).at(-1);
+    const grant = await bed.grantOf(mailbox);
+    assert.equal(grant.secretVersion, newest?.version);
+    assert.ok(Math.abs(grant.refreshTokenSavedAt.getTime() - Date.now()) < MINUTE_MS);
+  });
+
+  it("is written again where another write was under way in Key Vault", async () => {
+    const { secretName } = await bed.grantOf(mailbox);
+    bed.clock.advance(8 * DAY_MS);
+    bed.keyVault.conflictNextWrites(secretName, 2);
+    assertServes(await instance.accessTokenFor(mailbox.id));
+    assert.equal(bed.keyVault.read(secretName).length, 2);
+  });
+});

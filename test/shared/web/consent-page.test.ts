@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { ConsentRefusal } from "../../../shared/tokens/consent.ts";
+import { consentPage } from "../../../shared/web/consent-page.ts";
+import { createUrls } from "../../../shared/web/urls.ts";
+import { assertSafePage, visibleText } from "./page-checks.ts";
+
+const urls = createUrls("https://deskpost.contoso.test");
+const ADDRESS = "help@contoso.test";
+
+const refused = (refusal: ConsentRefusal, address: string | undefined = ADDRESS) =>
+  consentPage({ kind: "refused", mailboxId: "9f2c41d07be3a865", ...refusal }, address, urls);
+
+describe("the page at the end of a consent", () => {
+  it("says that the mailbox is connected, by whom, and that nothing is left to do", async () => {
+    const page = await consentPage(
+      { kind: "connected", mailboxId: "9f2c", userName: "owner@contoso.test" },
+      ADDRESS,
+      urls,
+    );
+    assert.equal(page.status, 200);
+    assertSafePage(page, urls.origin);
+    const text = visibleText(page);
+    assert.match(text, /help@contoso\.test is connected/);
+    assert.match(text, /Signed in as owner@contoso\.test/);
+    assert.match(text, /You can close this window/);
+  });
+
+  const message =
+    "Microsoft refused to redeem the sign-in: AADSTS7000222: The provided client secret keys are expired.";
+  const cases: readonly (readonly [ConsentRefusal, happened: RegExp, next: RegExp])[] = [
+    [{ reason: "no-state" }, /the request carries none/, /press Connect there/],
+    [{ reason: "unknown-state" }, /does not belong to a sign-in that this browser/, /press Connect there/],
+    [
+      { reason: "other-browser" },
+      /does not belong to a sign-in that this browser/,
+      /that somebody sent you, close this window/,
+    ],
+    [{ reason: "used-state" }, /This sign-in was finished before/, /list of mailboxes shows whether/],
+    [{ reason: "expired-state" }, /More than ten minutes/, /press Connect there/],
+    [{ reason: "declined", error: "access_denied" }, /permissions were declined/, /press Connect there/],
+    [
+      { reason: "admin-approval-required", error: "access_denied" },
+      /lets only its administrators approve/,
+      /Ask a Microsoft 365 administrator/,
+    ],
+    [{ reason: "microsoft-error", error: "AADSTS50000" }, /with the error AADSTS50000\./, /reference-error-codes/],
+    [{ reason: "no-code" }, /neither a code nor an error/, /press Connect there/],
+    [{ reason: "no-refresh-token" }, /access for an hour only/, /platform “Web”/],
+    [{ reason: "other-tenant" }, /belongs to another organisation/, /account of the mailbox's organisation/],
+    [
+      { reason: "missing-scopes", missing: ["Mail.Read", "Mail.Read.Shared"] },
+      /did not grant Mail\.Read, Mail\.Read\.Shared\./,
+      /Accept all permissions/,
+    ],
+    [
+      { reason: "mailbox-not-opened", userName: "sam@contoso.test", detail: "Access is denied" },
+      /sam@contoso\.test signed in, but cannot open the mailbox and folder\. Access is denied\./,
+      /Sign in as the owner/,
+    ],
+    [
+      { reason: "token-refused", class: "passing", message },
+      /did not answer as it should/,
+      /Try again in a few minutes/,
+    ],
+    [
+      { reason: "token-refused", class: "app", message },
+      /AADSTS7000222/,
+      /put the app registration or its credential right/,
+    ],
+    [
+      { reason: "token-refused", class: "tenant-admin", message },
+      /AADSTS/,
+      /administrator of the organisation must allow it/,
+    ],
+    [{ reason: "token-refused", class: "owner", message }, /AADSTS/, /press Connect there/],
+  ];
+  for (const [refusal, happened, next] of cases) {
+    const kind = "class" in refusal ? ` (${refusal.class})` : "";
+    it(`says what happened and what to do: ${refusal.reason}${kind}`, async () => {
+      const page = await refused(refusal);
+      assert.equal(page.status, 400);
+      assertSafePage(page, urls.origin);
+      const text = visibleText(page);
+      assert.match(text, /help@contoso\.test was not connected/);
+      assert.match(text, happened);
+      assert.match(text, next);
+      assert.match(text, /Nothing was stored, and nothing that worked before has changed\./);
+    });
+  }
+
+  it("ends its sentences with one full stop", async () => {
+    for (const [refusal] of cases) assert.doesNotMatch(visibleText(await refused(refusal)), /\.\./);
+  });
+
+  it("speaks of the mailbox where it does not know which", async () => {
+    const page = await consentPage({ kind: "refused", mailboxId: undefined, reason: "no-state" }, undefined, urls);
+    assert.match(visibleText(page), /The mailbox was not connected/);
+  });
+
+  it("shows hostile names and texts as text", async () => {
+    const hostile = "\"><img src=x onerror=alert(1)>&'";
+    const refusals: readonly ConsentRefusal[] = [
+      { reason: "microsoft-error", error: hostile },
+      { reason: "missing-scopes", missing: [hostile] },
+      { reason: "mailbox-not-opened", userName: hostile, detail: hostile },
+      { reason: "token-refused", class: "owner", message: hostile },
+    ];
+    for (const refusal of refusals) {
+      const page = await refused(refusal, hostile);
+      assertSafePage(page, urls.origin);
+      assert.ok(visibleText(page).includes(hostile), refusal.reason);
+    }
+    const connected = await consentPage({ kind: "connected", mailboxId: "9f2c", userName: hostile }, hostile, urls);
+    assertSafePage(connected, urls.origin);
+  });
+});

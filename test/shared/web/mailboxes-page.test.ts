@@ -1,0 +1,280 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
+import type { MailboxView, Overview, TokenView } from "../../../shared/mailboxes/overview.ts";
+import { errorPage } from "../../../shared/web/error-page.ts";
+import { overviewJson } from "../../../shared/web/mailbox-json.ts";
+import {
+  mailboxesPage,
+  newMailboxPage,
+  type PageContext,
+  removeMailboxPage,
+  stateOf,
+  TICK_OVERDUE_MS,
+} from "../../../shared/web/mailboxes-page.ts";
+import { fromNow, moment } from "../../../shared/web/times.ts";
+import { createUrls } from "../../../shared/web/urls.ts";
+import { assertSafePage, visibleText } from "./page-checks.ts";
+
+const NOON = new Date("2026-11-23T12:00:00Z");
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const at = (ms: number) => new Date(NOON.getTime() + ms);
+const HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>&'";
+
+const urls = createUrls("https://deskpost.contoso.test");
+const context: PageContext = { urls, key: undefined, links: {} };
+
+const mailbox: StoredMailbox = {
+  id: "9f2c41d07be3a865",
+  address: "help@contoso.test",
+  folder: "inbox",
+  desk: "support",
+  acknowledge: { kind: "nothing" },
+  deliverFrom: NOON,
+  status: "connected",
+  statusBeforePause: undefined,
+  nextFetchAt: at(MINUTE_MS),
+  throttledUntil: undefined,
+  lastFetchAt: NOON,
+  lastSuccessAt: NOON,
+  lastError: undefined,
+  lastMailAt: at(-3 * MINUTE_MS),
+  delivered: 41,
+  refused: 2,
+  lastRun: "",
+  etag: 'W/"an-etag"',
+};
+const token: TokenView = {
+  userName: "owner@contoso.test",
+  goodUntil: at(64 * MINUTE_MS),
+  refreshAt: at(49 * MINUTE_MS),
+  refreshTokenSavedAt: at(-3 * DAY_MS),
+  refreshTokenGoodUntil: at(87 * DAY_MS),
+};
+const view: MailboxView = { mailbox, pending: 0, quarantined: 0, token };
+const overview: Overview = { mailboxes: [view], alarm: undefined, lastTick: NOON, now: NOON };
+
+const viewOf = (changes: Partial<StoredMailbox>, counts: Partial<MailboxView> = {}): MailboxView => ({
+  ...view,
+  ...counts,
+  mailbox: { ...mailbox, ...changes },
+});
+const pageOf = (changes: Partial<StoredMailbox>) =>
+  mailboxesPage({ ...overview, mailboxes: [viewOf(changes)] }, context);
+const failed = { lastError: { code: "GRAPH_UNAVAILABLE", message: "Graph does not answer", at: NOON } };
+
+describe("the state of a mailbox", () => {
+  for (const [tone, text, state] of [
+    ["warn", "Not connected yet", viewOf({ status: "new" })],
+    ["good", "Connected; all mail delivered", view],
+    ["good", "Connected; 3 message(s) on their way", viewOf({}, { pending: 3 })],
+    ["warn", "Connected; 1 message(s) in quarantine", viewOf({}, { pending: 3, quarantined: 1 })],
+    ["warn", "Connected, but the last fetch failed", viewOf(failed, { quarantined: 1 })],
+    ["bad", "Its owner must connect it again", viewOf({ status: "needs-owner" })],
+    ["bad", "Its organisation blocks the sign-in", viewOf({ status: "needs-admin" })],
+    ["warn", "Paused", viewOf({ status: "paused" })],
+  ] as const) {
+    it(`is "${text}", ${tone}`, async () => {
+      assert.deepEqual(stateOf(state), { tone, text });
+      const page = await mailboxesPage({ ...overview, mailboxes: [state] }, context);
+      assert.match(page.body, new RegExp(`class="state ${tone}">${text.replace(/[()]/g, "\\$&")}<`));
+    });
+  }
+});
+
+describe("the page of all mailboxes", () => {
+  it("tells of a mailbox what was delivered, what comes next, and how its tokens stand", async () => {
+    const page = await mailboxesPage(overview, context);
+    assert.equal(page.status, 200);
+    assertSafePage(page, urls.origin);
+    const text = visibleText(page);
+    for (const words of [
+      "help@contoso.test",
+      "Folder inbox, to the desk “support”",
+      "Last mail to the desk 3 min ago",
+      "Next fetch in 60 s",
+      "Delivered 41",
+      "Refused by the desk 2",
+      "Connected by owner@contoso.test",
+      "Access token ends in 64 min",
+      "It is renewed ahead of that in 49 min",
+      "Without a renewal it would end in 87 days",
+      "As of 2026-11-23 12:00:00 UTC",
+    ]) {
+      assert.ok(text.includes(words), `"${words}" is missing in: ${text}`);
+    }
+  });
+
+  it("renews itself, and carries the function key on in its own links only", async () => {
+    const key = "the/function+key==";
+    const { body } = await mailboxesPage(overview, {
+      ...context,
+      key,
+      links: { Runbook: "https://wiki.contoso.test/" },
+    });
+    assert.match(body, /<meta http-equiv="refresh" content="10">/);
+    const links = [...body.matchAll(/<(?:a|form)\b[^>]*(?:href|action)="([^"]*)"/g)].map(
+      ([, url = ""]) => new URL(url.replaceAll("&amp;", "&")),
+    );
+    assert.ok(links.length >= 5);
+    for (const url of links) {
+      const isOurs = url.origin === urls.origin;
+      assert.equal(url.searchParams.get("code"), isOurs ? key : null, url.href);
+      if (!isOurs) assert.equal(url.href, "https://wiki.contoso.test/");
+    }
+  });
+
+  for (const [status, buttons] of [
+    ["new", ["Connect with Microsoft", "Remove…"]],
+    ["connected", ["Fetch now", "Pause", "Connect again", "Remove…"]],
+    ["needs-owner", ["Connect again", "Pause", "Remove…"]],
+    ["needs-admin", ["Connect again", "Pause", "Remove…"]],
+    ["paused", ["Resume", "Connect again", "Remove…"]],
+  ] as const) {
+    it(`offers for a mailbox that is ${status}: ${buttons.join(", ")}`, async () => {
+      const { body } = await pageOf({ status });
+      const [actions = ""] = /<div class="actions">.*?<\/div>/s.exec(body) ?? [];
+      const found = [...actions.matchAll(/<(?:button|a)[^>]*>([^<]*)</g)].map(([, label]) => label);
+      assert.deepEqual(found, buttons);
+    });
+  }
+
+  it("shows the last error with its code and when it was", async () => {
+    const page = await pageOf(failed);
+    assert.match(visibleText(page), /GRAPH_UNAVAILABLE , now : Graph does not answer/);
+  });
+
+  it("shows hostile values as text, wherever they come from", async () => {
+    const hostile: MailboxView = {
+      ...viewOf({
+        address: HOSTILE,
+        folder: HOSTILE,
+        desk: HOSTILE,
+        acknowledge: { kind: "move", folder: HOSTILE },
+        lastError: { code: HOSTILE, message: HOSTILE, at: NOON },
+      }),
+      token: { ...token, userName: HOSTILE },
+    };
+    const page = await mailboxesPage(
+      {
+        ...overview,
+        mailboxes: [hostile],
+        alarm: { code: "APP_MISCONFIGURED", message: HOSTILE, since: NOON },
+      },
+      { ...context, key: HOSTILE, links: { [HOSTILE]: "https://wiki.contoso.test" } },
+    );
+    assertSafePage(page, urls.origin);
+    assert.equal(visibleText(page).split(HOSTILE).length - 1, 9);
+  });
+
+  it("raises the alarm of the app, and tells that no mailbox has to be connected again", async () => {
+    const alarm = { code: "APP_MISCONFIGURED", message: "AADSTS7000222: expired", since: at(-DAY_MS) };
+    const text = visibleText(await mailboxesPage({ ...overview, alarm }, context));
+    assert.match(text, /own sign-in is refused, since 2026-11-22 12:00:00 UTC AADSTS7000222: expired/);
+    assert.match(text, /No mailbox has to be connected again/);
+  });
+
+  it("raises the alarm when the timer has not run for five minutes, where there is a mailbox", async () => {
+    const pageAfter = async (ms: number, mailboxes = [view]) =>
+      visibleText(await mailboxesPage({ ...overview, mailboxes, lastTick: at(-ms) }, context));
+    assert.doesNotMatch(await pageAfter(TICK_OVERDUE_MS), /No fetch has run/);
+    assert.match(await pageAfter(TICK_OVERDUE_MS + 1), /No fetch has run since 2026-11-23 11:54:59 UTC/);
+    assert.doesNotMatch(await pageAfter(DAY_MS, []), /No fetch has run/);
+  });
+
+  it("says what to do where there is no mailbox yet", async () => {
+    const page = await mailboxesPage({ ...overview, mailboxes: [] }, context);
+    assert.match(visibleText(page), /No mailbox yet Add the Microsoft 365 mailbox/);
+    assert.match(page.body, /class="button main" href="https:\/\/deskpost\.contoso\.test\/api\/mailboxes\/new"/);
+  });
+});
+
+describe("the list for programs", () => {
+  it("has what the page has, and neither the ETag of a row nor anything secret", () => {
+    const text = JSON.stringify(overviewJson(overview));
+    const list = JSON.parse(text) as { mailboxes: Record<string, unknown>[] };
+    assert.partialDeepStrictEqual(list.mailboxes[0], {
+      address: "help@contoso.test",
+      status: "connected",
+      pending: 0,
+      delivered: 41,
+      nextFetchAt: "2026-11-23T12:01:00.000Z",
+    });
+    assert.ok(!text.includes("etag"));
+  });
+});
+
+describe("the form for a new mailbox", () => {
+  it("names the desks, and is posted to Deskpost itself", async () => {
+    const page = await newMailboxPage(["support", "sales"], context);
+    assert.equal(page.status, 200);
+    assertSafePage(page, urls.origin);
+    assert.match(page.body, /action="https:\/\/deskpost\.contoso\.test\/api\/mailboxes"/);
+    assert.deepEqual(
+      [...page.body.matchAll(/<option\s*>(\w+)</g)].map(([, name]) => name),
+      ["support", "sales"],
+    );
+  });
+
+  it("comes back with what was entered and what is wrong, harmlessly", async () => {
+    const entered = {
+      address: HOSTILE,
+      folder: HOSTILE,
+      since: HOSTILE,
+      moveTo: HOSTILE,
+      desk: "sales",
+      acknowledge: "move",
+    };
+    const page = await newMailboxPage(["support", "sales"], context, { message: `${HOSTILE} is wrong`, entered });
+    assert.equal(page.status, 400);
+    assertSafePage(page, urls.origin);
+    assert.match(page.body, /<option selected>sales</);
+    assert.match(page.body, /value="move" selected/);
+    assert.ok(visibleText(page).includes(`${HOSTILE} is wrong`));
+  });
+});
+
+describe("the other pages", () => {
+  it("ask before a mailbox is removed, and tell what stays", async () => {
+    const page = await removeMailboxPage({ ...mailbox, address: HOSTILE }, context);
+    assertSafePage(page, urls.origin);
+    assert.match(
+      page.body,
+      /method="post" action="https:\/\/deskpost\.contoso\.test\/api\/mailboxes\/9f2c41d07be3a865\/remove"/,
+    );
+    assert.match(visibleText(page), /Tickets at the desk stay/);
+  });
+
+  it("show an error in lines, harmlessly", async () => {
+    const page = await errorPage(500, `Deskpost cannot run\n  ${HOSTILE}`);
+    assert.equal(page.status, 500);
+    assertSafePage(page, "");
+    assert.match(page.body, /<p>Deskpost cannot run<\/p>/);
+    assert.ok(visibleText(page).includes(HOSTILE));
+    assert.match(visibleText(await errorPage(404, "There is no mailbox")), /Not possible/);
+  });
+});
+
+describe("times", () => {
+  it("are told in UTC, to the second", () => {
+    assert.equal(moment(new Date("2026-11-23T15:04:05.999Z")), "2026-11-23 15:04:05 UTC");
+  });
+
+  it("are told from now in the unit that fits", () => {
+    for (const [ms, words] of [
+      [0, "now"],
+      [499, "now"],
+      [1_000, "in 1 s"],
+      [-89_000, "89 s ago"],
+      [90_000, "in 2 min"],
+      [-89 * MINUTE_MS, "89 min ago"],
+      [90 * MINUTE_MS, "in 2 h"],
+      [47 * 60 * MINUTE_MS, "in 47 h"],
+      [-48 * 60 * MINUTE_MS, "2 days ago"],
+      [90 * DAY_MS, "in 90 days"],
+    ] as const) {
+      assert.equal(fromNow(at(ms), NOON), words);
+    }
+  });
+});
