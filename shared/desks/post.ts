@@ -22,13 +22,18 @@ export interface PostOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Blob;
   readonly now: Date;
+  /** After this moment nothing is sent any more. */
+  readonly offerUntil: Date;
 }
 
 /**
  * Posts to a desk. What comes back is its response, or already the answer where the desk as a whole is ill: not
  * reachable, overloaded, redirecting, or asking for a sign-in.
  */
-export async function postToDesk({ url, headers, body, now }: PostOptions): Promise<DeskResponse | DeskAnswer> {
+export async function postToDesk(options: PostOptions): Promise<DeskResponse | DeskAnswer> {
+  const { url, headers, body, now, offerUntil } = options;
+  if (now >= offerUntil)
+    return deskIll("BUSY", "It took too long until its turn came; the next run goes on", undefined, false);
   let response: Response;
   let text: string;
   try {

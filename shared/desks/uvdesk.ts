@@ -24,6 +24,7 @@ export function createUvdesk({ url, now }: UvdeskOptions): Desk {
       headers: { "content-type": contentType, "idempotency-key": delivery.idempotencyKey },
       body,
       now: now(),
+      offerUntil: delivery.offerUntil,
     });
     return "kind" in response ? response : readUvdeskAnswer(response, delivery.mail.size);
   }

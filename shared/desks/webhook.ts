@@ -20,7 +20,7 @@ const CONCURRENCY = 3;
 export function createWebhook({ url, secret, now }: WebhookOptions): Desk {
   return {
     concurrency: CONCURRENCY,
-    async deliver({ mail, mailboxAddress, idempotencyKey }) {
+    async deliver({ mail, mailboxAddress, idempotencyKey, offerUntil }) {
       const sentAt = now();
       const timestamp = String(Math.floor(sentAt.getTime() / 1_000));
       const response = await postToDesk({
@@ -34,6 +34,7 @@ export function createWebhook({ url, secret, now }: WebhookOptions): Desk {
         },
         body: mail,
         now: sentAt,
+        offerUntil,
       });
       return "kind" in response ? response : toAnswer(response.status, response.text, response.retryAfterMs);
     },

@@ -4,7 +4,12 @@ import { DESK_TIMEOUT_MS } from "../desks/post.ts";
 import type { Acknowledge } from "../mailboxes/mailbox.ts";
 import { RowChangedError } from "../tables.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
-import { isForQuarantine, SECOND_LOOK_AFTER_MS, waitBeforeNextAttemptMs } from "./delivery-policy.ts";
+import {
+  ATTEMPTS_BEFORE_QUARANTINE,
+  isForQuarantine,
+  SECOND_LOOK_AFTER_MS,
+  waitBeforeNextAttemptMs,
+} from "./delivery-policy.ts";
 import type { ClaimedEntry, LeasedLedger, StoredEntry } from "./ledger.ts";
 import type { MailContent } from "./mail-content.ts";
 import { idempotencyKey } from "./message.ts";
@@ -72,7 +77,9 @@ export async function deliver(options: DeliverOptions): Promise<DeliveryReport> 
       await ledger.renew();
       const claimed = await ledger.claim(entry, new Date(now().getTime() + CLAIM_MS));
       if (claimed === undefined) return;
-      const outcome = await attempt(claimed, deskLastTookAt, options);
+      const outcome = endsRuns(entry)
+        ? await quarantine(claimed, ENDS_RUNS, options)
+        : await attempt(claimed, deskLastTookAt, options);
       counts[outcome.counted] += 1;
       progress += 1;
       if (outcome.deskTook) deskLastTookAt = now();
@@ -89,7 +96,11 @@ export async function deliver(options: DeliverOptions): Promise<DeliveryReport> 
   do {
     progress = 0;
     batch = await ledger.due(now(), BATCH);
-    await Promise.all(batch.map((entry) => atOnce(() => deliverOne(entry))));
+    const abandoned = batch.filter(({ claimedUntil }) => claimedUntil !== undefined);
+    const others = batch.filter((entry) => !abandoned.includes(entry));
+    await Promise.all(others.map((entry) => atOnce(() => deliverOne(entry))));
+    // Whatever ended the run that had claimed them may end this one: last, and one by one, they take no other along.
+    for (const entry of abandoned) await deliverOne(entry);
   } while (progress > 0 && !isOver());
   const more = batch.length > 0 && now() >= deadline && deskIll === undefined;
   return { ...counts, deskIll, deskLastTookAt, more, failure };
@@ -188,6 +199,16 @@ async function settleBy(
       return { counted: "failed", deskTook: false, deskIll: isDeskIll ? { code, words, retryAfterMs } : undefined };
     }
   }
+}
+
+const ENDS_RUNS = {
+  code: "RUN_ENDED",
+  words: "Runs ended in the middle of delivering this message, time and again: out of memory, or out of time",
+};
+
+/** True for a message over which run after run has died. */
+function endsRuns({ claimedUntil, attempts }: StoredEntry): boolean {
+  return claimedUntil !== undefined && attempts >= ATTEMPTS_BEFORE_QUARANTINE;
 }
 
 async function quarantine(

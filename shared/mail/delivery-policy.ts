@@ -1,7 +1,7 @@
 /** After a failed attempt: 1, 2, 4 … minutes, at most this. */
 const LONGEST_WAIT_MS = 60 * 60_000;
 /** Attempts that a message gets at least before it is quarantined. */
-const ATTEMPTS_BEFORE_QUARANTINE = 8;
+export const ATTEMPTS_BEFORE_QUARANTINE = 8;
 /** A message that failed for this long is quarantined whatever became of others. */
 const PATIENCE_MS = 72 * 3_600_000;
 /** A message that seems to be gone or empty is asked for again after this long: Graph may be behind. */

@@ -131,16 +131,23 @@ export function leasedLedger({ client, mailboxId, state, etag, forgottenUntil, n
         .filter(({ claimedUntil }) => claimedUntil === undefined || claimedUntil <= at);
     },
 
-    async claim(entry, until) {
+    async claim(entry, claimedUntil) {
       const attempts = entry.attempts + 1;
       // A claim that nobody took back is an attempt whose end nobody knows.
       const uncertain = entry.uncertain || entry.claimedUntil !== undefined;
-      const row = { ...messageRow(mailboxId, entry), attempts, uncertain, claimedUntil: until.toISOString() };
+      const claimed = { ...entry, attempts, uncertain, claimedUntil, dueAt: claimedUntil };
+      const ends = claimedUntil.toISOString();
+      const row = { ...messageRow(mailboxId, entry), attempts, uncertain, claimedUntil: ends, dueAt: ends };
       try {
-        const { etag: claimed } = await client.updateEntity(row, "Merge", { etag: entry.etag });
-        return { ...entry, attempts, uncertain, claimedUntil: until, etag: etagOf({ etag: claimed }) };
+        // Should this run die, the message comes back when the claim ends, behind those that were due before.
+        const { subResponses } = await client.submitTransaction([
+          ["update", row, "Merge", { etag: entry.etag }],
+          ["delete", pendingRow(mailboxId, entry)],
+          ["create", indexRow(mailboxId, PENDING, claimedUntil, entry.key, entry.messageId)],
+        ]);
+        return { ...claimed, etag: etagOf(subResponses[0] ?? {}) };
       } catch (error) {
-        if (isPreconditionFailed(error) || isNotFound(error)) return undefined;
+        if (isPreconditionFailed(error) || isNotFound(error) || isConflict(error)) return undefined;
         throw error;
       }
     },

@@ -68,11 +68,19 @@ describe("a webhook", () => {
     }
   });
 
+  it("gets nothing any more once the claim on the message is about to end", async () => {
+    const before = receiver.received.length;
+    const late = await desk.deliver(deliveryOf(mailWith(), { offerUntil: new Date() }));
+    assert.equal(late.kind === "try-again" && late.code, "BUSY");
+    assert.equal(receiver.received.length, before);
+  });
+
   it("has the same id for each attempt, and the time of the attempt", async () => {
     const delivery = deliveryOf(mailWith());
     await desk.deliver(delivery);
     clock.advance(60 * 60_000);
-    assert.equal((await desk.deliver(delivery)).kind, "accepted", "an hour later the old timestamp would be refused");
+    const again = { ...delivery, offerUntil: new Date(clock.now() + 60_000) };
+    assert.equal((await desk.deliver(again)).kind, "accepted", "an hour later the old timestamp would be refused");
     assert.equal(receiver.timesSeen(delivery.idempotencyKey), 2);
   });
 

@@ -25,7 +25,11 @@ import { startUvdesk, type Uvdesk } from "../../simulator/uvdesk.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../../simulator/webhook-receiver.ts";
 
 export const ADDRESS = "help@example.com";
-const ADDRESSES = [ADDRESS, "second@example.com", "third@example.com"];
+/** What UVdesk takes mail for; the many are for tests that tell one history after the other. */
+const ADDRESSES = [
+  ...[ADDRESS, "second@example.com", "third@example.com"],
+  ...Array.from({ length: 200 }, (_, history) => `history-${history}@example.com`),
+];
 /** When every test begins. */
 export const NOON = new Date("2026-11-23T12:00:00.000Z");
 export const SECOND_MS = 1_000;

@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { cannotOpenFolder, createGraphSource } from "../../../shared/mail/graph-source.ts";
+import type { MessageSource } from "../../../shared/mail/message-source.ts";
+import { type Answer, json } from "../../simulator/stand-in.ts";
+import { useGraphBed } from "./graph-bed.ts";
+import { ADDRESS, mail, NOON, readsContent } from "./mail-bed.ts";
+
+const bed = useGraphBed();
+const IMMUTABLE = 'IdType="ImmutableId"';
+
+function source({ address = ADDRESS, folder = "inbox" } = {}): MessageSource {
+  return createGraphSource({ graphUrl: bed.graph.origin, address, folder, send: bed.send });
+}
+
+const link = (query: string) => `${bed.graph.origin}/v1.0/users/help/mailFolders/inbox/messages/delta?${query}`;
+const refusal = (status: number, code: string): Answer => json(status, { error: { code, message: "…" } });
+const page = (value: unknown, rest: object = { "@odata.deltaLink": link("$deltatoken=1") }) =>
+  json(200, { value, ...rest });
+
+const ANY_LINK = { "@odata.deltaLink": "https://graph.microsoft.com/v1.0/users/help/messages/delta" };
+
+/** An id with letters that mean something in an address. */
+const AWKWARD_ID = "AAkA/x+y=z?q#f%41 ä";
+const ENCODED_ID = encodeURIComponent(AWKWARD_ID);
+
+describe("changes", () => {
+  it("are asked for from the start, with immutable ids, large pages and nothing that would cap them", async () => {
+    await source().changes(undefined);
+    const [request] = bed.requests;
+    assert.equal(request?.path, "/v1.0/users/help%40example.com/mailFolders/inbox/messages/delta");
+    assert.equal(request?.query.toString(), new URLSearchParams({ $select: "receivedDateTime" }).toString());
+    assert.equal(request?.headers.prefer, `${IMMUTABLE}, odata.maxpagesize=500`);
+  });
+
+  it("go on at a link as it was stored, with the same wishes", async () => {
+    bed.answer(page([]));
+    await source().changes(link("$deltatoken=a%2Bb%20c"));
+    const [request] = bed.requests;
+    assert.equal(request?.query.get("$deltatoken"), "a+b c");
+    assert.equal(request?.headers.prefer, `${IMMUTABLE}, odata.maxpagesize=500`);
+  });
+
+  it("tell messages with their dates, and where to go on", async () => {
+    const { immutableId } = bed.mailbox.deliver(mail("one"));
+    const first = await source().changes(undefined);
+    assert.deepEqual(first.messages, [{ id: immutableId, receivedAt: NOON, removed: false }]);
+    const again = await source().changes(first.link);
+    assert.deepEqual(again.messages, []);
+    assert.equal(again.complete, true);
+  });
+
+  it("tell a page that is not the last, entries without a date, and what was removed", async () => {
+    const value = [
+      { id: "a", isRead: true },
+      { id: "b", "@removed": { reason: "deleted" } },
+      { id: "c", receivedDateTime: "?" },
+    ];
+    bed.answer(page(value, { "@odata.nextLink": link("$skiptoken=2") }));
+    assert.deepEqual(await source().changes(undefined), {
+      messages: [
+        { id: "a", receivedAt: undefined, removed: false },
+        { id: "b", receivedAt: undefined, removed: true },
+        { id: "c", receivedAt: undefined, removed: false },
+      ],
+      link: link("$skiptoken=2"),
+      complete: false,
+    });
+  });
+
+  it("of an address and a folder with awkward letters are asked for in the right place", async () => {
+    bed.answer(page([]));
+    await source({ address: "o'brien+x/y@example.com", folder: "AAMk/a=b?c" }).changes(undefined);
+    assert.equal(
+      bed.requests[0]?.path,
+      "/v1.0/users/o'brien%2Bx%2Fy%40example.com/mailFolders/AAMk%2Fa%3Db%3Fc/messages/delta",
+    );
+  });
+
+  for (const [words, answer] of [
+    ["without its list", page(undefined, ANY_LINK)],
+    ["without a link", page([], {})],
+    ["whose list is none", page({}, ANY_LINK)],
+    ["with an entry without an id", page([{ receivedDateTime: NOON.toISOString() }], ANY_LINK)],
+    ["that is a page for people", { status: 200, headers: { "content-type": "text/html" }, body: "<h1>Hi</h1>" }],
+    ["that is empty", { status: 200 }],
+  ] as const) {
+    it(`never mean "no new mail" in an answer ${words}`, async () => {
+      bed.answer(answer);
+      await assert.rejects(source().changes(undefined), { code: "GRAPH_UNAVAILABLE" });
+    });
+  }
+});
+
+describe("a position that is of no use", () => {
+  for (const [status, code] of [
+    [410, "SyncStateNotFound"],
+    [410, "resyncRequired"],
+    [410, ""],
+    [400, "syncStateInvalid"],
+    [400, "ErrorInvalidUrlQuery"],
+    [404, "SyncStateNotFound"],
+  ] as const) {
+    it(`is told by ${status} ${code}`, async () => {
+      bed.answer(refusal(status, code));
+      await assert.rejects(source().changes(link("$deltatoken=1")), { code: "SYNC_STATE_LOST" });
+    });
+  }
+
+  it("is a link to another server, which sees nothing of it", async () => {
+    await assert.rejects(source().changes(`${bed.stranger.origin}/v1.0/users/help/messages/delta`), {
+      code: "SYNC_STATE_LOST",
+    });
+    assert.deepEqual(bed.stranger.requests, []);
+    assert.deepEqual(bed.requests, []);
+  });
+
+  for (const [status, code, expected] of [
+    [403, "ErrorAccessDenied", "GRAPH_REFUSED"],
+    [403, "ErrorQuotaExceeded", "GRAPH_REFUSED"],
+    [404, "ErrorFolderNotFound", "GRAPH_REFUSED"],
+    [503, "ServiceUnavailable", "GRAPH_UNAVAILABLE"],
+    [429, "ApplicationThrottled", "GRAPH_THROTTLED"],
+  ] as const) {
+    it(`is not told by ${status} ${code}`, async () => {
+      bed.answer(refusal(status, code));
+      await assert.rejects(source().changes(link("$deltatoken=1")), { code: expected });
+    });
+  }
+
+  it("cannot be where none was asked for: a start that fails would be made for ever", async () => {
+    bed.answer(refusal(410, "SyncStateNotFound"));
+    await assert.rejects(source().changes(undefined), { code: "GRAPH_REFUSED" });
+  });
+});
+
+describe("a message", () => {
+  it("is asked for by its immutable id, encoded", async () => {
+    const asked = source();
+    const messagePath = `/v1.0/users/help%40example.com/messages/${ENCODED_ID}`;
+    bed.answer(json(200, { receivedDateTime: NOON.toISOString() }));
+    assert.deepEqual(await asked.receivedAt(AWKWARD_ID), NOON);
+    bed.answer({ status: 200, body: "Subject: x\r\n\r\n" });
+    await asked.content(AWKWARD_ID);
+    bed.answer(json(200, {}));
+    await asked.acknowledge(AWKWARD_ID, { kind: "mark-read" });
+    bed.answer(json(201, {}));
+    await asked.acknowledge(AWKWARD_ID, { kind: "move", folder: "archive" });
+    assert.deepEqual(
+      bed.requests.map(({ method, path }) => `${method} ${path}`),
+      [`GET ${messagePath}`, `GET ${messagePath}/$value`, `PATCH ${messagePath}`, `POST ${messagePath}/move`],
+    );
+    assert.ok(bed.requests.every(({ headers }) => headers.prefer === IMMUTABLE));
+  });
+
+  it("comes with every byte", async () => {
+    const bytes = Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256));
+    const { immutableId } = bed.mailbox.deliver(bytes);
+    const content = (await source().content(immutableId)) ?? assert.fail("not found");
+    assert.ok(Buffer.from(await content.blob.arrayBuffer()).equals(bytes));
+    await content.dispose();
+  });
+
+  it("that is gone is no error, whatever is asked of it", async () => {
+    const { immutableId } = bed.mailbox.deliver(mail("one"));
+    bed.mailbox.remove(immutableId);
+    assert.equal(await source().receivedAt(immutableId), undefined);
+    assert.equal(await source().content(immutableId), undefined);
+    await source().acknowledge(immutableId, { kind: "mark-read" });
+    await source().acknowledge(immutableId, { kind: "move", folder: "archive" });
+  });
+
+  for (const code of ["ErrorFolderNotFound", "ErrorInvalidUser", "ResourceNotFound"]) {
+    it(`is not gone because of another 404 (${code})`, async () => {
+      bed.answer(refusal(404, code), 2);
+      await assert.rejects(source().content("AAkA"), { code: "GRAPH_REFUSED" });
+      await assert.rejects(source().receivedAt("AAkA"), { code: "GRAPH_REFUSED" });
+    });
+  }
+
+  for (const afterBytes of [0, 10, 100_000]) {
+    it(`whose body breaks off after ${afterBytes} bytes is a fault of Graph, and no message`, async () => {
+      const { immutableId } = bed.mailbox.deliver(mail("one", "x".repeat(200_000)));
+      bed.graph.server.plan(readsContent(), { kind: "cut-body", afterBytes });
+      await assert.rejects(source().content(immutableId), { code: "GRAPH_UNAVAILABLE" });
+    });
+  }
+});
+
+describe("acknowledging", () => {
+  it("nothing asks nothing", async () => {
+    await source().acknowledge("AAkA", { kind: "nothing" });
+    assert.deepEqual(bed.requests, []);
+  });
+
+  it("marks as read, and moves under the same id", async () => {
+    const { immutableId } = bed.mailbox.deliver(mail("one"));
+    await source().acknowledge(immutableId, { kind: "mark-read" });
+    await source().acknowledge(immutableId, { kind: "move", folder: "archive" });
+    const [moved] = bed.mailbox.messages("archive");
+    assert.deepEqual([moved?.immutableId, moved?.isRead], [immutableId, true]);
+  });
+
+  it("that is refused says so", async () => {
+    bed.answer(refusal(403, "ErrorAccessDenied"));
+    await assert.rejects(source().acknowledge("AAkA", { kind: "mark-read" }), { code: "GRAPH_REFUSED" });
+  });
+});
+
+describe("the check of a folder", () => {
+  it("finds nothing wrong where it opens", async () => {
+    assert.equal(await cannotOpenFolder(bed.send, ADDRESS, "inbox"), undefined);
+  });
+
+  it("says what is wrong where it does not", async () => {
+    assert.match((await cannotOpenFolder(bed.send, ADDRESS, "Posteingang")) ?? "", /ErrorInvalidIdMalformed/);
+    assert.match((await cannotOpenFolder(bed.send, "nobody@example.com", "inbox")) ?? "", /no such mailbox/);
+  });
+
+  it("says nothing of the folder where Graph is ill", async () => {
+    bed.answer({ status: 503 });
+    await assert.rejects(cannotOpenFolder(bed.send, ADDRESS, "inbox"), { code: "GRAPH_UNAVAILABLE" });
+  });
+});

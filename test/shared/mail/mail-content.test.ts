@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { receiveContent } from "../../../shared/mail/mail-content.ts";
+
+const MEMORY_LIMIT_BYTES = 1024 * 1024;
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "mail-content-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+function bytes(length: number): Buffer {
+  return Buffer.from(Array.from({ length }, (_, index) => (index * 31) % 256));
+}
+
+async function* inChunks(content: Buffer, size: number, fault?: Error): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < content.byteLength; start += size) yield content.subarray(start, start + size);
+  if (fault !== undefined) throw fault;
+}
+
+describe("a message that is received", () => {
+  for (const [words, length, files] of [
+    ["an empty one", 0, 0],
+    ["a small one", 5_000, 0],
+    ["the largest that is held in memory", MEMORY_LIMIT_BYTES, 0],
+    ["the smallest that is not", MEMORY_LIMIT_BYTES + 1, 1],
+    ["a large one", 3 * MEMORY_LIMIT_BYTES, 1],
+  ] as const) {
+    it(`has its length and every byte, more than once: ${words}`, async () => {
+      const sent = bytes(length);
+      const { blob, dispose } = await receiveContent(inChunks(sent, 60_000), folder);
+      assert.equal(blob.size, length);
+      for (let read = 0; read < 2; read += 1) assert.ok(Buffer.from(await blob.arrayBuffer()).equals(sent));
+      assert.equal((await readdir(folder)).length, files);
+      await dispose();
+      assert.deepEqual(await readdir(folder), []);
+      await dispose();
+    });
+  }
+
+  it("arrives whole in one chunk too", async () => {
+    const sent = bytes(2 * MEMORY_LIMIT_BYTES);
+    const { blob, dispose } = await receiveContent(inChunks(sent, sent.byteLength), folder);
+    assert.ok(Buffer.from(await blob.arrayBuffer()).equals(sent));
+    await dispose();
+  });
+
+  it("lies where nobody else may read it", async () => {
+    const { dispose } = await receiveContent(inChunks(bytes(2 * MEMORY_LIMIT_BYTES), 60_000), folder);
+    const [name = ""] = await readdir(folder);
+    assert.equal((await stat(path.join(folder, name))).mode & 0o777, 0o600);
+    await dispose();
+  });
+
+  for (const length of [10, 2 * MEMORY_LIMIT_BYTES]) {
+    it(`and breaks off after ${length} bytes is none, and leaves no file`, async () => {
+      const fault = new Error("the connection broke off");
+      await assert.rejects(receiveContent(inChunks(bytes(length), 60_000, fault), folder), fault);
+      assert.deepEqual(await readdir(folder), []);
+    });
+  }
+
+  it("too large for a disk that is missing is a fault", async () => {
+    const missing = path.join(folder, "missing");
+    await assert.rejects(receiveContent(inChunks(bytes(2 * MEMORY_LIMIT_BYTES), 60_000), missing), { code: "ENOENT" });
+  });
+});
