@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { env } from "node:process";
 import { after, before, describe, it } from "node:test";
-import { type FunctionsHost, startFunctionsHost } from "./simulator/functions-host.ts";
-import { createPerson } from "./simulator/person.ts";
+import { type FunctionsHost, startFunctionsHost } from "./simulator/host/functions-host.ts";
+import { createPerson } from "./simulator/person/person.ts";
 import { type Simulator, startSimulator } from "./simulator/simulator.ts";
 
 const KEY = "a-function-key";

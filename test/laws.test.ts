@@ -3,9 +3,9 @@ import { after, afterEach, before, beforeEach, describe, it, mock } from "node:t
 import { createApp } from "../shared/app.ts";
 import { readConfig } from "../shared/config.ts";
 import { messageKey } from "../shared/mail/message.ts";
-import { type Deskpost, startDeskpost } from "./simulator/deskpost.ts";
-import { connectMailbox } from "./simulator/once.ts";
-import { createPerson } from "./simulator/person.ts";
+import { createPerson } from "./simulator/person/person.ts";
+import { type Deskpost, startDeskpost } from "./simulator/run/deskpost.ts";
+import { connectMailbox } from "./simulator/run/once.ts";
 import { type Simulator, startSimulator } from "./simulator/simulator.ts";
 import type { SeenRequest } from "./simulator/stand-in.ts";
 

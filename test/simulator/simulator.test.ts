@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { readConfig } from "../../shared/config.ts";
-import { type Deskpost, startDeskpost } from "./deskpost.ts";
-import { StoppedAtPageError } from "./entra-person.ts";
-import { createPerson } from "./person.ts";
+import { StoppedAtPageError } from "./entra/entra-person.ts";
+import { createPerson } from "./person/person.ts";
+import { type Deskpost, startDeskpost } from "./run/deskpost.ts";
 import { type Simulator, startSimulator } from "./simulator.ts";
 import { reservePort } from "./simulator-ports.ts";
 

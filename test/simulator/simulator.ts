@@ -1,17 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { type Azurite, startAzurite } from "./azurite.ts";
 import { type Clock, installClock } from "./clock.ts";
-import { type Entra, startEntra } from "./entra.ts";
-import type { Account, Tenant } from "./entra-directory.ts";
-import { type Graph, startGraph } from "./graph.ts";
-import type { Mailbox } from "./graph-mailbox.ts";
-import { KEY_VAULT_AUDIENCE, type KeyVault, startKeyVault } from "./key-vault.ts";
-import { type ManagedIdentity, startManagedIdentity } from "./managed-identity.ts";
-import { type DeskName, type SimulatedDesk, uvdeskAsDesk, webhookAsDesk } from "./simulated-desk.ts";
+import { type DeskName, type SimulatedDesk, uvdeskAsDesk, webhookAsDesk } from "./desks/simulated-desk.ts";
+import { startUvdesk, type Uvdesk } from "./desks/uvdesk.ts";
+import { startWebhookReceiver, type WebhookReceiver } from "./desks/webhook-receiver.ts";
+import { type Entra, startEntra } from "./entra/entra.ts";
+import type { Account, Tenant } from "./entra/entra-directory.ts";
+import { type Graph, startGraph } from "./graph/graph.ts";
+import type { Mailbox } from "./graph/graph-mailbox.ts";
+import { KEY_VAULT_AUDIENCE, type KeyVault, startKeyVault } from "./key-vault/key-vault.ts";
+import { type ManagedIdentity, startManagedIdentity } from "./key-vault/managed-identity.ts";
 import { type Ports, portFor, type ReservedPort, reservePort } from "./simulator-ports.ts";
 import { trustedCertificate } from "./tls.ts";
-import { startUvdesk, type Uvdesk } from "./uvdesk.ts";
-import { startWebhookReceiver, type WebhookReceiver } from "./webhook-receiver.ts";
 
 // The ids are made up; the names are of the kind that nobody can own: https://www.rfc-editor.org/rfc/rfc2606
 const TENANT: Tenant = { id: "6d6f2c6a-0f5b-4f0c-8a57-3f1f6f0a7c11", domain: "contoso.example" };

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { readDesk, readNumber, runCommand } from "./command-line.ts";
-import type { SoakReport } from "./soak-run.ts";
-import { UsageError } from "./usage-error.ts";
+import { readDesk, readNumber, runCommand } from "./run/command-line.ts";
+import { UsageError } from "./run/usage-error.ts";
+import type { SoakReport } from "./soak/soak-run.ts";
 
 const HELP = `The endurance run: the whole of Deskpost at full speed through hours or weeks of simulated time.
 About 30 mails an hour arrive at random moments, access tokens live 60 to 90 minutes, mail is fetched each minute
@@ -44,7 +44,7 @@ await runCommand("npm run soak", async (args) => {
 
   process.stdout.write(`${hours} simulated hours with seed ${seed}, desk ${desk}\n`);
   // Loaded only here: the help and a wrong option need not wait for it.
-  const { soak } = await import("./soak-run.ts");
+  const { soak } = await import("./soak/soak-run.ts");
   const report = await soak({
     hours,
     seed,

@@ -1,11 +1,11 @@
 import { parseArgs, styleText } from "node:util";
-import { readDesk, readPort, runCommand } from "./command-line.ts";
-import type { LogLine } from "./host-invocations.ts";
-import { formatLogLine } from "./log-lines.ts";
-import { onceCommand } from "./once-command.ts";
-import type { DeskName } from "./simulated-desk.ts";
+import type { DeskName } from "./desks/simulated-desk.ts";
+import type { LogLine } from "./host/host-invocations.ts";
+import { readDesk, readPort, runCommand } from "./run/command-line.ts";
+import { formatLogLine } from "./run/log-lines.ts";
+import { onceCommand } from "./run/once-command.ts";
+import { UsageError } from "./run/usage-error.ts";
 import { FIRST_PORT, PORT_COUNT } from "./simulator-ports.ts";
-import { UsageError } from "./usage-error.ts";
 
 const HELP = `Deskpost against a simulated Microsoft 365 and a simulated help desk, all on this machine.
 
@@ -72,7 +72,7 @@ async function runDemo(desk: DeskName, first: number): Promise<number> {
     if (text !== undefined) process.stdout.write(`${text}\n`);
   };
   // Loaded only here: the help and a wrong option need not wait for it.
-  const { describeDemo, startDemo } = await import("./demo.ts");
+  const { describeDemo, startDemo } = await import("./run/demo.ts");
   const demo = await startDemo({ desk, ports: { first }, log });
   process.stdout.write(`\n${describeDemo(demo, (text) => styleText(["bold", "underline"], text))}`);
   await new Promise((resolve) => {

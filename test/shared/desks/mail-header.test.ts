@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
 import { readMailHeader } from "../../../shared/desks/mail-header.ts";
-import { sampleMails } from "../../simulator/sample-mails.ts";
+import { sampleMails } from "../../simulator/mails/sample-mails.ts";
 
 const headerOf = (text: string) => readMailHeader(new Blob([Buffer.from(text, "latin1")]));
 

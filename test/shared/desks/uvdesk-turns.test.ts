@@ -6,7 +6,7 @@ import { type OneAtATimeOptions, oneAtATime } from "../../../shared/desks/one-at
 import { createUvdesk } from "../../../shared/desks/uvdesk.ts";
 import { createTables } from "../../../shared/tables.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
-import { startUvdesk, type Uvdesk } from "../../simulator/uvdesk.ts";
+import { startUvdesk, type Uvdesk } from "../../simulator/desks/uvdesk.ts";
 import { deliveryOf, MAILBOX, mailWith } from "./desk-bed.ts";
 
 let azurite: Azurite;

@@ -4,8 +4,8 @@ import { after, afterEach, before, describe, it } from "node:test";
 import type { Desk, DeskAnswer } from "../../../shared/desks/desk.ts";
 import { createUvdesk } from "../../../shared/desks/uvdesk.ts";
 import { readUvdeskAnswer } from "../../../shared/desks/uvdesk-answer.ts";
-import { sampleMails } from "../../simulator/sample-mails.ts";
-import { startUvdesk, type Uvdesk } from "../../simulator/uvdesk.ts";
+import { startUvdesk, type Uvdesk } from "../../simulator/desks/uvdesk.ts";
+import { sampleMails } from "../../simulator/mails/sample-mails.ts";
 import { deliveryOf, MAILBOX, mailWith } from "./desk-bed.ts";
 
 const now = () => new Date();

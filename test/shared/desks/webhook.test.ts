@@ -7,9 +7,9 @@ import type { Desk } from "../../../shared/desks/desk.ts";
 import { createWebhook } from "../../../shared/desks/webhook.ts";
 import { AppError } from "../../../shared/errors.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
-import { sampleMails } from "../../simulator/sample-mails.ts";
+import { startWebhookReceiver, type WebhookReceiver } from "../../simulator/desks/webhook-receiver.ts";
+import { sampleMails } from "../../simulator/mails/sample-mails.ts";
 import { startStandIn } from "../../simulator/stand-in.ts";
-import { startWebhookReceiver, type WebhookReceiver } from "../../simulator/webhook-receiver.ts";
 import { deliveryOf, MAILBOX, mailWith } from "./desk-bed.ts";
 
 const SECRET = `whsec_${randomBytes(32).toString("base64")}`;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, it } from "node:test";
 import type { Desk, DeskAnswer } from "../../../shared/desks/desk.ts";
-import { sampleMails } from "../../simulator/sample-mails.ts";
+import { sampleMails } from "../../simulator/mails/sample-mails.ts";
 import { json } from "../../simulator/stand-in.ts";
 import { ACCEPTED, at, deskThat, FAULT_OF_DESK, FAULT_OF_MESSAGE } from "./fake-desk.ts";
 import { ADDRESS, type ConnectedMailbox, HOUR_MS, MINUTE_MS, mail, readsContent, useMailBed } from "./mail-bed.ts";

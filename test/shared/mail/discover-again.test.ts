@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { discover, LEDGER_MEMORY_MS } from "../../../shared/mail/discover.ts";
-import type { ResetShape } from "../../simulator/graph-controls.ts";
+import type { ResetShape } from "../../simulator/graph/graph-controls.ts";
 import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON, now, useMailBed } from "./mail-bed.ts";
 
 const bed = useMailBed();

@@ -1,8 +1,8 @@
 import { after, afterEach, before, beforeEach } from "node:test";
 import { createGraphClient, type SendToGraph } from "../../../shared/mail/graph-client.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
-import { type Graph, startGraph } from "../../simulator/graph.ts";
-import type { Mailbox } from "../../simulator/graph-mailbox.ts";
+import { type Graph, startGraph } from "../../simulator/graph/graph.ts";
+import type { Mailbox } from "../../simulator/graph/graph-mailbox.ts";
 import type { Answer, SeenRequest, StandIn } from "../../simulator/stand-in.ts";
 import { startStandIn } from "../../simulator/stand-in.ts";
 import { trustedCertificate } from "../../simulator/tls.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Mailbox as GraphMailbox } from "../../simulator/graph-mailbox.ts";
+import type { Mailbox as GraphMailbox } from "../../simulator/graph/graph-mailbox.ts";
 import type { Fault } from "../../simulator/stand-in.ts";
 import { createInterruptedProcess } from "./interrupted-process.ts";
 import { asksForChanges, type ConnectedMailbox, MINUTE_MS, readsContent, useMailBed } from "./mail-bed.ts";

@@ -17,12 +17,12 @@ import { createTables, type Tables } from "../../../shared/tables.ts";
 import { createLog, type Log } from "../../../shared/telemetry/log.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
-import { type Graph, startGraph } from "../../simulator/graph.ts";
-import type { Mailbox as GraphMailbox } from "../../simulator/graph-mailbox.ts";
+import { startUvdesk, type Uvdesk } from "../../simulator/desks/uvdesk.ts";
+import { startWebhookReceiver, type WebhookReceiver } from "../../simulator/desks/webhook-receiver.ts";
+import { type Graph, startGraph } from "../../simulator/graph/graph.ts";
+import type { Mailbox as GraphMailbox } from "../../simulator/graph/graph-mailbox.ts";
 import type { SeenRequest } from "../../simulator/stand-in.ts";
 import { type Certificate, trustedCertificate } from "../../simulator/tls.ts";
-import { startUvdesk, type Uvdesk } from "../../simulator/uvdesk.ts";
-import { startWebhookReceiver, type WebhookReceiver } from "../../simulator/webhook-receiver.ts";
 
 export const ADDRESS = "help@example.com";
 /** What UVdesk takes mail for; the many are for tests that tell one history after the other. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { EntraError, entraErrorAnswer } from "../../simulator/entra-errors.ts";
+import { EntraError, entraErrorAnswer } from "../../simulator/entra/entra-errors.ts";
 import type { Fault } from "../../simulator/stand-in.ts";
 import {
   DAY_MS,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach } from "node:test";
 import type { ConsentCookie, ConsentRefusal, ConsentResult } from "../../../shared/tokens/consent.ts";
-import { signIn } from "../../simulator/entra-person.ts";
+import { signIn } from "../../simulator/entra/entra-person.ts";
 import { type ExampleMailbox, type Instance, startTokenBed, type TokenBed } from "./token-bed.ts";
 
 /** A sign-in that came back from Microsoft; `fields` is what the browser posts. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ConsentResult } from "../../../shared/tokens/consent.ts";
 import type { RefusalClass } from "../../../shared/tokens/entra-errors.ts";
-import { signIn } from "../../simulator/entra-person.ts";
+import { signIn } from "../../simulator/entra/entra-person.ts";
 import { useConsents } from "./consent-bed.ts";
 import { CLIENT_ID, CONTOSO, DAY_MS, FABRIKAM, isTokenRequest } from "./token-bed.ts";
 

@@ -24,11 +24,11 @@ import { createTokenEndpoint, type TokenEndpoint } from "../../../shared/tokens/
 import { createTokenSealer, type TokenSealer } from "../../../shared/tokens/token-sealer.ts";
 import { startAzurite } from "../../simulator/azurite.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
-import { type Entra, startEntra } from "../../simulator/entra.ts";
-import type { Account } from "../../simulator/entra-directory.ts";
-import { type Callback, signIn } from "../../simulator/entra-person.ts";
-import { KEY_VAULT_AUDIENCE, type KeyVault, startKeyVault } from "../../simulator/key-vault.ts";
-import { startManagedIdentity } from "../../simulator/managed-identity.ts";
+import { type Entra, startEntra } from "../../simulator/entra/entra.ts";
+import type { Account } from "../../simulator/entra/entra-directory.ts";
+import { type Callback, signIn } from "../../simulator/entra/entra-person.ts";
+import { KEY_VAULT_AUDIENCE, type KeyVault, startKeyVault } from "../../simulator/key-vault/key-vault.ts";
+import { startManagedIdentity } from "../../simulator/key-vault/managed-identity.ts";
 import type { SeenRequest } from "../../simulator/stand-in.ts";
 import { trustedCertificate } from "../../simulator/tls.ts";
 

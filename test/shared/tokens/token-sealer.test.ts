@@ -4,7 +4,7 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { createSecrets, type Secrets } from "../../../shared/key-vault.ts";
 import { createTokenSealer } from "../../../shared/tokens/token-sealer.ts";
-import { type KeyVault, startKeyVault } from "../../simulator/key-vault.ts";
+import { type KeyVault, startKeyVault } from "../../simulator/key-vault/key-vault.ts";
 import { type Certificate, trustedCertificate } from "../../simulator/tls.ts";
 
 const MAILBOX = "9f2c41d07be3a865";

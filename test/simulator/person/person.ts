@@ -1,0 +1,103 @@
+import { type PersonOptions, signIn } from "../entra/entra-person.ts";
+import { createCookieJar, siteOf } from "./cookie-jar.ts";
+
+const MOST_REDIRECTS = 10;
+
+/** A page as it came to the browser, after its redirects. */
+export interface Page {
+  readonly url: string;
+  readonly status: number;
+  readonly text: string;
+}
+
+/** A person at a browser of their own: it keeps cookies, follows redirects and posts forms. */
+export interface Person {
+  /** Types an address. */
+  open(url: string | URL): Promise<Page>;
+  /** Posts a form of the page that is open; without one, of a page at the address itself. */
+  post(url: string | URL, fields?: Readonly<Record<string, string>>): Promise<Page>;
+  /**
+   * Clicks "Connect" and goes through Microsoft's pages. Gives Deskpost's last page.
+   * @throws {StoppedAtPageError} when the sign-in ends at Microsoft
+   */
+  connect(startConsentUrl: string | URL): Promise<Page>;
+}
+
+/** The page that sends the browser somewhere. */
+interface OpenPage {
+  readonly url: URL;
+  readonly referrerPolicy: string | undefined;
+}
+
+interface BrowserRequest {
+  readonly method: "GET" | "POST";
+  readonly body?: URLSearchParams;
+  /** Without it, the person typed the address. */
+  readonly from?: OpenPage;
+}
+
+/** @param signsIn which account the person picks at Microsoft, and what they decide there */
+export function createPerson(signsIn: PersonOptions): Person {
+  const jar = createCookieJar();
+  let openPage: OpenPage | undefined;
+
+  /** One request; redirects are the caller's. */
+  async function request(url: URL, { method, body, from }: BrowserRequest): Promise<Response> {
+    const cookie = jar.headerFor(url, { method, fromSite: from && siteOf(from.url) });
+    const response = await fetch(url, {
+      method,
+      redirect: "manual",
+      headers: {
+        accept: "text/html",
+        ...(cookie !== undefined && { cookie }),
+        ...(method === "POST" && from && { origin: originOf(from) }),
+      },
+      ...(body && { body }),
+    });
+    jar.store(url, response.headers.getSetCookie());
+    return response;
+  }
+
+  async function browse(address: string | URL, first: BrowserRequest): Promise<Page> {
+    let url = new URL(address);
+    let response = await request(url, first);
+    for (let redirects = 0; redirects < MOST_REDIRECTS; redirects += 1) {
+      const referrerPolicy = response.headers.get("referrer-policy") ?? undefined;
+      const location = response.headers.get("location");
+      if (location === null) {
+        openPage = { url, referrerPolicy };
+        return { url: url.href, status: response.status, text: await response.text() };
+      }
+      const from = { url, referrerPolicy };
+      url = new URL(location, url);
+      response = await request(url, { method: "GET", from });
+    }
+    throw new Error(`More than ${MOST_REDIRECTS} redirects, the last one to ${url}`);
+  }
+
+  return {
+    open: (url) => browse(url, { method: "GET" }),
+    post: (url, fields = {}) => {
+      const from = openPage ?? { url: new URL(url), referrerPolicy: undefined };
+      return browse(url, { method: "POST", body: new URLSearchParams(fields), from });
+    },
+    connect: async (startConsentUrl) => {
+      const start = await request(new URL(startConsentUrl), { method: "GET" });
+      const authorizationUrl = start.headers.get("location");
+      if (authorizationUrl === null) {
+        return { url: String(startConsentUrl), status: start.status, text: await start.text() };
+      }
+      const { method, url, fields } = await signIn(authorizationUrl, signsIn);
+      const from = { url: new URL(authorizationUrl), referrerPolicy: undefined };
+      return browse(url, method === "GET" ? { method, from } : { method, body: fields, from });
+    },
+  };
+}
+
+/**
+ * What browsers send as `Origin` with a form that is posted; with the policy no-referrer they keep it to themselves.
+ * https://fetch.spec.whatwg.org/#append-a-request-origin-header
+ */
+function originOf({ url, referrerPolicy }: OpenPage): string {
+  return referrerPolicy === "no-referrer" ? "null" : url.origin;
+}

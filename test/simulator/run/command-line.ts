@@ -1,0 +1,50 @@
+import type { DeskName } from "../desks/simulated-desk.ts";
+import { PORT_COUNT } from "../simulator-ports.ts";
+import { PortInUseError } from "../stand-in.ts";
+import { UsageError } from "./usage-error.ts";
+
+/**
+ * Runs a command and ends the process with its exit code: 2 for wrong options, 1 for a port in use or a fault.
+ * @param command as a person types it, for the hint at `--help`
+ */
+export async function runCommand(command: string, run: (args: string[]) => Promise<number>): Promise<void> {
+  try {
+    process.exitCode = await run(process.argv.slice(2));
+  } catch (error) {
+    if (isUsageError(error)) {
+      process.stderr.write(`${error.message}\nTry: ${command} -- --help\n`);
+      process.exitCode = 2;
+    } else {
+      const text = error instanceof PortInUseError ? error.message : ((error as Error).stack ?? String(error));
+      process.stderr.write(`${text}\n`);
+      process.exitCode = 1;
+    }
+  }
+}
+
+/** Ours, or one of `parseArgs`, whose texts name the option. */
+function isUsageError(error: unknown): error is Error {
+  if (error instanceof UsageError) return true;
+  return error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith("ERR_PARSE_ARGS_");
+}
+
+/** @throws {UsageError} */
+export function readDesk(value: string): DeskName {
+  if (value === "uvdesk" || value === "webhook") return value;
+  throw new UsageError(`--desk must be uvdesk or webhook, not "${value}"`);
+}
+
+/** @throws {UsageError} */
+export function readPort(value: string): number {
+  const last = 65_535 - PORT_COUNT + 1;
+  const port = readNumber("port", value, 1, last);
+  if (Number.isInteger(port)) return port;
+  throw new UsageError(`--port must be a whole number from 1 to ${last}, not "${value}"`);
+}
+
+/** @throws {UsageError} */
+export function readNumber(option: string, value: string, least: number, most: number): number {
+  const number = value.trim() === "" ? Number.NaN : Number(value);
+  if (number >= least && number <= most) return number;
+  throw new UsageError(`--${option} must be a number from ${least} to ${most}, not "${value}"`);
+}
