@@ -1,5 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
 import { SecretClient } from "@azure/keyvault-secrets";
+import { AppError } from "./errors.ts";
 import { attemptTimeout } from "./sdk-timeout.ts";
 import { isConflict, unlessAbsent } from "./tables.ts";
 import { isLoopback } from "./web/base-url.ts";
@@ -36,7 +37,10 @@ export interface SecretsOptions {
   readonly sleep: (ms: number) => Promise<void>;
 }
 
-/** Key Vault through its SDK. Errors of the SDK pass through; only a 404 is absence. */
+/**
+ * Key Vault through its SDK. A 404 is absence, and so is a version that somebody disabled; everything else throws
+ * KEY_VAULT_UNAVAILABLE with the setting or the role to look at.
+ */
 export function createSecrets({ vaultUrl, credential, sleep }: SecretsOptions): Secrets {
   const client = new SecretClient(vaultUrl, credential, {
     // A stand-in on loopback names a resource that is not its own host; a real vault is always verified.
@@ -57,21 +61,39 @@ export function createSecrets({ vaultUrl, credential, sleep }: SecretsOptions): 
     }
   }
 
+  async function orSayWhy<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw new AppError("KEY_VAULT_UNAVAILABLE", `Key Vault ${vaultUrl} ${remedyFor(error)}`, { cause: error });
+    }
+  }
+
   return {
-    async read(name, version) {
-      const found = await unlessDisabled(
-        unlessAbsent(client.getSecret(name, version === undefined ? {} : { version })),
-      );
-      if (found?.value === undefined || found.properties.version === undefined) return undefined;
-      return { value: found.value, version: found.properties.version };
-    },
-
-    write,
-
-    async remove(name) {
-      await unlessAbsent(client.beginDeleteSecret(name));
-    },
+    read: (name, version) =>
+      orSayWhy(async () => {
+        const secret = client.getSecret(name, version === undefined ? {} : { version });
+        const found = await unlessDisabled(unlessAbsent(secret));
+        if (found?.value === undefined || found.properties.version === undefined) return undefined;
+        return { value: found.value, version: found.properties.version };
+      }),
+    write: (name, value, options) => orSayWhy(() => write(name, value, options)),
+    remove: (name) =>
+      orSayWhy(async () => {
+        await unlessAbsent(client.beginDeleteSecret(name));
+      }),
   };
+}
+
+function remedyFor(error: unknown): string {
+  const { name, statusCode } = (error ?? {}) as { name?: unknown; statusCode?: unknown };
+  if (name === "CredentialUnavailableError" || name === "AuthenticationError") {
+    return "was not asked, because the managed identity gives no token: check that one is assigned to the app, and the setting MANAGED_IDENTITY_CLIENT_ID";
+  }
+  if (statusCode === 401 || statusCode === 403) {
+    return 'refuses the app: give its managed identity the role "Key Vault Secrets Officer" there; a new role takes up to ten minutes to work';
+  }
+  return "does not do what it is asked: check the setting KEY_VAULT_URL and the vault's network rules; the next run tries again";
 }
 
 /** A version that somebody disabled is as good as gone. A vault that refuses us altogether answers 403 too, and throws. */

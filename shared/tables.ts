@@ -43,7 +43,15 @@ export function createTables({ storage, credential }: TablesOptions): Tables {
       "connectionString" in storage
         ? TableClient.fromConnectionString(storage.connectionString, name, options)
         : new TableClient(storage.tableServiceUri, name, credential, options);
-    await client.createTable();
+    try {
+      await client.createTable();
+    } catch (error) {
+      throw new AppError(
+        "STORAGE_UNAVAILABLE",
+        `The table ${name} cannot be opened: check the setting AzureWebJobsStorage (or AzureWebJobsStorage__tableServiceUri), and that the app's managed identity has the role "Storage Table Data Contributor" there; the next run tries again`,
+        { cause: error },
+      );
+    }
     return client;
   }
 

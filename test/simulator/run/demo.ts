@@ -74,8 +74,8 @@ function fillMailbox({ mailbox }: Simulator): void {
 export function describeDemo({ simulator, deskpost, pageUrl }: Demo, highlight: (text: string) => string): string {
   const { entra, graph, keyVault, managedIdentity, uvdesk, webhook, azurite, mailbox } = simulator;
   const places: [string, string][] = [
-    ["Simulator's page", pageUrl],
     ["Deskpost", deskpost.host.url],
+    ["Simulator's page", pageUrl],
     ["Entra", entra.origin],
     ["Microsoft Graph", graph.origin],
     ["Key Vault", keyVault.origin],
@@ -85,8 +85,10 @@ export function describeDemo({ simulator, deskpost, pageUrl }: Demo, highlight: 
     ["Tables", azurite.tableUrl],
     ["Queues", azurite.queueUrl],
   ];
+  // Ports alone: of all these addresses, one is to be opened.
   return [
-    ...places.map(([name, url]) => `  ${name.padEnd(18)}${url}`),
+    "Ports in use on 127.0.0.1",
+    ...places.map(([name, url]) => `  ${new URL(url).port}  ${name}`),
     "",
     `The mailbox ${mailbox.address} holds ${mailbox.messages().length} mails and waits to be connected.`,
     "Mail is fetched every 10 seconds here; in Azure it is each minute. Ctrl-C stops everything.",
