@@ -64,7 +64,7 @@ export function createControlActions(simulator: Simulator, pacer: Pacer): Contro
         "ninety-minutes",
         "+90 minutes",
         90 * MINUTE_MS,
-        "The access token has ended by now. Deskpost renews it by itself; the time under “token” moves on.",
+        "The access token has ended by now. Deskpost renews it by itself; the time under “Access token ends” moves on.",
       ),
       jump("day", "+1 day", DAY_MS, "The same after a day off: one late run, and everything goes on."),
       {
