@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CLOUDS } from "./clouds.ts";
 import { AppError } from "./errors.ts";
 import { isSchedule } from "./schedule.ts";
 import { isLoopback, parseBaseUrl } from "./web/base-url.ts";
@@ -134,13 +135,16 @@ const settings = z.object({
   MANAGED_IDENTITY_CLIENT_ID: z.string().optional(),
   ENTRA_CLIENT_ID: text("the application (client) id of the app registration"),
   ENTRA_TENANT: z.string().optional(),
-  ENTRA_LOGIN_URL: secureUrl("https://login.microsoftonline.com").default("https://login.microsoftonline.com"),
+  MICROSOFT_CLOUD: z
+    .enum(["global", "us-gov", "us-dod", "china"], { error: 'must be "global", "us-gov", "us-dod" or "china"' })
+    .default("global"),
+  ENTRA_LOGIN_URL: secureUrl("https://login.microsoftonline.com").optional(),
   ENTRA_CLIENT_AUTHENTICATION: z
     .enum(["federated-credential", "client-secret"], { error: 'must be "federated-credential" or "client-secret"' })
     .default("federated-credential"),
   ENTRA_CLIENT_SECRET_NAME: secretName.default("entra-client-secret"),
-  ENTRA_FEDERATION_AUDIENCE: text("api://AzureADTokenExchange").default("api://AzureADTokenExchange"),
-  GRAPH_URL: secureUrl("https://graph.microsoft.com").default("https://graph.microsoft.com"),
+  ENTRA_FEDERATION_AUDIENCE: text("api://AzureADTokenExchange").optional(),
+  GRAPH_URL: secureUrl("https://graph.microsoft.com").optional(),
   DESKS: jsonObject(DESKS_EXAMPLE).pipe(
     z
       .record(z.string(), desk, { error: `must be a JSON object of desks; put for instance ${DESKS_EXAMPLE}` })
@@ -185,6 +189,7 @@ export function readConfig(environment: Environment = process.env): Config {
   if (!parsed.success || "fault" in storage) throw new ConfigurationError(faults);
 
   const values = parsed.data;
+  const cloud = CLOUDS[values.MICROSOFT_CLOUD];
   return {
     publicBaseUrl: values.PUBLIC_BASE_URL,
     storage,
@@ -192,14 +197,14 @@ export function readConfig(environment: Environment = process.env): Config {
     managedIdentityClientId: values.MANAGED_IDENTITY_CLIENT_ID,
     entra: {
       clientId: values.ENTRA_CLIENT_ID,
-      loginUrl: values.ENTRA_LOGIN_URL,
+      loginUrl: values.ENTRA_LOGIN_URL ?? cloud.loginUrl,
       tenant: values.ENTRA_TENANT,
       authentication:
         values.ENTRA_CLIENT_AUTHENTICATION === "client-secret"
           ? { kind: "client-secret", secretName: values.ENTRA_CLIENT_SECRET_NAME }
-          : { kind: "federated-credential", audience: values.ENTRA_FEDERATION_AUDIENCE },
+          : { kind: "federated-credential", audience: values.ENTRA_FEDERATION_AUDIENCE ?? cloud.federationAudience },
     },
-    graphUrl: values.GRAPH_URL,
+    graphUrl: values.GRAPH_URL ?? cloud.graphUrl,
     desks: values.DESKS,
     fetch: { budgetSeconds: values.FETCH_BUDGET_SECONDS, concurrency: values.FETCH_CONCURRENCY },
     pageLinks: values.PAGE_LINKS,

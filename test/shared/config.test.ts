@@ -72,6 +72,20 @@ describe("settings that are complete", () => {
     assert.deepEqual(config.pageLinks, { Runbook: "https://wiki.contoso.test" });
   });
 
+  it("set login, Graph and audience by the cloud, each of which can still be set by itself", () => {
+    const china = readConfig({ ...valid, MICROSOFT_CLOUD: "china" });
+    assert.equal(china.entra.loginUrl, "https://login.partner.microsoftonline.cn");
+    assert.equal(china.graphUrl, "https://microsoftgraph.chinacloudapi.cn");
+    const audience = "api://AzureADTokenExchangeChina";
+    assert.deepEqual(china.entra.authentication, { kind: "federated-credential", audience });
+    const dod = readConfig({ ...valid, MICROSOFT_CLOUD: "us-dod", ENTRA_FEDERATION_AUDIENCE: "api://other" });
+    assert.equal(dod.graphUrl, "https://dod-graph.microsoft.us");
+    assert.deepEqual(dod.entra.authentication, { kind: "federated-credential", audience: "api://other" });
+    assert.deepEqual(faultsOf({ MICROSOFT_CLOUD: "moon" }), [
+      'MICROSOFT_CLOUD: must be "global", "us-gov", "us-dod" or "china"',
+    ]);
+  });
+
   it("reach storage by managed identity where there is no connection string", () => {
     const tableServiceUri = "https://contoso.table.core.windows.net";
     const environment = {
