@@ -11,11 +11,8 @@ app.http("start-consent", {
       const id = request.query.get("mailbox") ?? "";
       const mailbox = await registry.get(id);
       if (mailbox === undefined) throw new MailboxNotFoundError(id);
-      const { location, cookie } = await consents.start({
-        mailboxId: id,
-        address: mailbox.address,
-        writes: mailbox.acknowledge.kind !== "nothing",
-      });
+      const subject = { mailboxId: id, address: mailbox.address, writes: mailbox.acknowledge.kind !== "nothing" };
+      const { location, cookie } = await consents.start(subject, request.query.get("account") === "any");
       return {
         status: 302,
         headers: { location: location.href, "cache-control": "no-store", "referrer-policy": "no-referrer" },

@@ -203,6 +203,7 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
       connected: changeMailbox.connected,
       refused: grantRefused,
       log,
+      now,
     }),
     async sweep() {
       await consents.sweep();

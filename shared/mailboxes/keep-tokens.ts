@@ -1,16 +1,21 @@
 import pLimit from "p-limit";
 import { AppError } from "../errors.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
+import { REFRESH_TOKEN_LIFE_MS } from "../tokens/expiry.ts";
+import type { Grant } from "../tokens/grant.ts";
 import type { MailboxRegistry } from "./mailbox.ts";
 
 /** Renewals side by side: Entra throttles an application that asks too fast. */
 const AT_ONCE = 4;
 
+/** A grant that nothing renews is reported this long ahead of its end. */
+const WARN_BEFORE_END_MS = 30 * 24 * 3_600_000;
+
+type KeptGrant = Pick<Grant, "mailboxId" | "refused" | "refreshTokenSavedAt">;
+
 export interface KeepTokensDeps {
   readonly registry: MailboxRegistry;
-  readonly grants: () => Promise<
-    readonly { readonly mailboxId: string; readonly refused: boolean; readonly refreshTokenSavedAt: Date }[]
-  >;
+  readonly grants: () => Promise<readonly KeptGrant[]>;
   /** True once the stored refresh token is old enough to be replaced by a newer one. */
   readonly isDue: (savedAt: Date) => boolean;
   readonly renew: (mailboxId: string) => Promise<void>;
@@ -19,11 +24,14 @@ export interface KeepTokensDeps {
   readonly connected: (mailboxId: string) => Promise<void>;
   readonly refused: (mailboxId: string, error: AppError) => Promise<void>;
   readonly log: Log;
+  readonly now: () => Date;
 }
 
 export interface KeepTokensReport {
   readonly renewed: number;
   readonly failed: number;
+  /** Grants that end within 30 days unless somebody mends what keeps them from being renewed. */
+  readonly endingSoon: number;
 }
 
 /**
@@ -31,7 +39,7 @@ export interface KeepTokensReport {
  * 90 days after it was issued. A mailbox that its organisation blocks is tried as well, and heals without a new consent.
  */
 export function createKeepTokens(deps: KeepTokensDeps): () => Promise<KeepTokensReport> {
-  const { registry, log } = deps;
+  const { registry, log, now } = deps;
 
   return async function keepTokens() {
     // Grants first: one whose mailbox is added in between must not look like an orphan.
@@ -48,10 +56,19 @@ export function createKeepTokens(deps: KeepTokensDeps): () => Promise<KeepTokens
     const kept = await Promise.all(due.map(({ mailboxId }) => atOnce(() => keep(mailboxId, isBlocked(mailboxId)))));
     await Promise.all(orphans.map(({ mailboxId }) => atOnce(() => removeOrphan(mailboxId))));
     const renewed = kept.filter((isRenewed) => isRenewed).length;
-    const report = { renewed, failed: due.length - renewed };
+    const endingSoon = (await deps.grants()).filter((grant) => !grant.refused && warnIfEnding(grant)).length;
+    const report = { renewed, failed: due.length - renewed, endingSoon };
     log.info("tokens kept", { ...report });
     return report;
   };
+
+  /** A grant that nothing has renewed for two months: whatever keeps it from being renewed, a month is left to mend it. */
+  function warnIfEnding({ mailboxId, refreshTokenSavedAt }: KeptGrant): boolean {
+    const endsAt = new Date(refreshTokenSavedAt.getTime() + REFRESH_TOKEN_LIFE_MS);
+    if (endsAt.getTime() - now().getTime() > WARN_BEFORE_END_MS) return false;
+    log.error("grant ends soon", { mailboxId, endsAt });
+    return true;
+  }
 
   /** Never throws: one mailbox must not keep the others from being renewed. */
   async function keep(mailboxId: string, isBlocked: boolean): Promise<boolean> {

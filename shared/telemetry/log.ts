@@ -28,6 +28,7 @@ export type LogEvent =
   | "refresh token saved"
   | "old refresh token kept"
   | "grant not renewed"
+  | "grant ends soon"
   | "orphaned grant removed"
   | "tokens kept"
   | "app misconfigured"

@@ -54,6 +54,7 @@ export type ConsentRefusal =
   | { readonly reason: "no-state" | "unknown-state" | "used-state" | "expired-state" | "other-browser" }
   | { readonly reason: "declined" | "admin-approval-required" | "microsoft-error"; readonly error: string }
   | { readonly reason: "no-code" | "no-refresh-token" | "other-tenant" | "mailbox-removed" }
+  | { readonly reason: "other-account"; readonly userName: string; readonly userNameBefore: string }
   | { readonly reason: "missing-scopes"; readonly missing: readonly string[] }
   | { readonly reason: "mailbox-not-opened"; readonly userName: string; readonly detail: string }
   | { readonly reason: "token-refused"; readonly class: RefusalClass; readonly message: string };
@@ -80,7 +81,8 @@ export interface ConsentDeps {
 }
 
 export interface Consents {
-  start(subject: ConsentSubject): Promise<ConsentStart>;
+  /** @param anyAccount whether another account than the one before may connect the mailbox */
+  start(subject: ConsentSubject, anyAccount?: boolean): Promise<ConsentStart>;
   /** Never throws for what a person or Microsoft can answer; throws where storage or Graph is away. */
   finish(callback: ConsentCallback): Promise<ConsentResult>;
   /** Removes the rows of sign-ins that are over. */
@@ -96,7 +98,8 @@ function mailScopes({ writes }: { writes: boolean }): readonly string[] {
 export function createConsents(deps: ConsentDeps): Consents {
   const { pending, endpoint, grants, sealer, now, log } = deps;
 
-  async function start(subject: ConsentSubject): Promise<ConsentStart> {
+  async function start(subject: ConsentSubject, anyAccount = false): Promise<ConsentStart> {
+    const before = anyAccount ? undefined : await grants.read(subject.mailboxId);
     const tenantId = await endpoint.tenantId(deps.tenant ?? domainOf(subject.address));
     const state = secret();
     const key = hash(state);
@@ -109,9 +112,16 @@ export function createConsents(deps: ConsentDeps): Consents {
       state,
       nonce,
       codeVerifier,
-      loginHint: undefined,
+      loginHint: before?.userName || undefined,
     });
-    await pending.add(key, { mailboxId: subject.mailboxId, tenantId, codeVerifier, nonce, startedAt: now() });
+    await pending.add(key, {
+      mailboxId: subject.mailboxId,
+      tenantId,
+      codeVerifier,
+      nonce,
+      anyAccount,
+      startedAt: now(),
+    });
     log.info("consent started", { mailboxId: subject.mailboxId, tenantId });
     return { location, cookie: { name: cookieName(key), value: key, maxAgeSeconds: CONSENT_KEPT_MS / 1_000 } };
   }
@@ -163,6 +173,11 @@ export function createConsents(deps: ConsentDeps): Consents {
     }
 
     if (answer.tenantId.toLowerCase() !== consent.tenantId.toLowerCase()) return refuse({ reason: "other-tenant" });
+    const before = await grants.read(consent.mailboxId);
+    if (before !== undefined && !consent.anyAccount && before.objectId !== answer.objectId) {
+      const { userName } = answer;
+      return refuse({ reason: "other-account", userName, userNameBefore: before.userName });
+    }
     if (answer.refreshToken === undefined) return refuse({ reason: "no-refresh-token" });
     const missing = missingScopes(mailScopes(subject), answer.scopes);
     if (missing.length > 0) return refuse({ reason: "missing-scopes", missing });
@@ -170,6 +185,7 @@ export function createConsents(deps: ConsentDeps): Consents {
     if (detail !== undefined) return refuse({ reason: "mailbox-not-opened", userName: answer.userName, detail });
 
     await store(subject, answer, answer.refreshToken, issued);
+    if (before !== undefined) await forget(before.secretName, subject.mailboxId);
     if ((await deps.subject(consent.mailboxId)) === undefined) {
       // Removed while the person was signing in: nothing may stay behind.
       await grants.remove(consent.mailboxId);
@@ -206,10 +222,8 @@ export function createConsents(deps: ConsentDeps): Consents {
       refused: false,
       leaseUntil: undefined,
     };
-    const previous = await grants.read(subject.mailboxId);
     await grants.replace(grant);
     log.info("refresh token saved", { mailboxId: subject.mailboxId, endsAt });
-    if (previous !== undefined) await forget(previous.secretName, subject.mailboxId);
   }
 
   /** The consent is stored whatever becomes of this; a token that stays behind in the vault ends by itself. */

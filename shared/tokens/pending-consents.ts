@@ -10,6 +10,8 @@ interface PendingConsent {
   readonly tenantId: string;
   readonly codeVerifier: string;
   readonly nonce: string;
+  /** Whether another account than the one before may connect the mailbox. */
+  readonly anyAccount: boolean;
   readonly startedAt: Date;
 }
 
@@ -35,6 +37,7 @@ interface ConsentRow {
   tenantId: string;
   codeVerifier: string;
   nonce: string;
+  anyAccount: boolean;
   startedAt: string;
   used: boolean;
 }
@@ -77,6 +80,7 @@ export function createPendingConsents(tables: Tables): PendingConsents {
           tenantId: row.tenantId,
           codeVerifier: row.codeVerifier,
           nonce: row.nonce,
+          anyAccount: row.anyAccount,
           startedAt: new Date(row.startedAt),
         },
       };

@@ -101,6 +101,12 @@ function wordsFor(refusal: ConsentRefusal): Words {
         happened: "The account that signed in belongs to another organisation than the mailbox.",
         next: `Sign in with an account of the mailbox's organisation. ${AGAIN}`,
       };
+    case "other-account":
+      return {
+        title: "Another account",
+        happened: `${refusal.userName} signed in, but ${refusal.userNameBefore} had connected the mailbox before.`,
+        next: "Sign in as that account. If the change is meant, press “Connect with another account” in the list of mailboxes.",
+      };
     case "missing-scopes":
       return {
         title: "Permissions are missing",

@@ -125,18 +125,18 @@ function actions({ id, status, address }: StoredMailbox, urls: Urls, key: string
     html`<form method="post" action="${urls.mailboxAction(id, action, key)}"><button aria-label="${label} ${address}">${label}</button></form>`;
   const connect = (label: string, main: boolean) =>
     html`<a class="button${main ? " main" : ""}" href="${urls.startConsent(id, key)}">${label}</a>`;
-  const fetchAndPause = html`${button("fetch", "Fetch now")} ${button("pause", "Pause")}`;
+  const connectOther = html`<a class="button" href="${urls.startConsent(id, key, true)}">Connect with another account</a>`;
   const remove = html`<a class="button" href="${urls.mailboxAction(id, "remove", key)}">Remove…</a>`;
   switch (status) {
     case "new":
       return html`${connect("Connect with Microsoft", true)} ${remove}`;
     case "needs-owner":
     case "needs-admin":
-      return html`${connect("Connect again", true)} ${button("pause", "Pause")} ${remove}`;
+      return html`${connect("Connect again", true)} ${connectOther} ${button("pause", "Pause")} ${remove}`;
     case "paused":
-      return html`${button("resume", "Resume")} ${connect("Connect again", false)} ${remove}`;
+      return html`${button("resume", "Resume")} ${connect("Connect again", false)} ${connectOther} ${remove}`;
     case "connected":
-      return html`${fetchAndPause} ${connect("Connect again", false)} ${remove}`;
+      return html`${button("fetch", "Fetch now")} ${button("pause", "Pause")} ${connect("Connect again", false)} ${connectOther} ${remove}`;
   }
 }
 

@@ -10,7 +10,8 @@ export interface Urls {
   newMailbox(key: string | undefined): string;
   /** Where a form about one mailbox is posted. */
   mailboxAction(mailboxId: string, action: string, key: string | undefined): string;
-  startConsent(mailboxId: string, key: string | undefined): string;
+  /** @param anyAccount lets another account than the one before connect the mailbox */
+  startConsent(mailboxId: string, key: string | undefined, anyAccount?: boolean): string;
 }
 
 /** The route prefix of host.json. */
@@ -33,6 +34,7 @@ export function createUrls(origin: string): Urls {
     mailboxes: (key) => at("mailboxes", key),
     newMailbox: (key) => at("mailboxes/new", key),
     mailboxAction: (mailboxId, action, key) => at(`mailboxes/${encodeURIComponent(mailboxId)}/${action}`, key),
-    startConsent: (mailboxId, key) => at("start-consent", key, { mailbox: mailboxId }),
+    startConsent: (mailboxId, key, anyAccount = false) =>
+      at("start-consent", key, { mailbox: mailboxId, ...(anyAccount ? { account: "any" } : {}) }),
   };
 }

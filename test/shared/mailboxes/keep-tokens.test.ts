@@ -30,10 +30,10 @@ describe("keeping tokens", () => {
     bed.clock.advance(6 * DAY_MS);
     const young = await bed.connectedMailbox();
     const youngSince = await savedAt(young);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 0 });
+    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 0, endingSoon: 0 });
 
     bed.clock.advance(DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 2, failed: 0 });
+    assert.deepEqual(await instance.keepTokens(), { renewed: 2, failed: 0, endingSoon: 0 });
     for (const mailbox of [idle, paused]) assert.ok(Date.now() - (await savedAt(mailbox)) < 60_000);
     assert.equal(await savedAt(young), youngSince);
     assert.equal(await statusOf(paused), "paused");
@@ -55,11 +55,11 @@ describe("keeping tokens", () => {
     const fine = await bed.connectedMailbox();
     bed.entra.revoke(revoked.account.oid);
     bed.clock.advance(8 * DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 1 });
+    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 1, endingSoon: 0 });
     assert.equal(await statusOf(revoked), "needs-owner");
     assert.equal(await statusOf(fine), "connected");
     const requests = bed.entra.tokenRequests.refresh_token;
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 0 });
+    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 0, endingSoon: 0 });
     assert.equal(bed.entra.tokenRequests.refresh_token, requests, "a dead grant is not tried again");
   });
 
@@ -67,13 +67,13 @@ describe("keeping tokens", () => {
     const blocked = await bed.connectedMailbox();
     bed.entra.refuseRefresh(53003, blocked.account.oid);
     bed.clock.advance(8 * DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1 });
+    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1, endingSoon: 0 });
     assert.equal(await statusOf(blocked), "needs-admin");
     bed.clock.advance(DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1 });
+    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1, endingSoon: 0 });
     bed.entra.refuseRefresh(undefined, blocked.account.oid);
     bed.clock.advance(DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 0 });
+    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 0, endingSoon: 0 });
     assert.equal(await statusOf(blocked), "connected");
   });
 
@@ -81,10 +81,10 @@ describe("keeping tokens", () => {
     const mailbox = await bed.connectedMailbox();
     bed.clock.advance(8 * DAY_MS);
     bed.entra.server.setDown(true);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1 });
+    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1, endingSoon: 0 });
     bed.entra.server.setDown(false);
     assert.equal(await statusOf(mailbox), "connected");
-    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 0 });
+    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 0, endingSoon: 0 });
   });
 
   it("goes on where a mailbox was removed in between (law 6)", async () => {
@@ -93,9 +93,22 @@ describe("keeping tokens", () => {
     await instance.registry.remove(removed.id);
     bed.entra.refuseRefresh(53003, removed.account.oid);
     bed.clock.advance(8 * DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 0 });
+    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 0, endingSoon: 0 });
     assert.equal(await instance.grants.read(removed.id), undefined, "a grant without a mailbox is removed");
     assert.equal(await statusOf(fine), "connected");
+  });
+
+  it("warns a month ahead of the end of a grant that nothing could renew", async () => {
+    const mailbox = await bed.connectedMailbox();
+    bed.entra.refuseRefresh(90033, mailbox.account.oid);
+    bed.clock.advance(59 * DAY_MS);
+    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1, endingSoon: 0 });
+    bed.clock.advance(2 * DAY_MS);
+    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1, endingSoon: 1 });
+    assert.equal(bed.logged("grant ends soon"), 1);
+    assert.equal(await statusOf(mailbox), "connected");
+    bed.entra.refuseRefresh(undefined, mailbox.account.oid);
+    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 0, endingSoon: 0 });
   });
 
   it("logs how it went", async () => {

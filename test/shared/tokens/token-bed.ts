@@ -251,6 +251,7 @@ export async function startTokenBed(): Promise<TokenBed> {
       connected: changeMailbox.connected,
       refused: changeMailbox.refused,
       log,
+      now,
     });
     return {
       grants,
@@ -260,7 +261,7 @@ export async function startTokenBed(): Promise<TokenBed> {
       renew: (id) => watched(tokens.renew(id)),
       keepTokens: () => watched(keepTokens()),
       consents: {
-        start: (subject) => watched(consents.start(subject)),
+        start: (subject, anyAccount) => watched(consents.start(subject, anyAccount)),
         finish: (callback) => watched(consents.finish(callback)),
         sweep: consents.sweep,
       },

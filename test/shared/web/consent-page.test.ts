@@ -47,6 +47,12 @@ describe("the page at the end of a consent", () => {
     [{ reason: "microsoft-error", error: "AADSTS50000" }, /with the error AADSTS50000\./, /reference-error-codes/],
     [{ reason: "no-code" }, /neither a code nor an error/, /press Connect there/],
     [{ reason: "no-refresh-token" }, /access for an hour only/, /platform “Web”/],
+    [{ reason: "mailbox-removed" }, /took the mailbox off the list/, /Add it again/],
+    [
+      { reason: "other-account", userName: "sam@contoso.test", userNameBefore: "help@contoso.test" },
+      /sam@contoso\.test signed in, but help@contoso\.test had connected/,
+      /Connect with another account/,
+    ],
     [{ reason: "other-tenant" }, /belongs to another organisation/, /account of the mailbox's organisation/],
     [
       { reason: "missing-scopes", missing: ["Mail.Read", "Mail.Read.Shared"] },

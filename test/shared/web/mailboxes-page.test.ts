@@ -127,10 +127,10 @@ describe("the page of all mailboxes", () => {
 
   for (const [status, buttons] of [
     ["new", ["Connect with Microsoft", "Remove…"]],
-    ["connected", ["Fetch now", "Pause", "Connect again", "Remove…"]],
-    ["needs-owner", ["Connect again", "Pause", "Remove…"]],
-    ["needs-admin", ["Connect again", "Pause", "Remove…"]],
-    ["paused", ["Resume", "Connect again", "Remove…"]],
+    ["connected", ["Fetch now", "Pause", "Connect again", "Connect with another account", "Remove…"]],
+    ["needs-owner", ["Connect again", "Connect with another account", "Pause", "Remove…"]],
+    ["needs-admin", ["Connect again", "Connect with another account", "Pause", "Remove…"]],
+    ["paused", ["Resume", "Connect again", "Connect with another account", "Remove…"]],
   ] as const) {
     it(`offers for a mailbox that is ${status}: ${buttons.join(", ")}`, async () => {
       const { body } = await pageOf({ status });
