@@ -27,7 +27,7 @@ import type { Log } from "./telemetry/log.ts";
 import { createAccessTokens, GrantRefusedError } from "./tokens/access-tokens.ts";
 import { createClientCredential } from "./tokens/client-credential.ts";
 import { type ConsentSubject, type Consents, createConsents } from "./tokens/consent.ts";
-import { isDueForSaving, REFRESH_TOKEN_LIFE_MS } from "./tokens/expiry.ts";
+import { isDueForSaving, REFRESH_TOKEN_LIFE_MS, SAVE_AFTER_MS } from "./tokens/expiry.ts";
 import type { GrantStore } from "./tokens/grant.ts";
 import { createGrantStore } from "./tokens/grant-store-azure.ts";
 import { createPendingConsents } from "./tokens/pending-consents.ts";
@@ -88,7 +88,17 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
   });
   const sealer = createTokenSealer(secrets);
   const appHealth = createAppHealth({ registry, log, now });
-  const tokens = createAccessTokens({ grants, endpoint, sealer, appHealth, log, now, random, sleep: wait });
+  const tokens = createAccessTokens({
+    grants,
+    endpoint,
+    sealer,
+    appHealth,
+    saveAfterMs: config.refreshTokenSaving === "always" ? 0 : SAVE_AFTER_MS,
+    log,
+    now,
+    random,
+    sleep: wait,
+  });
   const graphFor = createGraphClient({ graphUrl: config.graphUrl, now });
 
   const desks = new Map(Object.entries(config.desks).map(([name, settings]) => [name, createDesk(name, settings)]));

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CLOUDS } from "./clouds.ts";
+import { CLOUDS, type Cloud } from "./clouds.ts";
 import { AppError } from "./errors.ts";
 import { isSchedule } from "./schedule.ts";
 import { isLoopback, parseBaseUrl } from "./web/base-url.ts";
@@ -7,7 +7,8 @@ import { isLoopback, parseBaseUrl } from "./web/base-url.ts";
 /** How Deskpost proves to Entra that it is the registered application. */
 export type ClientAuthentication =
   | { readonly kind: "federated-credential"; readonly audience: string }
-  | { readonly kind: "client-secret"; readonly secretName: string };
+  | { readonly kind: "client-secret"; readonly secretName: string }
+  | { readonly kind: "certificate"; readonly certificateName: string };
 
 type DeskSettings =
   | { readonly kind: "uvdesk"; readonly url: string }
@@ -29,6 +30,8 @@ export interface Config {
   };
   readonly graphUrl: string;
   readonly desks: Readonly<Record<string, DeskSettings>>;
+  /** Whether each new refresh token is stored, or one a week. */
+  readonly refreshTokenSaving: "weekly" | "always";
   readonly fetch: {
     /** A run starts no further mailbox or message after this many seconds. */
     readonly budgetSeconds: number;
@@ -135,14 +138,18 @@ const settings = z.object({
   MANAGED_IDENTITY_CLIENT_ID: z.string().optional(),
   ENTRA_CLIENT_ID: text("the application (client) id of the app registration"),
   ENTRA_TENANT: z.string().optional(),
+  REFRESH_TOKEN_SAVING: z.enum(["weekly", "always"], { error: 'must be "weekly" or "always"' }).default("weekly"),
   MICROSOFT_CLOUD: z
     .enum(["global", "us-gov", "us-dod", "china"], { error: 'must be "global", "us-gov", "us-dod" or "china"' })
     .default("global"),
   ENTRA_LOGIN_URL: secureUrl("https://login.microsoftonline.com").optional(),
   ENTRA_CLIENT_AUTHENTICATION: z
-    .enum(["federated-credential", "client-secret"], { error: 'must be "federated-credential" or "client-secret"' })
+    .enum(["federated-credential", "client-secret", "certificate"], {
+      error: 'must be "federated-credential", "client-secret" or "certificate"',
+    })
     .default("federated-credential"),
   ENTRA_CLIENT_SECRET_NAME: secretName.default("entra-client-secret"),
+  ENTRA_CERTIFICATE_NAME: secretName.default("entra-certificate"),
   ENTRA_FEDERATION_AUDIENCE: text("api://AzureADTokenExchange").optional(),
   GRAPH_URL: secureUrl("https://graph.microsoft.com").optional(),
   DESKS: jsonObject(DESKS_EXAMPLE).pipe(
@@ -199,13 +206,11 @@ export function readConfig(environment: Environment = process.env): Config {
       clientId: values.ENTRA_CLIENT_ID,
       loginUrl: values.ENTRA_LOGIN_URL ?? cloud.loginUrl,
       tenant: values.ENTRA_TENANT,
-      authentication:
-        values.ENTRA_CLIENT_AUTHENTICATION === "client-secret"
-          ? { kind: "client-secret", secretName: values.ENTRA_CLIENT_SECRET_NAME }
-          : { kind: "federated-credential", audience: values.ENTRA_FEDERATION_AUDIENCE ?? cloud.federationAudience },
+      authentication: clientAuthentication(values, cloud),
     },
     graphUrl: values.GRAPH_URL ?? cloud.graphUrl,
     desks: values.DESKS,
+    refreshTokenSaving: values.REFRESH_TOKEN_SAVING,
     fetch: { budgetSeconds: values.FETCH_BUDGET_SECONDS, concurrency: values.FETCH_CONCURRENCY },
     pageLinks: values.PAGE_LINKS,
   };
@@ -218,6 +223,18 @@ export function readConfig(environment: Environment = process.env): Config {
 export function fetchSchedule(environment: Environment = process.env): string {
   const schedule = environment.FETCH_SCHEDULE;
   return schedule !== undefined && isSchedule(schedule) ? schedule : DEFAULT_SCHEDULE;
+}
+
+function clientAuthentication(values: z.infer<typeof settings>, cloud: Cloud): ClientAuthentication {
+  const kind = values.ENTRA_CLIENT_AUTHENTICATION;
+  switch (kind) {
+    case "client-secret":
+      return { kind, secretName: values.ENTRA_CLIENT_SECRET_NAME };
+    case "certificate":
+      return { kind, certificateName: values.ENTRA_CERTIFICATE_NAME };
+    case "federated-credential":
+      return { kind, audience: values.ENTRA_FEDERATION_AUDIENCE ?? cloud.federationAudience };
+  }
 }
 
 /** On Azure the platform names the app's own host; a custom domain has to be set. */

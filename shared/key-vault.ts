@@ -14,6 +14,8 @@ const CONFLICT_WAIT_MS = 500;
 interface SecretValue {
   readonly value: string;
   readonly version: string;
+  /** When its owner says that it ends, if anybody set that. */
+  readonly expiresOn?: Date;
 }
 
 interface SecretOptions {
@@ -28,6 +30,8 @@ export interface Secrets {
   read(name: string, version?: string): Promise<SecretValue | undefined>;
   /** Stores a new version and gives its id. */
   write(name: string, value: string, options: SecretOptions): Promise<string>;
+  /** Makes a version unreadable; `read` then does not give it. */
+  disable(name: string, version: string): Promise<void>;
   remove(name: string): Promise<void>;
 }
 
@@ -75,9 +79,13 @@ export function createSecrets({ vaultUrl, credential, sleep }: SecretsOptions): 
         const secret = client.getSecret(name, version === undefined ? {} : { version });
         const found = await unlessDisabled(unlessAbsent(secret));
         if (found?.value === undefined || found.properties.version === undefined) return undefined;
-        return { value: found.value, version: found.properties.version };
+        const { version: found_, expiresOn } = found.properties;
       }),
     write: (name, value, options) => orSayWhy(() => write(name, value, options)),
+    disable: (name, version) =>
+      orSayWhy(async () => {
+        await unlessAbsent(client.updateSecretProperties(name, version, { enabled: false }));
+      }),
     remove: (name) =>
       orSayWhy(async () => {
         await unlessAbsent(client.beginDeleteSecret(name));

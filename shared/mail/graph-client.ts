@@ -15,7 +15,13 @@ const HEAD_TIMEOUT_MS = 60_000;
 const BODY_TIMEOUT_MS = 5 * 60_000;
 
 /** Gives an access token; `rejected` is one that Graph just refused, so that it is not given again. */
-export type AccessTokenFor = (mailboxId: string, rejected?: string) => Promise<string>;
+export type AccessTokenFor = (mailboxId: string, rejected?: RejectedToken) => Promise<string>;
+
+interface RejectedToken {
+  readonly value: string;
+  /** What the next token must prove, as JSON, where Graph says so. */
+  readonly claims: string | undefined;
+}
 
 interface GraphRequest {
   readonly method: "GET" | "POST" | "PATCH";
@@ -127,8 +133,9 @@ function authenticate(
     const token = await accessTokenFor(mailboxId);
     await send(context, token);
     if (context.response?.status !== 401) return;
+    const claims = claimsIn(context.response.headers.get("www-authenticate"));
     await context.response.body?.cancel();
-    await send(context, await accessTokenFor(mailboxId, token));
+    await send(context, await accessTokenFor(mailboxId, { value: token, claims }));
   }
 
   return {
@@ -142,6 +149,24 @@ function authenticate(
       }
     },
   };
+}
+
+/**
+ * The claims that a challenge asks for: base64 in WWW-Authenticate, which may hold several challenges.
+ * https://learn.microsoft.com/entra/identity-platform/claims-challenge
+ */
+function claimsIn(header: string | null): string | undefined {
+  if (header === null || !/\berror="insufficient_claims"/.test(header)) return undefined;
+  const encoded = /\bclaims="([^"]+)"/.exec(header)?.[1];
+  if (encoded === undefined) return undefined;
+  const claims = Buffer.from(encoded, "base64").toString("utf8");
+  try {
+    JSON.parse(claims);
+    return claims;
+  } catch {
+    // Unreadable: a new token is asked for without them, and if Graph still refuses it, the mailbox says so.
+    return undefined;
+  }
 }
 
 function urlOf({ request }: Context): string {

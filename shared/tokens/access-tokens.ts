@@ -3,12 +3,14 @@ import { RowChangedError } from "../tables.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import { concernsEveryMailbox, EntraError, mayBeTheToken, remedyFor } from "./entra-errors.ts";
 import { isDueForSaving, isUsable, REFRESH_TOKEN_LIFE_MS, refreshBackoffMs, refreshTime } from "./expiry.ts";
-import type { GrantChanges, GrantStore, StoredGrant } from "./grant.ts";
+import { type GrantChanges, type GrantStore, newGeneration, type StoredGrant, secretNameOf } from "./grant.ts";
 import type { TokenAnswer, TokenEndpoint } from "./token-endpoint.ts";
 import type { TokenSealer } from "./token-sealer.ts";
 
 /** A lease outlasts the slowest refresh: two tries at Entra and the writes. A crash is over after this long. */
 const LEASE_MS = 90_000;
+/** More than 500 versions of a secret break its backup; then a new name is begun. https://learn.microsoft.com/azure/key-vault/general/backup */
+const VERSIONS_LIMIT = 400;
 /** How often a caller without a usable token looks whether the run that refreshes is done. */
 const LEASE_POLL_MS = 500;
 /** How long it looks, in real time, before it gives up until the next tick. */
@@ -48,6 +50,8 @@ export interface AccessTokensDeps {
   readonly grants: GrantStore;
   readonly endpoint: TokenEndpoint;
   readonly sealer: TokenSealer;
+  /** A newer refresh token is stored once the stored one is older than this; 0 stores each. */
+  readonly saveAfterMs: number;
   readonly log: Log;
   readonly now: () => Date;
   /** From 0 to 1. */
@@ -55,15 +59,22 @@ export interface AccessTokensDeps {
   readonly sleep: (ms: number) => Promise<void>;
 }
 
+/** A token that Graph did not accept. */
+interface RejectedToken {
+  readonly value: string;
+  /** What the next token must prove, as JSON. https://learn.microsoft.com/entra/identity-platform/claims-challenge */
+  readonly claims: string | undefined;
+}
+
 export interface AccessTokens {
   /**
    * An access token for the mailbox, good for some minutes at least; renewed ahead of its end.
-   * @param rejected a token that Graph just refused: it is not given again
+   * @param rejected a token that Graph just refused: it is not given again, and the next one proves what Graph asked for
    * @throws {GrantRefusedError} somebody must consent or allow
    * @throws {EntraError} APP_MISCONFIGURED: our registration; ENTRA_UNAVAILABLE: passes by itself
    * @throws {AppError} TOKEN_UNAVAILABLE: another run is at it, or the last try failed a moment ago; passes by itself
    */
-  accessTokenFor(mailboxId: string, rejected?: string): Promise<string>;
+  accessTokenFor(mailboxId: string, rejected?: RejectedToken): Promise<string>;
   /**
    * Renews the grant whether it is due or not, and so keeps an idle mailbox connected.
    * Throws as `accessTokenFor` does, but also where a token in hand would still serve.
@@ -79,7 +90,7 @@ interface Held {
 
 /** What a caller wants: any usable token, one other than the rejected, or a renewal whatever there is. */
 interface Wish {
-  readonly rejected: string | undefined;
+  readonly rejected: RejectedToken | undefined;
   readonly renew: boolean;
 }
 
@@ -89,9 +100,10 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
   const memory = new Map<string, Held>();
   const pending = new Map<string, Promise<string>>();
 
-  const isFresh = (held: Held, wish: Wish) => !wish.renew && held.value !== wish.rejected && now() < held.refreshAt;
+  const isFresh = (held: Held, wish: Wish) =>
+    !wish.renew && held.value !== wish.rejected?.value && now() < held.refreshAt;
   const serves = (held: Held | undefined, wish: Wish): held is Held =>
-    held !== undefined && !wish.renew && held.value !== wish.rejected && isUsable(held.expiresAt, now());
+    held !== undefined && !wish.renew && held.value !== wish.rejected?.value && isUsable(held.expiresAt, now());
 
   async function heldIn(grant: StoredGrant): Promise<Held | undefined> {
     if (grant.accessToken === undefined) return undefined;
@@ -154,7 +166,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     let answer: TokenAnswer;
     let usedVersion: string;
     try {
-      ({ answer, usedVersion } = await askEntra(grant));
+      ({ answer, usedVersion } = await askEntra(grant, wish));
     } catch (error) {
       await recordFailure(grant, error);
       throw error instanceof EntraError ? toRefusal(error, grant) : error;
@@ -185,6 +197,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
       ...(await saveIfDue(grant, answer, issued, wish)),
     };
     const updated = await grants.update(grant, changes);
+    await retireBefore(grant, updated);
     const held = { value: answer.accessToken, expiresAt: updated.expiresAt, refreshAt: updated.refreshAt };
     memory.set(grant.mailboxId, held);
     log.info("token refreshed", {
@@ -208,11 +221,36 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
   /** Key Vault first, the row that points at it second: a crash in between leaves a version too many, never one too few. */
   async function saveIfDue(grant: StoredGrant, answer: TokenAnswer, issued: Date, wish: Wish): Promise<GrantChanges> {
     if (answer.refreshToken === undefined) return {};
-    if (!wish.renew && !isDueForSaving(grant.refreshTokenSavedAt, issued)) return {};
+    // After a step-up the old refresh token may no longer do: the new one has proved more.
+    const isWanted = wish.renew || wish.rejected?.claims !== undefined;
+    if (!isWanted && !isDueForSaving(grant.refreshTokenSavedAt, issued, deps.saveAfterMs)) return {};
     const endsAt = new Date(issued.getTime() + REFRESH_TOKEN_LIFE_MS);
-    const secretVersion = await grants.saveRefreshToken(grant.secretName, answer.refreshToken, endsAt);
+    const isFull = grant.secretVersions >= VERSIONS_LIMIT;
+    const secretName = isFull ? secretNameOf(grant.mailboxId, newGeneration()) : grant.secretName;
+    const secretVersion = await grants.saveRefreshToken(secretName, answer.refreshToken, endsAt);
     log.info("refresh token saved", { mailboxId: grant.mailboxId, endsAt });
-    return { secretVersion, refreshTokenSavedAt: issued };
+    return {
+      secretName,
+      secretVersion,
+      secretVersionBefore: isFull ? "" : grant.secretVersion,
+      secretVersions: isFull ? 1 : grant.secretVersions + 1,
+      refreshTokenSavedAt: issued,
+    };
+  }
+
+  /**
+   * The last two versions stay usable; what came before is disabled, once the row no longer points at it. A failure
+   * leaves a version enabled that ends by itself.
+   */
+  async function retireBefore(before: StoredGrant, now: StoredGrant): Promise<void> {
+    try {
+      if (now.secretName !== before.secretName) await grants.forgetRefreshToken(before.secretName);
+      else if (now.secretVersionBefore !== before.secretVersionBefore && before.secretVersionBefore !== "") {
+        await grants.disableRefreshToken(before.secretName, before.secretVersionBefore);
+      }
+    } catch (error) {
+      log.warn("old refresh token kept", { mailboxId: now.mailboxId, ...errorFields(error) });
+    }
   }
 
   /**
@@ -220,20 +258,20 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
    * vault holds as newest by then: a crash may have left it ahead of the row, a damaged value may have a good one beside
    * it, and Entra errs at times (https://github.com/BingAds/BingAds-Python-SDK/issues/279).
    */
-  async function askEntra(grant: StoredGrant): Promise<{ answer: TokenAnswer; usedVersion: string }> {
+  async function askEntra(grant: StoredGrant, wish: Wish): Promise<{ answer: TokenAnswer; usedVersion: string }> {
     const stored = await grants.refreshToken(grant.secretName, grant.secretVersion);
-    if (stored === undefined) return askWithNewest(grant);
+    if (stored === undefined) return askWithNewest(grant, wish);
     try {
-      return await ask(grant, stored);
+      return await ask(grant, wish, stored);
     } catch (error) {
-      if (error instanceof EntraError && mayBeTheToken(error)) return await askWithNewest(grant);
+      if (error instanceof EntraError && mayBeTheToken(error)) return await askWithNewest(grant, wish);
       throw error;
     }
   }
 
-  async function askWithNewest(grant: StoredGrant): Promise<{ answer: TokenAnswer; usedVersion: string }> {
+  async function askWithNewest(grant: StoredGrant, wish: Wish): Promise<{ answer: TokenAnswer; usedVersion: string }> {
     const newest = await grants.refreshToken(grant.secretName);
-    if (newest !== undefined) return ask(grant, newest);
+    if (newest !== undefined) return ask(grant, wish, newest);
     // Not Entra's word, so it is not for the owner to mend: whoever deleted or disabled the secret can bring it back.
     throw new AppError(
       "TOKEN_UNAVAILABLE",
@@ -241,8 +279,9 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     );
   }
 
-  async function ask(grant: StoredGrant, { value, version }: { value: string; version: string }) {
-    const answer = await endpoint.refresh({ tenant: grant.tenantId, refreshToken: value, scopes: grant.scopes });
+  async function ask(grant: StoredGrant, wish: Wish, { value, version }: { value: string; version: string }) {
+    const { tenantId: tenant, scopes } = grant;
+    const answer = await endpoint.refresh({ tenant, refreshToken: value, scopes, claims: wish.rejected?.claims });
     return { answer, usedVersion: version };
   }
 
@@ -266,12 +305,13 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
       failures,
       leaseUntil: undefined,
       refused: refusal?.class === "owner",
+      claims: refusal?.claims,
       nextAttemptAt: isIll ? new Date(now().getTime() + wait) : undefined,
     });
   }
 
   function once(mailboxId: string, wish: Wish): Promise<string> {
-    const key = `${mailboxId} ${wish.renew ? "renew" : ""} ${wish.rejected ?? ""}`;
+    const key = JSON.stringify([mailboxId, wish]);
     let running = pending.get(key);
     if (running === undefined) {
       running = obtain(mailboxId, wish).finally(() => pending.delete(key));

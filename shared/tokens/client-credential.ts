@@ -2,6 +2,7 @@ import type { TokenCredential } from "@azure/identity";
 import { type ClientAuth, ClientSecretPost } from "openid-client";
 import type { ClientAuthentication } from "../config.ts";
 import { AppError } from "../errors.ts";
+import { authenticateByCertificate, readClientCertificate } from "./client-certificate.ts";
 
 /**
  * Gives what proves to Entra that we are the registered application. It is asked before each request to the token
@@ -36,6 +37,18 @@ export function createClientCredential({
           );
         }
         return ClientSecretPost(secret);
+      };
+    case "certificate":
+      return async () => {
+        const name = authentication.certificateName;
+        const secret = await readSecret(name);
+        if (secret === undefined) {
+          throw new AppError(
+            "APP_MISCONFIGURED",
+            `Key Vault has no secret "${name}": create the application's certificate there under that name, in PEM, or set ENTRA_CERTIFICATE_NAME to the name that it has`,
+          );
+        }
+        return authenticateByCertificate(readClientCertificate(name, secret));
       };
     case "federated-credential":
       // The managed identity's own token serves as the assertion, so that no secret exists at all.

@@ -3,7 +3,7 @@ import type { Log } from "../telemetry/log.ts";
 import { errorFields } from "../telemetry/log.ts";
 import { EntraError, type RefusalClass } from "./entra-errors.ts";
 import { REFRESH_TOKEN_LIFE_MS, refreshTime } from "./expiry.ts";
-import type { Grant, GrantStore } from "./grant.ts";
+import { type Grant, type GrantStore, newGeneration, secretNameOf } from "./grant.ts";
 import type { PendingConsents } from "./pending-consents.ts";
 import type { ConsentAnswer, TokenEndpoint } from "./token-endpoint.ts";
 import type { TokenSealer } from "./token-sealer.ts";
@@ -99,7 +99,7 @@ export function createConsents(deps: ConsentDeps): Consents {
   const { pending, endpoint, grants, sealer, now, log } = deps;
 
   async function start(subject: ConsentSubject, anyAccount = false): Promise<ConsentStart> {
-    const before = anyAccount ? undefined : await grants.read(subject.mailboxId);
+    const before = await grants.read(subject.mailboxId);
     const tenantId = await endpoint.tenantId(deps.tenant ?? domainOf(subject.address));
     const state = secret();
     const key = hash(state);
@@ -112,7 +112,8 @@ export function createConsents(deps: ConsentDeps): Consents {
       state,
       nonce,
       codeVerifier,
-      loginHint: before?.userName || undefined,
+      loginHint: anyAccount ? undefined : before?.userName || undefined,
+      claims: before?.claims,
     });
     await pending.add(key, {
       mailboxId: subject.mailboxId,
@@ -201,8 +202,8 @@ export function createConsents(deps: ConsentDeps): Consents {
     refreshToken: string,
     issued: Date,
   ): Promise<void> {
-    const generation = randomBytes(8).toString("hex");
-    const secretName = `refresh-token-${subject.mailboxId}-${generation}`;
+    const generation = newGeneration();
+    const secretName = secretNameOf(subject.mailboxId, generation);
     const endsAt = new Date(issued.getTime() + REFRESH_TOKEN_LIFE_MS);
     const grant: Grant = {
       mailboxId: subject.mailboxId,
@@ -213,12 +214,15 @@ export function createConsents(deps: ConsentDeps): Consents {
       scopes: ["offline_access", ...mailScopes(subject)],
       secretName,
       secretVersion: await grants.saveRefreshToken(secretName, refreshToken, endsAt),
+      secretVersionBefore: "",
+      secretVersions: 1,
       refreshTokenSavedAt: issued,
       accessToken: await sealer.seal(subject.mailboxId, answer.accessToken),
       expiresAt: new Date(issued.getTime() + answer.lifeSeconds * 1_000),
       refreshAt: refreshTime(issued, answer.lifeSeconds, answer.refreshInSeconds, deps.random()),
       failures: 0,
       nextAttemptAt: undefined,
+      claims: undefined,
       refused: false,
       leaseUntil: undefined,
     };

@@ -77,6 +77,13 @@ const CODE_OF_CLASS = {
   passing: "ENTRA_UNAVAILABLE",
 } as const;
 
+interface EntraFacts {
+  readonly retryAfterMs?: number | undefined;
+  readonly traceId?: string | undefined;
+  readonly correlationId?: string | undefined;
+  readonly claims?: string | undefined;
+}
+
 /** Entra did not give tokens. `class` says who can mend it; the ids are what Microsoft's support asks for. */
 export class EntraError extends AppError {
   override readonly name = "EntraError";
@@ -85,13 +92,10 @@ export class EntraError extends AppError {
   readonly retryAfterMs: number | undefined;
   readonly traceId: string | undefined;
   readonly correlationId: string | undefined;
+  /** What the next sign-in must prove, as JSON: it is passed on to Microsoft's page. */
+  readonly claims: string | undefined;
 
-  constructor(
-    message: string,
-    answer: EntraAnswer,
-    facts: { retryAfterMs?: number | undefined; traceId?: string | undefined; correlationId?: string | undefined } = {},
-    options?: ErrorOptions,
-  ) {
+  constructor(message: string, answer: EntraAnswer, facts: EntraFacts = {}, options?: ErrorOptions) {
     const kind = classify(answer);
     super(CODE_OF_CLASS[kind], message, options);
     this.class = kind;
@@ -99,6 +103,7 @@ export class EntraError extends AppError {
     this.retryAfterMs = facts.retryAfterMs;
     this.traceId = facts.traceId;
     this.correlationId = facts.correlationId;
+    this.claims = facts.claims;
   }
 }
 

@@ -1,7 +1,7 @@
 /** A refresh token lives 90 days from its issue. https://learn.microsoft.com/entra/identity-platform/refresh-tokens */
 export const REFRESH_TOKEN_LIFE_MS = 90 * 24 * 3_600_000;
 /** A newer refresh token is stored once the stored one is older than this. Saving each would pile up vault versions. */
-const SAVE_AFTER_MS = 7 * 24 * 3_600_000;
+export const SAVE_AFTER_MS = 7 * 24 * 3_600_000;
 /** Ahead of its end by this much the access token is renewed; a run and its retries fit in between. */
 const RENEW_BEFORE_END_MS = 15 * 60_000;
 /** Instances must not all refresh at one moment. */
@@ -33,8 +33,8 @@ export function isUsable(expiresAt: Date, now: Date): boolean {
 }
 
 /** True once a newer refresh token should take the stored one's place. */
-export function isDueForSaving(savedAt: Date, now: Date): boolean {
-  return now.getTime() - savedAt.getTime() >= SAVE_AFTER_MS;
+export function isDueForSaving(savedAt: Date, now: Date, saveAfterMs = SAVE_AFTER_MS): boolean {
+  return now.getTime() - savedAt.getTime() >= saveAfterMs;
 }
 
 /** How long to leave Entra alone after so many failures in a row; a Retry-After counts if it is longer. */

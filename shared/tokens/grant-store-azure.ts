@@ -17,12 +17,15 @@ interface GrantRow {
   scopes: string;
   secretName: string;
   secretVersion: string;
+  secretVersionBefore: string;
+  secretVersions: number;
   refreshTokenSavedAt: string;
   accessToken: string;
   expiresAt: string;
   refreshAt: string;
   failures: number;
   nextAttemptAt: string;
+  claims: string;
   refused: boolean;
   leaseUntil: string;
 }
@@ -78,6 +81,8 @@ export function createGrantStore({ tables, secrets }: { tables: Tables; secrets:
       return { ...grant, ...changes, etag: etagOf({ etag }) };
     },
 
+    disableRefreshToken: (secretName, version) => secrets.disable(secretName, version),
+
     forgetRefreshToken: (secretName) => secrets.remove(secretName),
 
     async remove(mailboxId) {
@@ -122,12 +127,15 @@ function fromRow(row: GrantRow & { etag?: string }): StoredGrant {
     scopes: row.scopes.split(" "),
     secretName: row.secretName,
     secretVersion: row.secretVersion,
+    secretVersionBefore: row.secretVersionBefore,
+    secretVersions: row.secretVersions,
     refreshTokenSavedAt: new Date(row.refreshTokenSavedAt),
     accessToken: row.accessToken || undefined,
     expiresAt: new Date(row.expiresAt),
     refreshAt: new Date(row.refreshAt),
     failures: row.failures,
     nextAttemptAt: time(row.nextAttemptAt),
+    claims: row.claims || undefined,
     refused: row.refused,
     leaseUntil: time(row.leaseUntil),
     etag: etagOf(row),

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 /** What consent gave for one mailbox, without the secret values: those lie in Key Vault. */
 export interface Grant {
   readonly mailboxId: string;
@@ -11,6 +13,10 @@ export interface Grant {
   readonly scopes: readonly string[];
   readonly secretName: string;
   readonly secretVersion: string;
+  /** The version before, which stays enabled; "" where there is none. */
+  readonly secretVersionBefore: string;
+  /** Versions that were stored under this name. */
+  readonly secretVersions: number;
   /** When the stored refresh token was issued. It lives 90 days from then, however often it is used. */
   readonly refreshTokenSavedAt: Date;
   /** Sealed, see token-sealer.ts. */
@@ -22,6 +28,8 @@ export interface Grant {
   readonly failures: number;
   /** Not to be tried before this moment. */
   readonly nextAttemptAt: Date | undefined;
+  /** What the next sign-in must prove, as JSON, where Entra said so when it refused. */
+  readonly claims: string | undefined;
   /** Entra said no, finally: the grant is dead until somebody consents again. */
   readonly refused: boolean;
   /** Until then one run alone refreshes. */
@@ -52,8 +60,20 @@ export interface GrantStore {
   /** Puts the grant in the place of whatever the mailbox had before. */
   replace(grant: Grant): Promise<StoredGrant>;
   update(grant: StoredGrant, changes: GrantChanges): Promise<StoredGrant>;
+  /** Disables a version that nothing points at any more. */
+  disableRefreshToken(secretName: string, version: string): Promise<void>;
   /** Removes a refresh token that no grant points at any more. The vault's soft delete keeps it recoverable for a while. */
   forgetRefreshToken(secretName: string): Promise<void>;
   /** Removes the refresh token, then the row that names it: what breaks off in between can be done again. */
   remove(mailboxId: string): Promise<void>;
+}
+
+/** Names a consent, or a series of versions: drawn at random, so that no secret name comes twice. */
+export function newGeneration(): string {
+  return randomBytes(8).toString("hex");
+}
+
+/** The name of the secret that holds a mailbox's refresh tokens. */
+export function secretNameOf(mailboxId: string, generation: string): string {
+  return `refresh-token-${mailboxId}-${generation}`;
 }

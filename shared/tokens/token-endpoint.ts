@@ -37,6 +37,8 @@ interface AuthorizationRequest {
   readonly codeVerifier: string;
   /** Suggests the account; undefined lets the person choose one. */
   readonly loginHint: string | undefined;
+  /** What the sign-in must prove, as JSON, where Entra asked for more. */
+  readonly claims: string | undefined;
 }
 
 interface CodeRedemption {
@@ -47,13 +49,21 @@ interface CodeRedemption {
   readonly codeVerifier: string;
 }
 
+interface RefreshRequest {
+  readonly tenant: string;
+  readonly refreshToken: string;
+  readonly scopes: readonly string[];
+  /** What the token must prove, as JSON, where Graph asked for more. */
+  readonly claims: string | undefined;
+}
+
 /** Entra's sign-in and token endpoints. Everything that they refuse arrives as an `EntraError`. */
 export interface TokenEndpoint {
   /** The tenant id (GUID) behind a domain or a tenant id. */
   tenantId(tenant: string): Promise<string>;
   authorizationUrl(request: AuthorizationRequest): Promise<URL>;
   redeemCode(redemption: CodeRedemption): Promise<ConsentAnswer>;
-  refresh(request: { tenant: string; refreshToken: string; scopes: readonly string[] }): Promise<TokenAnswer>;
+  refresh(request: RefreshRequest): Promise<TokenAnswer>;
 }
 
 export interface TokenEndpointOptions {
@@ -135,6 +145,7 @@ export function createTokenEndpoint({ loginUrl, clientId, credential, now }: Tok
         nonce: request.nonce,
         code_challenge: await client.calculatePKCECodeChallenge(request.codeVerifier),
         code_challenge_method: "S256",
+        ...(request.claims === undefined ? {} : { claims: request.claims }),
         ...(request.loginHint === undefined ? { prompt: "select_account" } : { login_hint: request.loginHint }),
       });
     },
@@ -162,11 +173,16 @@ export function createTokenEndpoint({ loginUrl, clientId, credential, now }: Tok
       });
     },
 
-    async refresh({ tenant, refreshToken, scopes }) {
+    async refresh({ tenant, refreshToken, scopes, claims }) {
       const config = await configuration(tenant, await credential());
       return asked("renew an access token", async () =>
         // Without the scope Entra answers AADSTS900144 to some applications.
-        toTokenAnswer(await client.refreshTokenGrant(config, refreshToken, { scope: scopes.join(" ") })),
+        toTokenAnswer(
+          await client.refreshTokenGrant(config, refreshToken, {
+            scope: scopes.join(" "),
+            ...(claims === undefined ? {} : { claims }),
+          }),
+        ),
       );
     },
   };
@@ -207,6 +223,7 @@ async function toEntraError(what: string, error: unknown, now: Date): Promise<En
         (codes.includes(LOOP_DETECTED) ? LOOP_WAIT_MS : undefined),
       traceId: textOf(body.trace_id),
       correlationId: textOf(body.correlation_id),
+      claims: textOf(body.claims),
     },
     // The cause is left out on purpose: openid-client's errors hold the request or the response with its tokens.
   );

@@ -41,6 +41,7 @@ describe("settings that are complete", () => {
       },
       graphUrl: "https://graph.microsoft.com",
       desks: { support: { kind: "uvdesk", url: "https://desk.contoso.test" } },
+      refreshTokenSaving: "weekly",
       fetch: { budgetSeconds: 45, concurrency: 4 },
       pageLinks: {},
     });

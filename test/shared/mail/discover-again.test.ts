@@ -1,29 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { discover, LEDGER_MEMORY_MS } from "../../../shared/mail/discover.ts";
+import { LEDGER_MEMORY_MS } from "../../../shared/mail/discover.ts";
 import type { ResetShape } from "../../simulator/graph/graph-controls.ts";
-import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON, now, useMailBed } from "./mail-bed.ts";
+import { useDiscovery } from "./discovery-bed.ts";
+import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON } from "./mail-bed.ts";
 
-const bed = useMailBed();
-
-/** Discovery alone, as one run makes it. */
-async function discoverIn(mailbox: ConnectedMailbox, changes: Partial<Parameters<typeof discover>[0]> = {}) {
-  const ledger = await bed.lease(mailbox);
-  try {
-    return await discover({
-      mailboxId: mailbox.id,
-      source: bed.source(),
-      ledger,
-      deliverFrom: NOON,
-      deadline: new Date(Date.now() + 10 * MINUTE_MS),
-      now,
-      log: bed.log,
-      ...changes,
-    });
-  } finally {
-    await ledger.release();
-  }
-}
+const { bed, discoverIn } = useDiscovery();
 
 describe("when Graph forgets where we were", () => {
   const shapes: readonly ResetShape[] = [

@@ -3,55 +3,10 @@ import { describe, it } from "node:test";
 import { discover, LEDGER_MEMORY_MS } from "../../../shared/mail/discover.ts";
 import type { LeasedLedger } from "../../../shared/mail/ledger.ts";
 import { json, startStandIn } from "../../simulator/stand-in.ts";
-import {
-  asksForChanges,
-  type ConnectedMailbox,
-  DAY_MS,
-  HOUR_MS,
-  MINUTE_MS,
-  mail,
-  NOON,
-  now,
-  SECOND_MS,
-  useMailBed,
-} from "./mail-bed.ts";
+import { useDiscovery } from "./discovery-bed.ts";
+import { asksForChanges, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON, now, SECOND_MS } from "./mail-bed.ts";
 
-const bed = useMailBed();
-
-/** Discovery alone, as one run makes it. */
-async function discoverIn(mailbox: ConnectedMailbox, changes: Partial<Parameters<typeof discover>[0]> = {}) {
-  const ledger = await bed.lease(mailbox);
-  try {
-    return await discover({
-      mailboxId: mailbox.id,
-      source: bed.source(),
-      ledger,
-      deliverFrom: NOON,
-      deadline: new Date(Date.now() + 10 * MINUTE_MS),
-      now,
-      log: bed.log,
-      ...changes,
-    });
-  } finally {
-    await ledger.release();
-  }
-}
-
-async function known(mailbox: ConnectedMailbox): Promise<string[]> {
-  return (await bed.ledger.entries(mailbox.id)).map(({ messageId }) => messageId).sort();
-}
-
-/** A page of changes that Graph did not think of itself, with a link that leads back to the stored position. */
-function planPage(value: readonly object[], link: string): void {
-  bed.graph.server.plan(asksForChanges, { kind: "answer", answer: json(200, { value, "@odata.deltaLink": link }) });
-}
-
-async function checkpointOf(mailbox: ConnectedMailbox): Promise<string> {
-  const ledger = await bed.lease(mailbox);
-  const { link } = ledger.checkpoint;
-  await ledger.release();
-  return link ?? "";
-}
+const { bed, discoverIn, known, checkpointOf, planPage } = useDiscovery();
 
 describe("the first round", () => {
   it("leaves alone what was received before the mailbox was connected", async () => {

@@ -1,19 +1,17 @@
 import { after, afterEach, before, beforeEach } from "node:test";
-import { createGraphClient, type SendToGraph } from "../../../shared/mail/graph-client.ts";
+import { type AccessTokenFor, createGraphClient, type SendToGraph } from "../../../shared/mail/graph-client.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
 import { type Graph, startGraph } from "../../simulator/graph/graph.ts";
 import type { Mailbox } from "../../simulator/graph/graph-mailbox.ts";
-import type { Answer, SeenRequest, StandIn } from "../../simulator/stand-in.ts";
-import { startStandIn } from "../../simulator/stand-in.ts";
+import { type Answer, type SeenRequest, type StandIn, startStandIn } from "../../simulator/stand-in.ts";
 import { trustedCertificate } from "../../simulator/tls.ts";
-import { ADDRESS, HOUR_MS, NOON, now } from "./mail-bed.ts";
-
-const OWNER = "00000000-0000-0000-0000-00000000000a";
+import { ADDRESS, NOON, now, OWNER, ownersToken } from "./mail-bed.ts";
 
 /** What the client asked for as a token. */
 export interface TokenRequest {
   readonly mailboxId: string;
   readonly rejected: string | undefined;
+  readonly claims: string | undefined;
 }
 
 /** Graph with one mailbox, another server that must never see a token, and the real client. */
@@ -67,16 +65,14 @@ export function useGraphBed(): GraphBed {
   });
 
   function describeAccessToken(token: string) {
-    if (!accepted.has(token)) return undefined;
-    const expiresAt = new Date(Date.now() + HOUR_MS);
-    return { oid: OWNER, tenantId: "tenant", scopes: ["Mail.ReadWrite"], roles: [], expiresAt };
+    return accepted.has(token) ? ownersToken() : undefined;
   }
 
-  async function accessTokenFor(mailboxId: string, rejected?: string): Promise<string> {
-    tokenRequests.push({ mailboxId, rejected });
+  const accessTokenFor: AccessTokenFor = async (mailboxId, rejected) => {
+    tokenRequests.push({ mailboxId, rejected: rejected?.value, claims: rejected?.claims });
     if (tokenFailure !== undefined) throw tokenFailure;
     return rejected === undefined ? "token-1" : "token-2";
-  }
+  };
 
   return {
     get clock() {

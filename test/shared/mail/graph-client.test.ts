@@ -31,7 +31,7 @@ describe("a request to Graph", () => {
     const response = await get(`${USER}/messages/${encodeURIComponent(immutableId)}/$value`);
     assert.ok(Buffer.from(await response.arrayBuffer()).equals(bytes));
     assert.equal(bed.requests[0]?.headers.authorization, "Bearer token-1");
-    assert.deepEqual(bed.tokenRequests, [{ mailboxId: "mailbox-1", rejected: undefined }]);
+    assert.deepEqual(bed.tokenRequests, [{ mailboxId: "mailbox-1", rejected: undefined, claims: undefined }]);
   });
 
   it("carries its own headers and its body as JSON", async () => {
@@ -65,6 +65,24 @@ describe("a token that Graph does not accept", () => {
       bed.tokenRequests.map(({ rejected }) => rejected),
       [undefined, "token-1"],
     );
+  });
+
+  it("because it must prove more is replaced by one that does", async () => {
+    const claims = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}';
+    const challenges = [
+      `Bearer realm="", authorization_uri="https://login.example.com/authorize"`,
+      `Bearer error="insufficient_claims", claims="${Buffer.from(claims).toString("base64")}"`,
+    ];
+    bed.answer({ status: 401, headers: { "www-authenticate": challenges } });
+    assert.equal((await get()).status, 200);
+    assert.deepEqual(bed.tokenRequests.at(-1), { mailboxId: "mailbox-1", rejected: "token-1", claims });
+  });
+
+  it("for claims that nobody can read is replaced all the same", async () => {
+    const header = 'Bearer error="insufficient_claims", claims="not JSON"';
+    bed.answer({ status: 401, headers: { "www-authenticate": header } });
+    assert.equal((await get()).status, 200);
+    assert.equal(bed.tokenRequests.at(-1)?.claims, undefined);
   });
 
   it("and neither the new one, is a refusal; nobody asks a third time", async () => {

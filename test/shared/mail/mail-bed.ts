@@ -5,13 +5,12 @@ import { createUvdesk } from "../../../shared/desks/uvdesk.ts";
 import { createWebhook } from "../../../shared/desks/webhook.ts";
 import type { AppError } from "../../../shared/errors.ts";
 import { createFetchMailbox, type FetchMailboxDeps, type FetchOutcome } from "../../../shared/mail/fetch-mailbox.ts";
-import { createGraphClient, type SendToGraph } from "../../../shared/mail/graph-client.ts";
+import { type AccessTokenFor, createGraphClient, type SendToGraph } from "../../../shared/mail/graph-client.ts";
 import { createGraphSource } from "../../../shared/mail/graph-source.ts";
 import type { LeasedLedger, Ledger, StoredEntry } from "../../../shared/mail/ledger.ts";
 import { createLedger } from "../../../shared/mail/ledger-table.ts";
 import type { MessageSource } from "../../../shared/mail/message-source.ts";
 import type { Mailbox, MailboxRegistry, StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
-import { mailboxId } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
 import { createTables, type Tables } from "../../../shared/tables.ts";
 import { createLog, type Log } from "../../../shared/telemetry/log.ts";
@@ -20,9 +19,11 @@ import { type Clock, installClock } from "../../simulator/clock.ts";
 import { startUvdesk, type Uvdesk } from "../../simulator/desks/uvdesk.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../../simulator/desks/webhook-receiver.ts";
 import { type Graph, startGraph } from "../../simulator/graph/graph.ts";
+import type { AccessTokenDetails } from "../../simulator/graph/graph-access.ts";
 import type { Mailbox as GraphMailbox } from "../../simulator/graph/graph-mailbox.ts";
 import type { SeenRequest } from "../../simulator/stand-in.ts";
 import { type Certificate, trustedCertificate } from "../../simulator/tls.ts";
+import { validMailbox } from "../mailboxes/valid-mailbox.ts";
 
 export const ADDRESS = "help@example.com";
 /** What UVdesk takes mail for; the many are for tests that tell one history after the other. */
@@ -37,7 +38,7 @@ export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
-const OWNER = "00000000-0000-0000-0000-00000000000a";
+export const OWNER = "00000000-0000-0000-0000-00000000000a";
 const SECRET = `whsec_${Buffer.from("the secret that only the two of them know").toString("base64")}`;
 
 /** Access tokens as the token module would give them; the stand-in for Graph accepts the current one alone. */
@@ -122,6 +123,12 @@ export function nameOf(bytes: Buffer): string {
 
 export const now = () => new Date();
 
+/** What Entra says about a token of the mailbox's owner that is an hour from its end. */
+export function ownersToken(): AccessTokenDetails {
+  const expiresAt = new Date(Date.now() + HOUR_MS);
+  return { oid: OWNER, tenantId: "tenant", scopes: ["Mail.ReadWrite"], roles: [], expiresAt };
+}
+
 /** Matches the reading of a message's MIME; of one message, where its id is given. */
 export function readsContent(messageId?: string): (request: SeenRequest) => boolean {
   return ({ path }) =>
@@ -168,20 +175,18 @@ export function useMailBed(): MailBed {
   });
 
   function describeAccessToken(token: string) {
-    if (!tokens.accepted.has(token)) return undefined;
-    const expiresAt = new Date(Date.now() + HOUR_MS);
-    return { oid: OWNER, tenantId: "tenant", scopes: ["Mail.ReadWrite"], roles: [], expiresAt };
+    return tokens.accepted.has(token) ? ownersToken() : undefined;
   }
 
-  async function accessTokenFor(_mailboxId: string, rejected?: string): Promise<string> {
+  const accessTokenFor: AccessTokenFor = async (_mailboxId, rejected) => {
     if (tokens.failure !== undefined) throw tokens.failure;
     if (rejected !== undefined) {
-      tokens.rejected.push(rejected);
+      tokens.rejected.push(rejected.value);
       tokens.current = `token-${tokens.rejected.length + 1}`;
       tokens.accepted.add(tokens.current);
     }
     return tokens.current;
-  }
+  };
 
   function newTables(): Tables {
     const credential = { getToken: async () => assert.fail("Azurite is reached with its key") };
@@ -218,10 +223,11 @@ export function useMailBed(): MailBed {
   async function connect(changes: ConnectOptions = {}): Promise<ConnectedMailbox> {
     const address = changes.address ?? ADDRESS;
     const folder = changes.folder ?? "inbox";
-    const id = mailboxId(address, folder);
     const inGraph = graph.mailbox(address) ?? graph.addMailbox({ address, ownerOid: OWNER });
     const registry = createMailboxRegistry(tables);
-    await registry.add({ ...NEW_MAILBOX, ...changes, id, address, folder });
+    const { id } = await registry.add(
+      validMailbox({ desk: "webhook", deliverFrom: NOON, nextFetchAt: NOON, ...changes, address, folder }),
+    );
     return {
       id,
       graph: inGraph,
@@ -292,20 +298,3 @@ export function useMailBed(): MailBed {
       webhook.received.filter(({ status }) => status >= 200 && status < 300).map(({ bytes }) => nameOf(bytes)),
   };
 }
-
-const NEW_MAILBOX: Omit<Mailbox, "id" | "address" | "folder"> = {
-  desk: "webhook",
-  acknowledge: { kind: "nothing" },
-  deliverFrom: NOON,
-  status: "connected",
-  statusBeforePause: undefined,
-  nextFetchAt: NOON,
-  throttledUntil: undefined,
-  lastFetchAt: undefined,
-  lastSuccessAt: undefined,
-  lastError: undefined,
-  lastMailAt: undefined,
-  lastRun: "",
-  delivered: 0,
-  refused: 0,
-};
