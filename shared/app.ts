@@ -27,6 +27,7 @@ import type { Log } from "./telemetry/log.ts";
 import { createAccessTokens, GrantRefusedError } from "./tokens/access-tokens.ts";
 import { createClientCredential } from "./tokens/client-credential.ts";
 import { type ConsentSubject, type Consents, createConsents } from "./tokens/consent.ts";
+import { createCredentialEnd } from "./tokens/credential-end.ts";
 import { isDueForSaving, REFRESH_TOKEN_LIFE_MS, SAVE_AFTER_MS } from "./tokens/expiry.ts";
 import type { GrantStore } from "./tokens/grant.ts";
 import { createGrantStore } from "./tokens/grant-store-azure.ts";
@@ -212,6 +213,7 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
       removeGrant: (id) => grants.remove(id),
       connected: changeMailbox.connected,
       refused: grantRefused,
+      credentialEnd: createCredentialEnd({ authentication: config.entra.authentication, readSecret: secrets.read }),
       log,
       now,
     }),

@@ -79,7 +79,8 @@ export function createSecrets({ vaultUrl, credential, sleep }: SecretsOptions): 
         const secret = client.getSecret(name, version === undefined ? {} : { version });
         const found = await unlessDisabled(unlessAbsent(secret));
         if (found?.value === undefined || found.properties.version === undefined) return undefined;
-        const { version: found_, expiresOn } = found.properties;
+        const { expiresOn } = found.properties;
+        return { value: found.value, version: found.properties.version, ...(expiresOn && { expiresOn }) };
       }),
     write: (name, value, options) => orSayWhy(() => write(name, value, options)),
     disable: (name, version) =>

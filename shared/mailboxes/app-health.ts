@@ -1,6 +1,10 @@
+import { AppError } from "../errors.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import type { AppHealth } from "../tokens/access-tokens.ts";
 import type { MailboxRegistry } from "./mailbox.ts";
+
+/** While Entra refuses the app, one mailbox in so much time tries again, for all of them; just less than a tick. */
+const PROBE_EVERY_MS = 50_000;
 
 export interface AppHealthOptions {
   readonly registry: MailboxRegistry;
@@ -23,6 +27,13 @@ export function createAppHealth({ registry, log, now }: AppHealthOptions): AppHe
   }
 
   return {
+    async standing() {
+      const alarm = await registry.alarm();
+      if (alarm === undefined) return undefined;
+      const at = now();
+      if (await registry.takeProbe(new Date(at.getTime() - PROBE_EVERY_MS), at)) return undefined;
+      return new AppError("APP_MISCONFIGURED", alarm.message);
+    },
     refused: (error) =>
       unlessStorageFails(async () => {
         const alarm = await registry.alarm();

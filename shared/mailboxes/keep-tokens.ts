@@ -8,7 +8,7 @@ import type { MailboxRegistry } from "./mailbox.ts";
 /** Renewals side by side: Entra throttles an application that asks too fast. */
 const AT_ONCE = 4;
 
-/** A grant that nothing renews is reported this long ahead of its end. */
+/** A grant that nothing renews, and our own credential, is reported this long ahead of its end. */
 const WARN_BEFORE_END_MS = 30 * 24 * 3_600_000;
 
 type KeptGrant = Pick<Grant, "mailboxId" | "refused" | "refreshTokenSavedAt">;
@@ -23,6 +23,8 @@ export interface KeepTokensDeps {
   readonly removeGrant: (mailboxId: string) => Promise<void>;
   readonly connected: (mailboxId: string) => Promise<void>;
   readonly refused: (mailboxId: string, error: AppError) => Promise<void>;
+  /** When the application's own credential ends, if it does and that is known. */
+  readonly credentialEnd?: () => Promise<Date | undefined>;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -32,6 +34,8 @@ export interface KeepTokensReport {
   readonly failed: number;
   /** Grants that end within 30 days unless somebody mends what keeps them from being renewed. */
   readonly endingSoon: number;
+  /** Set where the application's own credential ends within 30 days, or has ended. */
+  readonly credentialEndsAt?: Date;
 }
 
 /**
@@ -57,7 +61,13 @@ export function createKeepTokens(deps: KeepTokensDeps): () => Promise<KeepTokens
     await Promise.all(orphans.map(({ mailboxId }) => atOnce(() => removeOrphan(mailboxId))));
     const renewed = kept.filter((isRenewed) => isRenewed).length;
     const endingSoon = (await deps.grants()).filter((grant) => !grant.refused && warnIfEnding(grant)).length;
-    const report = { renewed, failed: due.length - renewed, endingSoon };
+    const credentialEndsAt = await warnIfCredentialEnds();
+    const report = {
+      renewed,
+      failed: due.length - renewed,
+      endingSoon,
+      ...(credentialEndsAt && { credentialEndsAt }),
+    };
     log.info("tokens kept", { ...report });
     return report;
   };
@@ -65,9 +75,26 @@ export function createKeepTokens(deps: KeepTokensDeps): () => Promise<KeepTokens
   /** A grant that nothing has renewed for two months: whatever keeps it from being renewed, a month is left to mend it. */
   function warnIfEnding({ mailboxId, refreshTokenSavedAt }: KeptGrant): boolean {
     const endsAt = new Date(refreshTokenSavedAt.getTime() + REFRESH_TOKEN_LIFE_MS);
-    if (endsAt.getTime() - now().getTime() > WARN_BEFORE_END_MS) return false;
+    if (!isSoon(endsAt)) return false;
     log.error("grant ends soon", { mailboxId, endsAt });
     return true;
+  }
+
+  /** Never throws: what was kept is kept. Once the credential ends no mailbox can be renewed any more. */
+  async function warnIfCredentialEnds(): Promise<Date | undefined> {
+    try {
+      const endsAt = await deps.credentialEnd?.();
+      if (endsAt === undefined || !isSoon(endsAt)) return undefined;
+      log.error("credential ends soon", { endsAt });
+      return endsAt;
+    } catch (error) {
+      log.warn("credential end not read", errorFields(error));
+      return undefined;
+    }
+  }
+
+  function isSoon(end: Date): boolean {
+    return end.getTime() - now().getTime() <= WARN_BEFORE_END_MS;
   }
 
   /** Never throws: one mailbox must not keep the others from being renewed. */

@@ -76,6 +76,11 @@ export interface MailboxRegistry {
   lastTick(): Promise<Date | undefined>;
   recordTick(at: Date): Promise<void>;
   alarm(): Promise<AppAlarm | undefined>;
+  /**
+   * Asks for the turn to try again while the alarm stands. True for one caller in each interval, over all instances.
+   * @param before the last try must lie before this moment
+   */
+  takeProbe(before: Date, at: Date): Promise<boolean>;
   /** Sets or clears the one alarm of the app. */
   setAlarm(alarm: AppAlarm | undefined): Promise<void>;
 }

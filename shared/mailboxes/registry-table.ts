@@ -1,6 +1,14 @@
 import { odata } from "@azure/data-tables";
 import { AppError } from "../errors.ts";
-import { etagOf, isConflict, orRowChanged, type Tables, unlessAbsent } from "../tables.ts";
+import {
+  etagOf,
+  isConflict,
+  isNotFound,
+  isPreconditionFailed,
+  orRowChanged,
+  type Tables,
+  unlessAbsent,
+} from "../tables.ts";
 import type {
   Acknowledge,
   AppAlarm,
@@ -120,6 +128,21 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
       return row && { code: row.code, message: row.message, since: new Date(row.since) };
     },
 
+    async takeProbe(before, at) {
+      const client = await table();
+      const row = await unlessAbsent(client.getEntity<{ probedAt?: string }>(SYSTEM, ALARM));
+      if (row === undefined) return true;
+      if (row.probedAt !== undefined && row.probedAt > before.toISOString()) return false;
+      try {
+        const probe = { partitionKey: SYSTEM, rowKey: ALARM, probedAt: at.toISOString() };
+        await client.updateEntity(probe, "Merge", { etag: etagOf(row) });
+        return true;
+      } catch (error) {
+        if (isPreconditionFailed(error) || isNotFound(error)) return false;
+        throw error;
+      }
+    },
+
     async setAlarm(alarm: AppAlarm | undefined) {
       const client = await table();
       if (alarm === undefined) {
@@ -129,7 +152,7 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
       const { code, message, since } = alarm;
       await client.upsertEntity(
         { partitionKey: SYSTEM, rowKey: ALARM, code, message, since: since.toISOString() },
-        "Replace",
+        "Merge",
       );
     },
   };

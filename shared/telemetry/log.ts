@@ -29,6 +29,8 @@ export type LogEvent =
   | "old refresh token kept"
   | "grant not renewed"
   | "grant ends soon"
+  | "credential ends soon"
+  | "credential end not read"
   | "orphaned grant removed"
   | "tokens kept"
   | "app misconfigured"

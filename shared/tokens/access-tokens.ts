@@ -41,6 +41,11 @@ export class GrantRefusedError extends AppError {
 
 /** Hears whether Entra accepts the application itself, which concerns every mailbox at once. */
 export interface AppHealth {
+  /**
+   * Why Entra is not to be asked now; `undefined` where it may be. While it refuses the application, one caller at a
+   * time tries again, and the others need not.
+   */
+  standing(): Promise<AppError | undefined>;
   refused(error: AppError): Promise<void>;
   accepted(): Promise<void>;
 }
@@ -134,6 +139,11 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
           "TOKEN_UNAVAILABLE",
           `No access token for mailbox ${mailboxId}: the last ${grant.failures} refresh(es) failed; the next try is at ${grant.nextAttemptAt.toISOString()}`,
         );
+      }
+      const standing = await appHealth.standing();
+      if (standing !== undefined) {
+        if (serves(held, wish)) return held.value;
+        throw standing;
       }
       const leased = await lease(grant);
       if (leased === undefined) continue;

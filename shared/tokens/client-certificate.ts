@@ -5,7 +5,7 @@ import { AppError } from "../errors.ts";
 /** Microsoft advises 5 to 10 minutes at most. https://learn.microsoft.com/entra/identity-platform/certificate-credentials */
 const ASSERTION_LIFE_SECONDS = 5 * 60;
 
-/** Shorter keys are signed with by nobody: the OAuth library refuses them, and Key Vault makes none. */
+/** The OAuth library signs with no shorter key, and Key Vault makes none. */
 const LEAST_KEY_BITS = 2_048;
 
 /** The certificate by which the application proves itself, with the key that belongs to it. */

@@ -1,4 +1,5 @@
 import type { ClientAuthentication } from "../config.ts";
+import type { Secrets } from "../key-vault.ts";
 import { readClientCertificate } from "./client-certificate.ts";
 
 /** Gives when the application's own credential ends; `undefined` where it does not, or nobody wrote it down. */
@@ -6,10 +7,7 @@ export type CredentialEnd = () => Promise<Date | undefined>;
 
 export interface CredentialEndOptions {
   readonly authentication: ClientAuthentication;
-  /** Reads a secret from Key Vault; `undefined` where it does not exist. */
-  readonly readSecret: (
-    name: string,
-  ) => Promise<{ readonly value: string; readonly expiresOn?: Date | undefined } | undefined>;
+  readonly readSecret: Secrets["read"];
 }
 
 /**
