@@ -1,8 +1,9 @@
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from "@azure/functions";
-import type { App } from "../shared/app.ts";
+import { type App, subjectOf } from "../shared/app.ts";
 import { AppError } from "../shared/errors.ts";
 import { MailboxNotFoundError, type StoredMailbox } from "../shared/mailboxes/mailbox.ts";
 import { readNewMailbox } from "../shared/mailboxes/new-mailbox.ts";
+import { consentPage } from "../shared/web/consent-page.ts";
 import { mailboxJson, overviewJson } from "../shared/web/mailbox-json.ts";
 import { mailboxesPage, newMailboxPage, type PageContext, removeMailboxPage } from "../shared/web/mailboxes-page.ts";
 import { fetchesQueue, type MailboxFetch } from "./fetches-queue.ts";
@@ -70,11 +71,38 @@ async function change(deskpost: App, request: HttpRequest, context: InvocationCo
       if (await changeMailbox.fetchNow(id))
         context.extraOutputs.set(fetchesQueue, { mailboxId: id } satisfies MailboxFetch);
       break;
+    case "connect":
+      return connectGranted(deskpost, request, context, await existing(deskpost, id));
     default:
-      throw new AppError("INPUT_INVALID", `There is no action "${action}"; there are pause, resume, fetch and remove`);
+      throw new AppError(
+        "INPUT_INVALID",
+        `There is no action "${action}"; there are pause, resume, fetch, connect and remove`,
+      );
   }
   if (wantsPage(request)) return backToList(deskpost, request);
   return action === "remove" ? json(200, { id, removed: true }) : json(200, mailboxJson(await existing(deskpost, id)));
+}
+
+/** For a mailbox whose access an administrator has granted to the application already, as by RBAC in Exchange. */
+async function connectGranted(
+  deskpost: App,
+  request: HttpRequest,
+  context: InvocationContext,
+  mailbox: StoredMailbox,
+): Promise<HttpResponseInit> {
+  if (mailbox.access !== "application") {
+    throw new AppError(
+      "INPUT_INVALID",
+      `${mailbox.address} is connected by its owner: open start-consent in a browser`,
+    );
+  }
+  const result = await deskpost.consents.connectGranted(subjectOf(mailbox));
+  if (result.kind === "connected") {
+    await deskpost.changeMailbox.connected(mailbox.id);
+    context.extraOutputs.set(fetchesQueue, { mailboxId: mailbox.id } satisfies MailboxFetch);
+  }
+  if (wantsPage(request)) return { ...(await consentPage(result, mailbox.address, deskpost.urls)) };
+  return json(result.kind === "connected" ? 200 : 409, result);
 }
 
 async function add(deskpost: App, request: HttpRequest): Promise<HttpResponseInit> {

@@ -1,4 +1,5 @@
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from "@azure/functions";
+import { subjectOf } from "../shared/app.ts";
 import { MailboxNotFoundError } from "../shared/mailboxes/mailbox.ts";
 import { withHttpApp } from "./http.ts";
 
@@ -11,8 +12,7 @@ app.http("start-consent", {
       const id = request.query.get("mailbox") ?? "";
       const mailbox = await registry.get(id);
       if (mailbox === undefined) throw new MailboxNotFoundError(id);
-      const subject = { mailboxId: id, address: mailbox.address, writes: mailbox.acknowledge.kind !== "nothing" };
-      const { location, cookie } = await consents.start(subject, request.query.get("account") === "any");
+      const { location, cookie } = await consents.start(subjectOf(mailbox), request.query.get("account") === "any");
       return {
         status: 302,
         headers: { location: location.href, "cache-control": "no-store", "referrer-policy": "no-referrer" },

@@ -84,6 +84,7 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
   const endpoint = createTokenEndpoint({
     loginUrl: config.entra.loginUrl,
     clientId: config.entra.clientId,
+    applicationScope: config.applicationScope,
     credential: createClientCredential({ authentication: config.entra.authentication, identity, readSecret }),
     now,
   });
@@ -161,7 +162,7 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
 
   async function subject(mailboxId: string): Promise<ConsentSubject | undefined> {
     const mailbox = await registry.get(mailboxId);
-    return mailbox && { mailboxId, address: mailbox.address, writes: mailbox.acknowledge.kind !== "nothing" };
+    return mailbox && subjectOf(mailbox);
   }
 
   const consents = createConsents({
@@ -231,15 +232,25 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
   };
 }
 
+/** What a consent is for. */
+export function subjectOf({ id, address, access, acknowledge }: StoredMailbox): ConsentSubject {
+  return { mailboxId: id, address, kind: access, writes: acknowledge.kind !== "nothing" };
+}
+
 async function tokenView(grants: GrantStore, mailboxId: string) {
   const grant = await grants.read(mailboxId);
   return (
     grant && {
-      userName: grant.userName,
+      userName: grant.kind === "application" ? "an administrator, for the application itself" : grant.userName,
       goodUntil: grant.expiresAt,
       refreshAt: grant.refreshAt,
-      refreshTokenSavedAt: grant.refreshTokenSavedAt,
-      refreshTokenGoodUntil: new Date(grant.refreshTokenSavedAt.getTime() + REFRESH_TOKEN_LIFE_MS),
+      refreshToken:
+        grant.kind === "application"
+          ? undefined
+          : {
+              savedAt: grant.refreshTokenSavedAt,
+              goodUntil: new Date(grant.refreshTokenSavedAt.getTime() + REFRESH_TOKEN_LIFE_MS),
+            },
     }
   );
 }

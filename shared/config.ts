@@ -29,6 +29,8 @@ export interface Config {
     readonly authentication: ClientAuthentication;
   };
   readonly graphUrl: string;
+  /** What the application itself is granted: all that an administrator allowed it at Graph. */
+  readonly applicationScope: string;
   readonly desks: Readonly<Record<string, DeskSettings>>;
   /** Whether each new refresh token is stored, or one a week. */
   readonly refreshTokenSaving: "weekly" | "always";
@@ -209,6 +211,7 @@ export function readConfig(environment: Environment = process.env): Config {
       authentication: clientAuthentication(values, cloud),
     },
     graphUrl: values.GRAPH_URL ?? cloud.graphUrl,
+    applicationScope: `${cloud.graphUrl}/.default`,
     desks: values.DESKS,
     refreshTokenSaving: values.REFRESH_TOKEN_SAVING,
     fetch: { budgetSeconds: values.FETCH_BUDGET_SECONDS, concurrency: values.FETCH_CONCURRENCY },

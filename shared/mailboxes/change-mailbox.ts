@@ -60,7 +60,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
   }
 
   return {
-    async add({ address, folder, desk, deliverFrom, acknowledge }) {
+    async add({ address, folder, desk, deliverFrom, acknowledge, access }) {
       if (!deps.deskNames.includes(desk)) {
         throw new AppError(
           "INPUT_INVALID",
@@ -73,6 +73,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
         folder,
         desk,
         acknowledge,
+        access,
         deliverFrom,
         status: "new",
         statusBeforePause: undefined,

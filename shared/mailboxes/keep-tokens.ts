@@ -11,7 +11,7 @@ const AT_ONCE = 4;
 /** A grant that nothing renews, and our own credential, is reported this long ahead of its end. */
 const WARN_BEFORE_END_MS = 30 * 24 * 3_600_000;
 
-type KeptGrant = Pick<Grant, "mailboxId" | "refused" | "refreshTokenSavedAt">;
+type KeptGrant = Pick<Grant, "mailboxId" | "kind" | "refused" | "refreshTokenSavedAt">;
 
 export interface KeepTokensDeps {
   readonly registry: MailboxRegistry;
@@ -52,8 +52,10 @@ export function createKeepTokens(deps: KeepTokensDeps): () => Promise<KeepTokens
     const isBlocked = (mailboxId: string) => statuses.get(mailboxId) === "needs-admin";
     const orphans = grants.filter(({ mailboxId }) => !statuses.has(mailboxId));
     const due = grants.filter(
-      ({ mailboxId, refused, refreshTokenSavedAt }) =>
-        statuses.has(mailboxId) && !refused && (isBlocked(mailboxId) || deps.isDue(refreshTokenSavedAt)),
+      ({ mailboxId, kind, refused, refreshTokenSavedAt }) =>
+        statuses.has(mailboxId) &&
+        !refused &&
+        (isBlocked(mailboxId) || (kind === "owner" && deps.isDue(refreshTokenSavedAt))),
     );
 
     const atOnce = pLimit(AT_ONCE);
@@ -73,7 +75,8 @@ export function createKeepTokens(deps: KeepTokensDeps): () => Promise<KeepTokens
   };
 
   /** A grant that nothing has renewed for two months: whatever keeps it from being renewed, a month is left to mend it. */
-  function warnIfEnding({ mailboxId, refreshTokenSavedAt }: KeptGrant): boolean {
+  function warnIfEnding({ mailboxId, kind, refreshTokenSavedAt }: KeptGrant): boolean {
+    if (kind === "application") return false;
     const endsAt = new Date(refreshTokenSavedAt.getTime() + REFRESH_TOKEN_LIFE_MS);
     if (!isSoon(endsAt)) return false;
     log.error("grant ends soon", { mailboxId, endsAt });

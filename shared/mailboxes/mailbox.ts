@@ -13,6 +13,8 @@ export type Acknowledge =
   | { readonly kind: "mark-read" }
   | { readonly kind: "move"; readonly folder: string };
 
+export type MailboxAccess = "owner" | "application";
+
 /** The last thing that went wrong, until a run succeeds. */
 export interface MailboxError {
   readonly code: string;
@@ -30,6 +32,8 @@ export interface Mailbox {
   /** Name of a desk of the configuration. */
   readonly desk: string;
   readonly acknowledge: Acknowledge;
+  /** Who gives access: an account that signs in, or an administrator to the application itself. */
+  readonly access: MailboxAccess;
   /** Messages received before this moment are left alone; `undefined` until the first connection sets it. */
   readonly deliverFrom: Date | undefined;
   readonly status: MailboxStatus;

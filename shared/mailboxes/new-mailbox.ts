@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../errors.ts";
-import type { Acknowledge } from "./mailbox.ts";
+import type { Acknowledge, MailboxAccess } from "./mailbox.ts";
 
 /** A mailbox as somebody asks for it. */
 export interface NewMailbox {
@@ -11,6 +11,7 @@ export interface NewMailbox {
   /** `undefined`: from the first connection on. */
   readonly deliverFrom: Date | undefined;
   readonly acknowledge: Acknowledge;
+  readonly access: MailboxAccess;
 }
 
 /** Names and ids of folders: no slash and no quote, which would change the URL. */
@@ -49,6 +50,7 @@ const request = z
       .enum(["nothing", "mark-read", "move"], { error: 'must be "nothing", "mark-read" or "move"' })
       .default("nothing"),
     moveTo: z.string().trim().optional(),
+    access: z.enum(["owner", "application"], { error: 'must be "owner" or "application"' }).default("owner"),
   })
   .transform(({ since, acknowledge, moveTo, ...rest }, context): NewMailbox => {
     const wanted = { ...rest, deliverFrom: since };

@@ -11,9 +11,8 @@ export interface TokenView {
   readonly goodUntil: Date;
   /** When it is renewed, ahead of that end. */
   readonly refreshAt: Date;
-  readonly refreshTokenSavedAt: Date;
-  /** End of the stored refresh token, should nothing renew it before. */
-  readonly refreshTokenGoodUntil: Date;
+  /** `goodUntil`: its end, should nothing renew it before. `undefined` where the application itself has access. */
+  readonly refreshToken: { readonly savedAt: Date; readonly goodUntil: Date } | undefined;
 }
 
 export interface MailboxView {

@@ -13,6 +13,7 @@ import type {
   Acknowledge,
   AppAlarm,
   Mailbox,
+  MailboxAccess,
   MailboxChanges,
   MailboxRegistry,
   MailboxStatus,
@@ -32,6 +33,7 @@ interface MailboxRow {
   folder: string;
   desk: string;
   acknowledge: string;
+  access: string;
   deliverFrom: string;
   status: string;
   statusBeforePause: string;
@@ -181,6 +183,7 @@ function fromRow(row: MailboxRow & { etag?: string }): StoredMailbox {
     folder: row.folder,
     desk: row.desk,
     acknowledge: JSON.parse(row.acknowledge) as Acknowledge,
+    access: row.access as MailboxAccess,
     deliverFrom: time(row.deliverFrom),
     status: row.status as MailboxStatus,
     statusBeforePause: row.statusBeforePause === "" ? undefined : (row.statusBeforePause as MailboxStatus),

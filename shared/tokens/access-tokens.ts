@@ -269,6 +269,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
    * it, and Entra errs at times (https://github.com/BingAds/BingAds-Python-SDK/issues/279).
    */
   async function askEntra(grant: StoredGrant, wish: Wish): Promise<{ answer: TokenAnswer; usedVersion: string }> {
+    if (grant.kind === "application") return askAsApplication(grant, wish);
     const stored = await grants.refreshToken(grant.secretName, grant.secretVersion);
     if (stored === undefined) return askWithNewest(grant, wish);
     try {
@@ -276,6 +277,21 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     } catch (error) {
       if (error instanceof EntraError && mayBeTheToken(error)) return await askWithNewest(grant, wish);
       throw error;
+    }
+  }
+
+  /** There is no other token to try with, but Entra errs here as well: a final no must come twice. */
+  async function askAsApplication(
+    grant: StoredGrant,
+    wish: Wish,
+  ): Promise<{ answer: TokenAnswer; usedVersion: string }> {
+    const request = { tenant: grant.tenantId, claims: wish.rejected?.claims };
+    const usedVersion = "";
+    try {
+      return { answer: await endpoint.applicationToken(request), usedVersion };
+    } catch (error) {
+      if (!(error instanceof EntraError && mayBeTheToken(error))) throw error;
+      return { answer: await endpoint.applicationToken(request), usedVersion };
     }
   }
 
@@ -314,7 +330,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     await grants.update(grant, {
       failures,
       leaseUntil: undefined,
-      refused: refusal?.class === "owner",
+      refused: refusal?.class === "owner" && grant.kind === "owner",
       claims: refusal?.claims,
       nextAttemptAt: isIll ? new Date(now().getTime() + wait) : undefined,
     });
@@ -346,7 +362,13 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
 function toRefusal(error: EntraError, grant: StoredGrant): AppError {
   switch (error.class) {
     case "owner":
-      return new GrantRefusedError("CONSENT_REQUIRED", grant.mailboxId, grant.generation, { cause: error });
+      // Nobody signed in for an application's grant, so nobody can do it again: it is the administrator's.
+      return new GrantRefusedError(
+        grant.kind === "owner" ? "CONSENT_REQUIRED" : "ADMIN_REQUIRED",
+        grant.mailboxId,
+        grant.generation,
+        { cause: error },
+      );
     case "tenant-admin":
       return new GrantRefusedError("ADMIN_REQUIRED", grant.mailboxId, grant.generation, { cause: error });
     case "app":

@@ -3,9 +3,9 @@ import type { Log } from "../telemetry/log.ts";
 import { errorFields } from "../telemetry/log.ts";
 import { EntraError, type RefusalClass } from "./entra-errors.ts";
 import { REFRESH_TOKEN_LIFE_MS, refreshTime } from "./expiry.ts";
-import { type Grant, type GrantStore, newGeneration, secretNameOf } from "./grant.ts";
-import type { PendingConsents } from "./pending-consents.ts";
-import type { ConsentAnswer, TokenEndpoint } from "./token-endpoint.ts";
+import { type Grant, type GrantKind, type GrantStore, newGeneration, secretNameOf } from "./grant.ts";
+import type { PendingConsent, PendingConsents } from "./pending-consents.ts";
+import type { TokenAnswer, TokenEndpoint } from "./token-endpoint.ts";
 import type { TokenSealer } from "./token-sealer.ts";
 
 /** A person has this long between leaving for Microsoft and coming back. */
@@ -28,6 +28,7 @@ export interface ConsentSubject {
   readonly address: string;
   /** Whether messages are marked or moved after delivery; without it, reading suffices. */
   readonly writes: boolean;
+  readonly kind: GrantKind;
 }
 
 /** Sets the browser on its way. The cookie binds the answer to this browser. */
@@ -80,9 +81,17 @@ export interface ConsentDeps {
   readonly random: () => number;
 }
 
+/** Where a grant comes from: the part of it that differs between an owner's and an application's. */
+type GrantOrigin = Pick<
+  Grant,
+  "kind" | "objectId" | "userName" | "scopes" | "secretName" | "secretVersion" | "secretVersions"
+>;
+
 export interface Consents {
   /** @param anyAccount whether another account than the one before may connect the mailbox */
   start(subject: ConsentSubject, anyAccount?: boolean): Promise<ConsentStart>;
+  /** Connects without a page: for an application whose permissions an administrator has granted already. */
+  connectGranted(subject: ConsentSubject): Promise<ConsentResult>;
   /** Never throws for what a person or Microsoft can answer; throws where storage or Graph is away. */
   finish(callback: ConsentCallback): Promise<ConsentResult>;
   /** Removes the rows of sign-ins that are over. */
@@ -99,38 +108,42 @@ export function createConsents(deps: ConsentDeps): Consents {
   const { pending, endpoint, grants, sealer, now, log } = deps;
 
   async function start(subject: ConsentSubject, anyAccount = false): Promise<ConsentStart> {
-    const before = await grants.read(subject.mailboxId);
     const tenantId = await endpoint.tenantId(deps.tenant ?? domainOf(subject.address));
+    const { mailboxId, kind } = subject;
     const state = secret();
     const key = hash(state);
     const codeVerifier = secret();
     const nonce = secret();
-    const location = await endpoint.authorizationUrl({
-      tenant: tenantId,
-      redirectUrl: deps.redirectUrl,
-      scopes: [...SIGN_IN_SCOPES, ...mailScopes(subject)],
-      state,
-      nonce,
-      codeVerifier,
-      loginHint: anyAccount ? undefined : before?.userName || undefined,
-      claims: before?.claims,
-    });
-    await pending.add(key, {
-      mailboxId: subject.mailboxId,
-      tenantId,
-      codeVerifier,
-      nonce,
-      anyAccount,
-      startedAt: now(),
-    });
-    log.info("consent started", { mailboxId: subject.mailboxId, tenantId });
+    const location =
+      kind === "application"
+        ? endpoint.adminConsentUrl({ tenant: tenantId, redirectUrl: deps.redirectUrl, state })
+        : await ownerConsentUrl(subject, anyAccount, { tenantId, state, nonce, codeVerifier });
+    await pending.add(key, { mailboxId, kind, tenantId, codeVerifier, nonce, anyAccount, startedAt: now() });
+    log.info("consent started", { mailboxId, tenantId, kind });
     return { location, cookie: { name: cookieName(key), value: key, maxAgeSeconds: CONSENT_KEPT_MS / 1_000 } };
   }
 
-  async function finish(callback: ConsentCallback): Promise<ConsentResult> {
-    const result = await judge(callback);
+  async function ownerConsentUrl(
+    subject: ConsentSubject,
+    anyAccount: boolean,
+    { tenantId, ...request }: { tenantId: string; state: string; nonce: string; codeVerifier: string },
+  ): Promise<URL> {
+    const before = await grants.read(subject.mailboxId);
+    return endpoint.authorizationUrl({
+      ...request,
+      tenant: tenantId,
+      redirectUrl: deps.redirectUrl,
+      scopes: [...SIGN_IN_SCOPES, ...mailScopes(subject)],
+      loginHint: anyAccount ? undefined : before?.userName || undefined,
+      claims: before?.claims,
+    });
+  }
+
+  const finish = async (callback: ConsentCallback) => logged(await judge(callback));
+
+  function logged(result: ConsentResult): ConsentResult {
     if (result.kind === "refused") {
-      const { kind: _, reason, mailboxId } = result;
+      const { reason, mailboxId } = result;
       log.warn("consent refused", { mailboxId, reason, error: "error" in result ? result.error : undefined });
     }
     return result;
@@ -149,75 +162,109 @@ export function createConsents(deps: ConsentDeps): Consents {
     if (taken.kind === "used-already") return { kind: "refused", mailboxId: undefined, reason: "used-state" };
 
     const { consent } = taken;
-    const refuse = (refusal: ConsentRefusal): ConsentResult => ({
-      kind: "refused",
-      mailboxId: consent.mailboxId,
-      ...refusal,
-    });
+    const refuse = refusing(consent.mailboxId);
     if (now().getTime() - consent.startedAt.getTime() > CONSENT_LIFE_MS) return refuse({ reason: "expired-state" });
     const error = parameters.get("error");
     if (error) return refuse(refusalOf(error, parameters));
-    const code = parameters.get("code");
-    if (!code) return refuse({ reason: "no-code" });
     const subject = await deps.subject(consent.mailboxId);
     if (subject === undefined) return { kind: "refused", mailboxId: undefined, reason: "mailbox-removed" };
+    if (consent.kind === "application") return connectApplication(subject, consent.tenantId);
+    return connectOwner(subject, consent, parameters.get("code"));
+  }
 
-    let answer: ConsentAnswer;
+  async function connectOwner(subject: ConsentSubject, consent: PendingConsent, code: string | null) {
+    const refuse = refusing(subject.mailboxId);
+    if (!code) return refuse({ reason: "no-code" });
     const issued = now();
-    try {
-      const { tenantId: tenant, nonce, codeVerifier } = consent;
-      answer = await endpoint.redeemCode({ tenant, redirectUrl: deps.redirectUrl, code, nonce, codeVerifier });
-    } catch (refused) {
-      if (!(refused instanceof EntraError)) throw refused;
-      log.warn("request failed", { mailboxId: consent.mailboxId, traceId: refused.traceId, ...errorFields(refused) });
-      return refuse({ reason: "token-refused", class: refused.class, message: refused.message });
-    }
+    const { tenantId: tenant, nonce, codeVerifier, anyAccount } = consent;
+    const request = { tenant, redirectUrl: deps.redirectUrl, code, nonce, codeVerifier };
+    const answer = await unlessRefused(subject.mailboxId, () => endpoint.redeemCode(request));
+    if ("reason" in answer) return refuse(answer);
 
     if (answer.tenantId.toLowerCase() !== consent.tenantId.toLowerCase()) return refuse({ reason: "other-tenant" });
-    const before = await grants.read(consent.mailboxId);
-    if (before !== undefined && !consent.anyAccount && before.objectId !== answer.objectId) {
+    const before = await grants.read(subject.mailboxId);
+    const isOther = before?.kind === "owner" && before.objectId !== answer.objectId;
+    if (isOther && !anyAccount) {
       const { userName } = answer;
       return refuse({ reason: "other-account", userName, userNameBefore: before.userName });
     }
-    if (answer.refreshToken === undefined) return refuse({ reason: "no-refresh-token" });
+    const { refreshToken } = answer;
+    if (refreshToken === undefined) return refuse({ reason: "no-refresh-token" });
     const missing = missingScopes(mailScopes(subject), answer.scopes);
     if (missing.length > 0) return refuse({ reason: "missing-scopes", missing });
-    const detail = await deps.cannotOpen(subject.mailboxId, answer.accessToken);
-    if (detail !== undefined) return refuse({ reason: "mailbox-not-opened", userName: answer.userName, detail });
-
-    await store(subject, answer, answer.refreshToken, issued);
-    if (before !== undefined) await forget(before.secretName, subject.mailboxId);
-    if ((await deps.subject(consent.mailboxId)) === undefined) {
-      // Removed while the person was signing in: nothing may stay behind.
-      await grants.remove(consent.mailboxId);
-      return { kind: "refused", mailboxId: undefined, reason: "mailbox-removed" };
-    }
-    return { kind: "connected", mailboxId: subject.mailboxId, userName: answer.userName };
+    return connect(subject, answer, issued, async (generation) => {
+      const secretName = secretNameOf(subject.mailboxId, generation);
+      const endsAt = new Date(issued.getTime() + REFRESH_TOKEN_LIFE_MS);
+      // Key Vault first, then the row that points at it.
+      const secretVersion = await grants.saveRefreshToken(secretName, refreshToken, endsAt);
+      log.info("refresh token saved", { mailboxId: subject.mailboxId, endsAt });
+      return {
+        kind: "owner",
+        objectId: answer.objectId,
+        userName: answer.userName,
+        scopes: ["offline_access", ...mailScopes(subject)],
+        secretName,
+        secretVersion,
+        secretVersions: 1,
+      };
+    });
   }
 
-  /** Key Vault first, then the row that points at it. */
-  async function store(
+  /**
+   * What comes back in the address after an administrator's consent proves nothing. The proof is a token for the
+   * mailbox's own tenant that opens the mailbox.
+   */
+  async function connectApplication(subject: ConsentSubject, tenantId: string) {
+    const issued = now();
+    const token = await unlessRefused(subject.mailboxId, () =>
+      endpoint.applicationToken({ tenant: tenantId, claims: undefined }),
+    );
+    if ("reason" in token) return refusing(subject.mailboxId)(token);
+    const answer = { ...token, tenantId, userName: "" };
+    return connect(subject, answer, issued, async () => ({
+      kind: "application",
+      objectId: "",
+      userName: "",
+      scopes: [],
+      secretName: "",
+      secretVersion: "",
+      secretVersions: 0,
+    }));
+  }
+
+  async function unlessRefused<T>(mailboxId: string, ask: () => Promise<T>): Promise<T | ConsentRefusal> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof EntraError)) throw error;
+      log.warn("request failed", { mailboxId, traceId: error.traceId, ...errorFields(error) });
+      return { reason: "token-refused", class: error.class, message: error.message };
+    }
+  }
+
+  /** Tries the mailbox, stores the grant, and forgets the one before. */
+  async function connect(
     subject: ConsentSubject,
-    answer: ConsentAnswer,
-    refreshToken: string,
+    answer: TokenAnswer & { readonly tenantId: string; readonly userName: string },
     issued: Date,
-  ): Promise<void> {
+    store: (generation: string) => Promise<GrantOrigin>,
+  ): Promise<ConsentResult> {
+    const { mailboxId } = subject;
+    const detail = await deps.cannotOpen(mailboxId, answer.accessToken);
+    if (detail !== undefined) {
+      const userName = answer.userName || "The application";
+      return refusing(mailboxId)({ reason: "mailbox-not-opened", userName, detail });
+    }
+    const before = await grants.read(mailboxId);
     const generation = newGeneration();
-    const secretName = secretNameOf(subject.mailboxId, generation);
-    const endsAt = new Date(issued.getTime() + REFRESH_TOKEN_LIFE_MS);
-    const grant: Grant = {
-      mailboxId: subject.mailboxId,
+    await grants.replace({
+      mailboxId,
       generation,
       tenantId: answer.tenantId,
-      objectId: answer.objectId,
-      userName: answer.userName,
-      scopes: ["offline_access", ...mailScopes(subject)],
-      secretName,
-      secretVersion: await grants.saveRefreshToken(secretName, refreshToken, endsAt),
+      ...(await store(generation)),
       secretVersionBefore: "",
-      secretVersions: 1,
       refreshTokenSavedAt: issued,
-      accessToken: await sealer.seal(subject.mailboxId, answer.accessToken),
+      accessToken: await sealer.seal(mailboxId, answer.accessToken),
       expiresAt: new Date(issued.getTime() + answer.lifeSeconds * 1_000),
       refreshAt: refreshTime(issued, answer.lifeSeconds, answer.refreshInSeconds, deps.random()),
       failures: 0,
@@ -225,9 +272,14 @@ export function createConsents(deps: ConsentDeps): Consents {
       claims: undefined,
       refused: false,
       leaseUntil: undefined,
-    };
-    await grants.replace(grant);
-    log.info("refresh token saved", { mailboxId: subject.mailboxId, endsAt });
+    });
+    if (before !== undefined && before.secretName !== "") await forget(before.secretName, mailboxId);
+    if ((await deps.subject(mailboxId)) === undefined) {
+      // Removed while the person was signing in: nothing may stay behind.
+      await grants.remove(mailboxId);
+      return { kind: "refused", mailboxId: undefined, reason: "mailbox-removed" };
+    }
+    return { kind: "connected", mailboxId, userName: answer.userName };
   }
 
   /** The consent is stored whatever becomes of this; a token that stays behind in the vault ends by itself. */
@@ -239,8 +291,17 @@ export function createConsents(deps: ConsentDeps): Consents {
     }
   }
 
-  return { start, finish, sweep: () => pending.sweep(new Date(now().getTime() - CONSENT_KEPT_MS)) };
+  async function connectGranted(subject: ConsentSubject): Promise<ConsentResult> {
+    const tenantId = await endpoint.tenantId(deps.tenant ?? domainOf(subject.address));
+    return logged(await connectApplication(subject, tenantId));
+  }
+
+  return { start, finish, connectGranted, sweep: () => pending.sweep(new Date(now().getTime() - CONSENT_KEPT_MS)) };
 }
+
+const refusing =
+  (mailboxId: string) =>
+  (refusal: ConsentRefusal): ConsentResult => ({ kind: "refused", mailboxId, ...refusal });
 
 /** 256 random bits in the alphabet of URLs. */
 function secret(): string {

@@ -1,7 +1,7 @@
 import { odata } from "@azure/data-tables";
 import type { Secrets } from "../key-vault.ts";
 import { etagOf, orRowChanged, type Tables, unlessAbsent } from "../tables.ts";
-import type { Grant, GrantChanges, GrantStore, StoredGrant } from "./grant.ts";
+import type { Grant, GrantChanges, GrantKind, GrantStore, StoredGrant } from "./grant.ts";
 
 /** All grants in one partition: there is one row per mailbox. */
 const PARTITION = "grant";
@@ -10,6 +10,7 @@ const PARTITION = "grant";
 interface GrantRow {
   partitionKey: string;
   rowKey: string;
+  kind: string;
   generation: string;
   tenantId: string;
   objectId: string;
@@ -89,7 +90,7 @@ export function createGrantStore({ tables, secrets }: { tables: Tables; secrets:
       const grant = await read(mailboxId);
       if (grant === undefined) return;
       const client = await table();
-      await secrets.remove(grant.secretName);
+      if (grant.secretName !== "") await secrets.remove(grant.secretName);
       // Whatever a refresh wrote meanwhile goes as well.
       await unlessAbsent(client.deleteEntity(PARTITION, mailboxId));
     },
@@ -120,6 +121,7 @@ function fromRow(row: GrantRow & { etag?: string }): StoredGrant {
   const time = (text: string) => (text === "" ? undefined : new Date(text));
   return {
     mailboxId: row.rowKey,
+    kind: row.kind as GrantKind,
     generation: row.generation,
     tenantId: row.tenantId,
     objectId: row.objectId,

@@ -1,16 +1,24 @@
 import { randomBytes } from "node:crypto";
 
+export type GrantKind = "owner" | "application";
+
 /** What consent gave for one mailbox, without the secret values: those lie in Key Vault. */
 export interface Grant {
   readonly mailboxId: string;
+  /**
+   * owner: an account signed in, and a refresh token keeps the access; application: an administrator granted it to the
+   * app itself, and there is neither an account nor a refresh token.
+   */
+  readonly kind: GrantKind;
   /** Names this consent; a new one is drawn at each, and secret names are made from it, so that no name comes twice. */
   readonly generation: string;
   readonly tenantId: string;
-  /** Object id of the account that signed in. */
+  /** Object id of the account that signed in; "" where none did. */
   readonly objectId: string;
   /** For display only; it can change. */
   readonly userName: string;
   readonly scopes: readonly string[];
+  /** Of the refresh token; "" where there is none. */
   readonly secretName: string;
   readonly secretVersion: string;
   /** The version before, which stays enabled; "" where there is none. */

@@ -1,11 +1,14 @@
 import { odata } from "@azure/data-tables";
 import { etagOf, isNotFound, isPreconditionFailed, type Tables, unlessAbsent } from "../tables.ts";
+import type { GrantKind } from "./grant.ts";
 
 const PARTITION = "consent";
 
 /** A sign-in that was started and has not come back yet. */
-interface PendingConsent {
+export interface PendingConsent {
   readonly mailboxId: string;
+  /** Who is asked: the owner of the mailbox, or an administrator on behalf of the organisation. */
+  readonly kind: GrantKind;
   /** Tenant id that the answer must be from. */
   readonly tenantId: string;
   readonly codeVerifier: string;
@@ -34,6 +37,7 @@ interface ConsentRow {
   partitionKey: string;
   rowKey: string;
   mailboxId: string;
+  kind: string;
   tenantId: string;
   codeVerifier: string;
   nonce: string;
@@ -77,6 +81,7 @@ export function createPendingConsents(tables: Tables): PendingConsents {
         kind: "taken",
         consent: {
           mailboxId: row.mailboxId,
+          kind: row.kind as GrantKind,
           tenantId: row.tenantId,
           codeVerifier: row.codeVerifier,
           nonce: row.nonce,

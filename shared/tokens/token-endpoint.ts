@@ -64,17 +64,24 @@ export interface TokenEndpoint {
   authorizationUrl(request: AuthorizationRequest): Promise<URL>;
   redeemCode(redemption: CodeRedemption): Promise<ConsentAnswer>;
   refresh(request: RefreshRequest): Promise<TokenAnswer>;
+  /** Where an administrator grants the application its own permissions. https://learn.microsoft.com/entra/identity-platform/v2-admin-consent */
+  adminConsentUrl(request: { tenant: string; redirectUrl: string; state: string }): URL;
+  /** A token of the application itself, by client credentials. */
+  applicationToken(request: { tenant: string; claims: string | undefined }): Promise<TokenAnswer>;
 }
 
 export interface TokenEndpointOptions {
   readonly loginUrl: string;
   readonly clientId: string;
+  /** What a token of the application itself is asked for, such as https://graph.microsoft.com/.default */
+  readonly applicationScope: string;
   readonly credential: ClientCredential;
   readonly now: () => Date;
 }
 
 /** The token endpoint through openid-client. */
-export function createTokenEndpoint({ loginUrl, clientId, credential, now }: TokenEndpointOptions): TokenEndpoint {
+export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
+  const { loginUrl, clientId, applicationScope, credential, now } = options;
   // Metadata is public and rarely changes; it is kept per process only to save a request.
   const metadata = new Map<string, Promise<client.ServerMetadata>>();
   const insecure = isLoopback(new URL(loginUrl)) ? [client.allowInsecureRequests] : [];
@@ -171,6 +178,25 @@ export function createTokenEndpoint({ loginUrl, clientId, credential, now }: Tok
           userName: String(claims?.preferred_username ?? claims?.name ?? ""),
         };
       });
+    },
+
+    adminConsentUrl({ tenant, redirectUrl, state }) {
+      const url = new URL(`${loginUrl}/${encodeURIComponent(tenant)}/v2.0/adminconsent`);
+      const query = { client_id: clientId, scope: applicationScope, redirect_uri: redirectUrl, state };
+      for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+      return url;
+    },
+
+    async applicationToken({ tenant, claims }) {
+      const config = await configuration(tenant, await credential());
+      return asked("give the application a token", async () =>
+        toTokenAnswer(
+          await client.clientCredentialsGrant(config, {
+            scope: applicationScope,
+            ...(claims === undefined ? {} : { claims }),
+          }),
+        ),
+      );
     },
 
     async refresh({ tenant, refreshToken, scopes, claims }) {

@@ -17,7 +17,7 @@ export function consentPage(result: ConsentResult, address: string | undefined, 
   const back = html`<p class="actions"><a class="button main" href="${urls.mailboxes(undefined)}">To the list of mailboxes</a> <small>It may ask for its key: go back to the window where you had it open.</small></p>`;
   if (result.kind === "connected") {
     const body = html`<section class="card"><h2 class="good">${address ?? "The mailbox"} is connected</h2>
-<p>Signed in as ${result.userName}. Its mail is being fetched now; from here on it goes by itself. You can close this window.</p>${back}</section>`;
+<p>${result.userName === "" ? "Deskpost itself has access." : `Signed in as ${result.userName}.`} Its mail is being fetched now; from here on it goes by itself. You can close this window.</p>${back}</section>`;
     return htmlAnswer(200, { origin, title: "Connected", body });
   }
   const { title, happened, next } = wordsFor(result);
@@ -117,7 +117,7 @@ function wordsFor(refusal: ConsentRefusal): Words {
       return {
         title: "The mailbox does not open",
         happened: `${refusal.userName} signed in, but cannot open the mailbox and folder. ${sentence(refusal.detail)}`,
-        next: "Sign in as the owner of the mailbox, or give this account full access to it in Exchange, and check the address and the folder.",
+        next: "Sign in as the owner of the mailbox, or give whoever signs in, or the application, access to it in Exchange; and check the address and the folder. A new permission can take two hours to work.",
       };
     case "token-refused":
       return refusal.class === "passing"

@@ -101,8 +101,12 @@ ${
     : html`<div><dt>Connected by</dt><dd>${token.userName}</dd></div>
 <div><dt>Access token ends</dt><dd>${since(token.goodUntil, "")}</dd></div>
 <div><dt>It is renewed ahead of that</dt><dd>${token.refreshAt <= now ? "at the next fetch" : since(token.refreshAt, "")}</dd></div>
-<div><dt>Refresh token saved</dt><dd>${since(token.refreshTokenSavedAt, "")}</dd></div>
-<div><dt>Without a renewal it would end</dt><dd>${since(token.refreshTokenGoodUntil, "")}</dd></div>`
+${
+  token.refreshToken === undefined
+    ? ""
+    : html`<div><dt>Refresh token saved</dt><dd>${since(token.refreshToken.savedAt, "")}</dd></div>
+<div><dt>Without a renewal it would end</dt><dd>${since(token.refreshToken.goodUntil, "")}</dd></div>`
+}`
 }
 </dl>
 <div class="actions">${actions(mailbox, urls, key)}</div>
@@ -120,13 +124,24 @@ function acknowledgement({ acknowledge }: StoredMailbox): string {
   }
 }
 
-function actions({ id, status, address }: StoredMailbox, urls: Urls, key: string | undefined): Html {
+function actions({ id, status, address, access }: StoredMailbox, urls: Urls, key: string | undefined): Html {
   const button = (action: string, label: string) =>
     html`<form method="post" action="${urls.mailboxAction(id, action, key)}"><button aria-label="${label} ${address}">${label}</button></form>`;
   const connect = (label: string, main: boolean) =>
     html`<a class="button${main ? " main" : ""}" href="${urls.startConsent(id, key)}">${label}</a>`;
   const connectOther = html`<a class="button" href="${urls.startConsent(id, key, true)}">Connect with another account</a>`;
   const remove = html`<a class="button" href="${urls.mailboxAction(id, "remove", key)}">Remove…</a>`;
+  if (access === "application") {
+    const isConnected = status === "connected";
+    const grant = connect(isConnected ? "Grant again" : "Grant as administrator", !isConnected);
+    const go =
+      status === "paused"
+        ? button("resume", "Resume")
+        : isConnected
+          ? html`${button("fetch", "Fetch now")} ${button("pause", "Pause")}`
+          : "";
+    return html`${go} ${grant} ${button("connect", "Connect: it is granted already")} ${remove}`;
+  }
   switch (status) {
     case "new":
       return html`${connect("Connect with Microsoft", true)} ${remove}`;
@@ -153,6 +168,10 @@ ${fault === undefined ? "" : html`<p class="trouble" role="alert">${fault.messag
 <label>Address of the mailbox<input name="address" type="email" required autocomplete="off" value="${entered.address ?? ""}" placeholder="help@example.com"></label>
 <label>Folder <small>A well-known name such as inbox, in any language, or the id of a folder</small><input name="folder" value="${entered.folder ?? "inbox"}" required></label>
 <label>Desk<select name="desk">${deskNames.map((name) => html`<option ${entered.desk === name ? "selected" : ""}>${name}</option>`)}</select></label>
+<label>Access <small>For a shared mailbox, or where owners must not sign in: the administrator's grant</small><select name="access">
+<option value="owner">the mailbox's owner signs in</option>
+<option value="application" ${entered.access === "application" ? "selected" : ""}>an administrator grants it to Deskpost itself</option>
+</select></label>
 <label>Deliver mail received since <small>Empty: from the moment of connecting on</small><input name="since" type="date" value="${entered.since ?? ""}"></label>
 <label>After delivery<select name="acknowledge">
 <option value="nothing">leave the message as it is</option>

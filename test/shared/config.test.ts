@@ -40,6 +40,7 @@ describe("settings that are complete", () => {
         authentication: { kind: "federated-credential", audience: "api://AzureADTokenExchange" },
       },
       graphUrl: "https://graph.microsoft.com",
+      applicationScope: "https://graph.microsoft.com/.default",
       desks: { support: { kind: "uvdesk", url: "https://desk.contoso.test" } },
       refreshTokenSaving: "weekly",
       fetch: { budgetSeconds: 45, concurrency: 4 },
@@ -77,6 +78,7 @@ describe("settings that are complete", () => {
     const china = readConfig({ ...valid, MICROSOFT_CLOUD: "china" });
     assert.equal(china.entra.loginUrl, "https://login.partner.microsoftonline.cn");
     assert.equal(china.graphUrl, "https://microsoftgraph.chinacloudapi.cn");
+    assert.equal(china.applicationScope, "https://microsoftgraph.chinacloudapi.cn/.default");
     const audience = "api://AzureADTokenExchangeChina";
     assert.deepEqual(china.entra.authentication, { kind: "federated-credential", audience });
     const dod = readConfig({ ...valid, MICROSOFT_CLOUD: "us-dod", ENTRA_FEDERATION_AUDIENCE: "api://other" });
@@ -135,7 +137,7 @@ describe("settings that are missing", () => {
       PUBLIC_BASE_URL: "http://deskpost.contoso.test",
       KEY_VAULT_URL: undefined,
       ENTRA_CLIENT_ID: " ",
-      ENTRA_CLIENT_AUTHENTICATION: "certificate",
+      ENTRA_CLIENT_AUTHENTICATION: "password",
       DESKS: "{",
       FETCH_SCHEDULE: "* * * * *",
       FETCH_CONCURRENCY: "0",
@@ -180,7 +182,7 @@ describe("settings that are malformed", () => {
     ],
     [
       { ENTRA_CLIENT_AUTHENTICATION: "secret" },
-      'ENTRA_CLIENT_AUTHENTICATION: must be "federated-credential" or "client-secret"',
+      'ENTRA_CLIENT_AUTHENTICATION: must be "federated-credential", "client-secret" or "certificate"',
     ],
     [
       { ENTRA_CLIENT_SECRET_NAME: "our_secret" },

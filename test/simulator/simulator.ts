@@ -21,6 +21,8 @@ const OWNER: Account = {
   userName: "help@contoso.example",
   name: "Contoso Help Desk",
 };
+/** The owners of further mailboxes, in their order; whoever comes after these has a number. */
+const FURTHER_OWNERS = ["sales", "billing", "orders", "returns", "press", "jobs"];
 const STRANGER: Account = {
   oid: "b7e2d8cf-63c9-4b17-8c8f-2e3d4c5b6a71",
   tenantId: TENANT.id,
@@ -39,7 +41,7 @@ const FEDERATION_AUDIENCE = "api://AzureADTokenExchange";
 /** The longest life that Entra gives to a client secret. */
 const CLIENT_SECRET_LIFE_MS = 2 * 365 * 24 * 3_600_000;
 
-export interface SimulatorOptions {
+interface SimulatorOptions {
   readonly ports: Ports;
   /** The desk that `desk` stands for; both run in any case. */
   readonly desk: DeskName;
@@ -49,6 +51,14 @@ export interface SimulatorOptions {
   readonly startAt?: Date;
   /** NCRONTAB; default Deskpost's own, each minute. */
   readonly fetchSchedule?: string;
+  /** How many pretend mailboxes there are, each with an owner of its own; default 1. */
+  readonly mailboxes?: number;
+}
+
+/** A pretend mailbox, and the account that may open it. */
+export interface OwnedMailbox {
+  readonly mailbox: Mailbox;
+  readonly owner: Account;
 }
 
 /** Everything that Deskpost meets, in this process, under one clock. */
@@ -62,9 +72,10 @@ export interface Simulator {
   readonly uvdesk: Uvdesk;
   readonly webhook: WebhookReceiver;
   readonly desk: SimulatedDesk;
-  /** The pretend mailbox, and the account that may open it. */
+  /** The pretend mailbox, and the account that may open it: the first one, where there are several. */
   readonly mailbox: Mailbox;
   readonly owner: Account;
+  readonly ownedMailboxes: readonly OwnedMailbox[];
   /** An account without any right to the mailbox. */
   readonly stranger: Account;
   readonly clientId: string;
@@ -81,6 +92,7 @@ export interface Simulator {
 /** Starts the stand-ins for Microsoft and for the desks; one simulator in a process, because of the clock. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { ports, random, startAt, fetchSchedule = "0 * * * * *" } = options;
+  const owners = ownersOf(options.mailboxes ?? 1);
   const stops: (() => unknown)[] = [];
 
   async function stop(): Promise<void> {
@@ -113,7 +125,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
         port: portFor("entra", ports),
         ...(random && { random }),
         tenants: [TENANT],
-        accounts: [OWNER, STRANGER],
+        accounts: [...owners, STRANGER],
         applications: [
           {
             clientId: CLIENT_ID,
@@ -121,6 +133,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
             homeTenantId: TENANT.id,
             redirectUris: [`${publicBaseUrl}/api/finish-consent`],
             secrets: [],
+            requiredRoles: ["Mail.ReadWrite"],
             federatedCredentials: [
               { issuer: managedIdentity.issuer, subject: IDENTITY.principalId, audience: FEDERATION_AUDIENCE },
             ],
@@ -157,14 +170,16 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       }),
       (part) => part.stop(),
     );
-    const mailbox = graph.addMailbox({
-      address: OWNER.userName,
-      ownerOid: OWNER.oid,
-      folders: [{ displayName: "Handed over" }],
+    const ownedMailboxes = owners.map((owner): OwnedMailbox => {
+      const folders = [{ displayName: "Handed over" }];
+      return { owner, mailbox: graph.addMailbox({ address: owner.userName, ownerOid: owner.oid, folders }) };
     });
+    const [first] = ownedMailboxes;
+    if (first === undefined) throw new RangeError("A simulator has one mailbox at least");
 
     const webhookSecret = `whsec_${randomBytes(32).toString("base64")}`;
-    const uvdesk = await started(startUvdesk({ port: portFor("uvdesk", ports), mailboxes: [OWNER.userName] }), (part) =>
+    const addresses = owners.map(({ userName }) => userName);
+    const uvdesk = await started(startUvdesk({ port: portFor("uvdesk", ports), mailboxes: addresses }), (part) =>
       part.stop(),
     );
     const webhook = await started(
@@ -209,8 +224,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       uvdesk,
       webhook,
       desk: options.desk === "uvdesk" ? uvdeskAsDesk(uvdesk) : webhookAsDesk(webhook),
-      mailbox,
-      owner: OWNER,
+      ...first,
+      ownedMailboxes,
       stranger: STRANGER,
       clientId: CLIENT_ID,
       settings,
@@ -223,6 +238,16 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     await stop();
     throw error;
   }
+}
+
+/** The usual owner first, so that one mailbox looks the same alone and among others. */
+function ownersOf(count: number): readonly Account[] {
+  const further = Array.from({ length: Math.max(0, count - 1) }, (_, index): Account => {
+    const name = FURTHER_OWNERS[index] ?? `team-${index + 2}`;
+    const oid = `${OWNER.oid.slice(0, -4)}${(index + 2).toString(16).padStart(4, "0")}`;
+    return { oid, tenantId: TENANT.id, userName: `${name}@${TENANT.domain}`, name: `Contoso ${name}` };
+  });
+  return count === 0 ? [] : [OWNER, ...further];
 }
 
 interface SecretToPut {

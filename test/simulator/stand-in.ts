@@ -52,7 +52,7 @@ export interface StandIn {
   stop(): Promise<void>;
 }
 
-export interface StandInOptions {
+interface StandInOptions {
   /** For messages: "Graph", "Key Vault". */
   readonly name: string;
   /** 0 takes a free one. */

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Delivery, Desk } from "../../../shared/desks/desk.ts";
 import { oneAtATime } from "../../../shared/desks/one-at-a-time.ts";
-import { createTables } from "../../../shared/tables.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
+import { azuriteTables } from "../azurite-tables.ts";
 
 const noon = new Date("2026-03-02T12:00:00Z");
 const delivery: Delivery = {
@@ -24,8 +24,7 @@ describe("oneAtATime", () => {
 
   /** An instance of the app, with a desk that notices when it is given two messages at once. */
   function instance(name: string, deliver: Desk["deliver"], now: () => Date = () => noon): Desk {
-    const storage = { connectionString: azurite.connectionString };
-    const tables = createTables({ storage, credential: { getToken: async () => null } });
+    const tables = azuriteTables(azurite);
     return oneAtATime({ desk: { concurrency: 1, deliver }, name, tables, now, random: () => 0.5, sleep: turnToOthers });
   }
 

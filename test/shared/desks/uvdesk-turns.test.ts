@@ -4,10 +4,11 @@ import { setTimeout } from "node:timers/promises";
 import type { Desk, DeskAnswer } from "../../../shared/desks/desk.ts";
 import { type OneAtATimeOptions, oneAtATime } from "../../../shared/desks/one-at-a-time.ts";
 import { createUvdesk } from "../../../shared/desks/uvdesk.ts";
-import { createTables } from "../../../shared/tables.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
 import { startUvdesk, type Uvdesk } from "../../simulator/desks/uvdesk.ts";
-import { deliveryOf, MAILBOX, mailWith } from "./desk-bed.ts";
+import { MAILBOX, mailWith } from "../../simulator/mails/example-mail.ts";
+import { azuriteTables } from "../azurite-tables.ts";
+import { deliveryOf } from "./delivery-of.ts";
 
 let azurite: Azurite;
 let uvdesk: Uvdesk;
@@ -33,8 +34,7 @@ const mail = () => deliveryOf(mailWith());
 
 /** The desk as one instance of the app sees it. */
 function instanceOf(desk: Desk, changes: Partial<OneAtATimeOptions> = {}): Desk {
-  const storage = { connectionString: azurite.connectionString };
-  const tables = createTables({ storage, credential: { getToken: async () => null } });
+  const tables = azuriteTables(azurite);
   const sleep = async (ms: number) => void (await setTimeout(ms / 5));
   return oneAtATime({ desk, name, tables, now, random: Math.random, sleep, ...changes });
 }

@@ -5,8 +5,9 @@ import type { Desk, DeskAnswer } from "../../../shared/desks/desk.ts";
 import { createUvdesk } from "../../../shared/desks/uvdesk.ts";
 import { readUvdeskAnswer } from "../../../shared/desks/uvdesk-answer.ts";
 import { startUvdesk, type Uvdesk } from "../../simulator/desks/uvdesk.ts";
+import { MAILBOX, mailWith } from "../../simulator/mails/example-mail.ts";
 import { sampleMails } from "../../simulator/mails/sample-mails.ts";
-import { deliveryOf, MAILBOX, mailWith } from "./desk-bed.ts";
+import { deliveryOf } from "./delivery-of.ts";
 
 const now = () => new Date();
 

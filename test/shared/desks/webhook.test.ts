@@ -8,9 +8,10 @@ import { createWebhook } from "../../../shared/desks/webhook.ts";
 import { AppError } from "../../../shared/errors.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../../simulator/desks/webhook-receiver.ts";
+import { MAILBOX, mailWith } from "../../simulator/mails/example-mail.ts";
 import { sampleMails } from "../../simulator/mails/sample-mails.ts";
 import { startStandIn } from "../../simulator/stand-in.ts";
-import { deliveryOf, MAILBOX, mailWith } from "./desk-bed.ts";
+import { deliveryOf } from "./delivery-of.ts";
 
 const SECRET = `whsec_${randomBytes(32).toString("base64")}`;
 const now = () => new Date();

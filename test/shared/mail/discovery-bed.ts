@@ -5,7 +5,7 @@ import { asksForChanges, type ConnectedMailbox, type MailBed, MINUTE_MS, NOON, n
 type Discovery = Parameters<typeof discover>[0];
 
 /** What the tests of discovery need besides the mail bed. */
-export interface DiscoveryBed {
+interface DiscoveryBed {
   readonly bed: MailBed;
   /** Discovery alone, as one run makes it. */
   discoverIn(mailbox: ConnectedMailbox, changes?: Partial<Discovery>): ReturnType<typeof discover>;

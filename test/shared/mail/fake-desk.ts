@@ -19,7 +19,7 @@ export const FAULT_OF_DESK: DeskAnswer = {
   words: "no answer",
 };
 
-export interface FakeDesk extends Desk {
+interface FakeDesk extends Desk {
   /** Names of the mails that it was offered, in their order. */
   readonly offered: string[];
   readonly deliveries: Delivery[];

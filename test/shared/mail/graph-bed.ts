@@ -15,7 +15,7 @@ export interface TokenRequest {
 }
 
 /** Graph with one mailbox, another server that must never see a token, and the real client. */
-export interface GraphBed {
+interface GraphBed {
   readonly clock: Clock;
   readonly graph: Graph;
   readonly mailbox: Mailbox;

@@ -16,7 +16,7 @@ export interface Interruption {
   readonly what: "death" | (() => Promise<void>);
 }
 
-export interface InterruptedRun {
+interface InterruptedRun {
   readonly interrupted: boolean;
   /** Idempotency keys of what the desk was given without the ledger learning what became of it. */
   readonly inFlight: ReadonlySet<string>;
@@ -28,7 +28,7 @@ interface Call {
   readonly args: readonly unknown[];
 }
 
-export interface InterruptedProcess {
+interface InterruptedProcess {
   run(mailboxId: string, deadline: Date): Promise<InterruptedRun>;
 }
 

@@ -4,9 +4,10 @@ import type { TableClient } from "@azure/data-tables";
 import { LEDGER_MEMORY_MS } from "../../../shared/mail/discover.ts";
 import type { ClaimedEntry, LeasedLedger, Ledger, NewEntry } from "../../../shared/mail/ledger.ts";
 import { createLedger } from "../../../shared/mail/ledger-table.ts";
-import { createTables, type Tables } from "../../../shared/tables.ts";
+import type { Tables } from "../../../shared/tables.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
+import { azuriteTables } from "../azurite-tables.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, NOON, now, SECOND_MS } from "./mail-bed.ts";
 
 /** A run has the mailbox for so long, unless it renews. */
@@ -23,8 +24,7 @@ let mailboxId: string;
 // One Azurite for the file, a mailbox of its own for each test.
 before(async () => {
   azurite = await startAzurite({ tablePort: 0, queuePort: 0 });
-  const credential = { getToken: async () => assert.fail("Azurite is reached with its key") };
-  tables = createTables({ storage: { connectionString: azurite.connectionString }, credential });
+  tables = azuriteTables(azurite);
 });
 after(() => azurite.stop());
 beforeEach(() => {

@@ -12,7 +12,7 @@ import { createLedger } from "../../../shared/mail/ledger-table.ts";
 import type { MessageSource } from "../../../shared/mail/message-source.ts";
 import type { Mailbox, MailboxRegistry, StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
-import { createTables, type Tables } from "../../../shared/tables.ts";
+import type { Tables } from "../../../shared/tables.ts";
 import { createLog, type Log } from "../../../shared/telemetry/log.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
@@ -23,6 +23,7 @@ import type { AccessTokenDetails } from "../../simulator/graph/graph-access.ts";
 import type { Mailbox as GraphMailbox } from "../../simulator/graph/graph-mailbox.ts";
 import type { SeenRequest } from "../../simulator/stand-in.ts";
 import { type Certificate, trustedCertificate } from "../../simulator/tls.ts";
+import { azuriteTables } from "../azurite-tables.ts";
 import { validMailbox } from "../mailboxes/valid-mailbox.ts";
 
 export const ADDRESS = "help@example.com";
@@ -42,7 +43,7 @@ export const OWNER = "00000000-0000-0000-0000-00000000000a";
 const SECRET = `whsec_${Buffer.from("the secret that only the two of them know").toString("base64")}`;
 
 /** Access tokens as the token module would give them; the stand-in for Graph accepts the current one alone. */
-export interface TokenTable {
+interface TokenTable {
   /** The one that is given out. */
   current: string;
   /** What Graph accepts; empty it to let the current one end. */
@@ -53,13 +54,13 @@ export interface TokenTable {
   failure: AppError | undefined;
 }
 
-export interface LoggedEvent {
+interface LoggedEvent {
   readonly level: string;
   readonly event: string;
   readonly [field: string]: unknown;
 }
 
-export type ConnectOptions = Partial<Omit<Mailbox, "id">>;
+type ConnectOptions = Partial<Omit<Mailbox, "id">>;
 
 /** A mailbox as Deskpost has it and as Graph has it. */
 export interface ConnectedMailbox {
@@ -70,7 +71,7 @@ export interface ConnectedMailbox {
   stored(): Promise<StoredMailbox>;
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly budgetMs?: number;
   /** Instead of the real ones. */
   readonly deps?: Partial<FetchMailboxDeps>;
@@ -167,7 +168,7 @@ export function useMailBed(): MailBed {
     graph = await startGraph({ port: 0, certificate, describeAccessToken });
     uvdesk = await startUvdesk({ port: 0, mailboxes: ADDRESSES });
     webhook = await startWebhookReceiver({ port: 0, secret: SECRET });
-    tables = newTables();
+    tables = azuriteTables(azurite);
   });
   afterEach(async () => {
     await Promise.all([azurite.stop(), graph.stop(), uvdesk.stop(), webhook.stop()]);
@@ -188,11 +189,6 @@ export function useMailBed(): MailBed {
     return tokens.current;
   };
 
-  function newTables(): Tables {
-    const credential = { getToken: async () => assert.fail("Azurite is reached with its key") };
-    return createTables({ storage: { connectionString: azurite.connectionString }, credential });
-  }
-
   function deskOf({ desk }: { readonly desk: string }): Desk {
     return desk === "uvdesk"
       ? createUvdesk({ url: uvdesk.origin, now })
@@ -204,7 +200,7 @@ export function useMailBed(): MailBed {
   }
 
   function deps(overrides: Partial<FetchMailboxDeps> = {}): FetchMailboxDeps {
-    const fresh = newTables();
+    const fresh = azuriteTables(azurite);
     return {
       registry: createMailboxRegistry(fresh),
       ledger: createLedger({ tables: fresh, now }),

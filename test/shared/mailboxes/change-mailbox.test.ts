@@ -1,24 +1,22 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import { AppError } from "../../../shared/errors.ts";
 import { type ChangeMailbox, createChangeMailbox } from "../../../shared/mailboxes/change-mailbox.ts";
 import type { MailboxChanges, MailboxStatus, StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
 import type { NewMailbox } from "../../../shared/mailboxes/new-mailbox.ts";
 import { createLog } from "../../../shared/telemetry/log.ts";
-import { goThroughMicrosoft, HOUR_MS, type Instance, startTokenBed, type TokenBed } from "../tokens/token-bed.ts";
+import { goThroughMicrosoft, HOUR_MS, useTokenBed } from "../tokens/token-bed.ts";
+import type { Instance } from "../tokens/token-instance.ts";
 
-let bed: TokenBed;
+const bed = useTokenBed();
 let instance: Instance;
 let changeMailbox: ChangeMailbox;
 let logged: string[];
 let forgotten: string[];
 let mailboxes = 0;
 
-before(async () => {
-  bed = await startTokenBed();
-  instance = bed.instance();
-});
 beforeEach(() => {
+  instance = bed.instance();
   logged = [];
   forgotten = [];
   changeMailbox = createChangeMailbox({
@@ -30,7 +28,6 @@ beforeEach(() => {
     now: () => new Date(),
   });
 });
-after(() => bed.stop());
 
 function wanted(changes: Partial<NewMailbox> = {}): NewMailbox {
   mailboxes += 1;
@@ -41,6 +38,7 @@ function wanted(changes: Partial<NewMailbox> = {}): NewMailbox {
     desk: "support",
     deliverFrom: undefined,
     acknowledge: { kind: "nothing" },
+    access: "owner",
     ...changes,
   };
 }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
-import { DAY_MS, type ExampleMailbox, type Instance, startTokenBed, type TokenBed } from "../tokens/token-bed.ts";
+import { beforeEach, describe, it } from "node:test";
+import { DAY_MS, type ExampleMailbox, useTokenBed } from "../tokens/token-bed.ts";
+import type { Instance } from "../tokens/token-instance.ts";
 
-let bed: TokenBed;
+const bed = useTokenBed();
 let instance: Instance;
 
 // Nothing is left of the test before: the function looks at all mailboxes there are.
@@ -10,13 +11,6 @@ beforeEach(async () => {
   instance = bed.instance();
   for (const { mailboxId } of await instance.grants.list()) await instance.grants.remove(mailboxId);
   for (const { id } of await instance.registry.list()) await instance.registry.remove(id);
-});
-before(async () => {
-  bed = await startTokenBed();
-});
-after(async () => {
-  bed.assertNothingLeaked();
-  await bed.stop();
 });
 
 const statusOf = async ({ id }: ExampleMailbox) => (await instance.registry.get(id))?.status;

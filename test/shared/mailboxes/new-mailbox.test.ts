@@ -25,6 +25,7 @@ describe("a request for a new mailbox", () => {
       desk: "support",
       deliverFrom: undefined,
       acknowledge: { kind: "nothing" },
+      access: "owner",
     });
   });
 

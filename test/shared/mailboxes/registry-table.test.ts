@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { type Mailbox, type MailboxRegistry, mailboxId } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
-import { createTables, type Tables } from "../../../shared/tables.ts";
+import type { Tables } from "../../../shared/tables.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
+import { azuriteTables } from "../azurite-tables.ts";
+import { validMailbox } from "./valid-mailbox.ts";
 
 const NOON = new Date("2026-11-23T12:00:00.123Z");
 const minutesLater = (minutes: number) => new Date(NOON.getTime() + minutes * 60_000);
@@ -17,35 +19,12 @@ before(async () => {
 });
 after(() => azurite.stop());
 beforeEach(async () => {
-  const credential = { getToken: async () => assert.fail("Azurite is reached with its key") };
-  tables = createTables({ storage: { connectionString: azurite.connectionString }, credential });
+  tables = azuriteTables(azurite);
   registry = createMailboxRegistry(tables);
   for (const { id } of await registry.list()) await registry.remove(id);
 });
 
-function mailbox(changes: Partial<Mailbox> = {}): Mailbox {
-  const { address = "help@example.com", folder = "inbox" } = changes;
-  return {
-    id: mailboxId(address, folder),
-    address,
-    folder,
-    desk: "uvdesk",
-    acknowledge: { kind: "nothing" },
-    deliverFrom: undefined,
-    status: "connected",
-    statusBeforePause: undefined,
-    nextFetchAt: NOON,
-    throttledUntil: undefined,
-    lastFetchAt: undefined,
-    lastSuccessAt: undefined,
-    lastError: undefined,
-    lastMailAt: undefined,
-    lastRun: "",
-    delivered: 0,
-    refused: 0,
-    ...changes,
-  };
-}
+const mailbox = (changes: Partial<Mailbox> = {}) => validMailbox({ nextFetchAt: NOON, ...changes });
 
 const FULL = mailbox({
   acknowledge: { kind: "move", folder: "AAMk/\\#?ä=" },

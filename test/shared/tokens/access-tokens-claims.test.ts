@@ -41,7 +41,7 @@ describe("claims that Graph asks for", () => {
     assert.equal(location.searchParams.get("claims"), CLAIMS);
     assert.equal((await consents.finish(fields, [cookie])).kind, "connected");
     const { account, id, address } = consents.mailbox;
-    const again = await consents.instance.consents.start({ mailboxId: id, address, writes: false });
+    const again = await consents.instance.consents.start({ mailboxId: id, address, kind: "owner", writes: false });
     assert.equal(again.location.searchParams.get("claims"), null, "they are proved now");
     await signIn(again.location, { oid: account.oid, decision: "cancel" });
   });

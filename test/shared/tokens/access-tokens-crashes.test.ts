@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import type { GrantStore } from "../../../shared/tokens/grant.ts";
 import type { TokenSealer } from "../../../shared/tokens/token-sealer.ts";
 import { createDeath, type Death } from "./dying-process.ts";
@@ -8,34 +8,20 @@ import {
   type ExampleMailbox,
   goThroughMicrosoft,
   HOUR_MS,
-  type InstanceOptions,
   isTokenRequest,
   MINUTE_MS,
-  startTokenBed,
-  type TokenBed,
+  useTokenBed,
 } from "./token-bed.ts";
+import type { InstanceOptions } from "./token-instance.ts";
 
-let bed: TokenBed;
+const bed = useTokenBed();
 let mailbox: ExampleMailbox;
 
-before(async () => {
-  bed = await startTokenBed();
-});
 beforeEach(async () => {
   mailbox = await bed.connectedMailbox();
 });
-after(async () => {
-  bed.assertNothingLeaked();
-  await bed.stop();
-});
 
 const refreshes = () => bed.entra.tokenRequests.refresh_token;
-
-function assertServes(token: string): void {
-  const described = bed.entra.describeAccessToken(token);
-  assert.equal(described?.oid, mailbox.account.oid);
-  assert.ok(described.expiresAt.getTime() > Date.now());
-}
 
 /** Where a process can die, from the lease to the last write. */
 interface PlaceOfDeath {
@@ -71,9 +57,9 @@ describe("a process that dies in a refresh", () => {
       assert.equal(await Promise.race([dying.accessTokenFor(mailbox.id), death.happened]), "dead");
 
       bed.clock.advance(2 * MINUTE_MS);
-      assertServes(await bed.instance().accessTokenFor(mailbox.id));
+      bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
       bed.clock.advance(89 * DAY_MS);
-      assertServes(await bed.instance().accessTokenFor(mailbox.id));
+      bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
     });
   }
 
@@ -87,7 +73,7 @@ describe("a process that dies in a refresh", () => {
 
     bed.clock.advance(89 * DAY_MS);
     const requests = refreshes();
-    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
     assert.equal(refreshes() - requests, 2, "one with the row's, which has ended, and one with the newest");
     const healed = await bed.grantOf(mailbox);
     assert.equal(healed.secretVersion, bed.keyVault.read(secretName).at(-1)?.version);
@@ -134,7 +120,7 @@ describe("the lease of a process that died", () => {
       [bed.instance(patient), bed.instance(patient)].map((one) => one.accessTokenFor(mailbox.id)),
     );
     assert.equal(new Set(tokens).size, 1);
-    assertServes(tokens[0] ?? "");
+    bed.assertServes(mailbox, tokens[0] ?? "");
     assert.equal(refreshes() - requests, 1);
   });
 
@@ -166,7 +152,7 @@ describe("the lease of a process that died", () => {
     bed.clock.advance(10 * HOUR_MS);
     bed.entra.server.plan(isTokenRequest, { kind: "before", run: () => bed.connect(mailbox) });
     const before = await bed.grantOf(mailbox);
-    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
     const grant = await bed.grantOf(mailbox);
     assert.notEqual(grant.generation, before.generation);
     assert.equal(grant.leaseUntil, undefined);
@@ -191,7 +177,7 @@ describe("a process that dies at the end of a consent", () => {
       assert.equal(await Promise.race([finishing, death.happened]), "dead");
       assert.deepEqual(await bed.grantOf(mailbox), before);
       bed.clock.advance(80 * DAY_MS);
-      assertServes(await bed.instance().accessTokenFor(mailbox.id));
+      bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
     });
   }
 

@@ -1,55 +1,22 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import { EntraError, entraErrorAnswer } from "../../simulator/entra/entra-errors.ts";
 import type { Fault } from "../../simulator/stand-in.ts";
-import {
-  DAY_MS,
-  type ExampleMailbox,
-  type Instance,
-  isTokenRequest,
-  MINUTE_MS,
-  startTokenBed,
-  type TokenBed,
-} from "./token-bed.ts";
+import { DAY_MS, type ExampleMailbox, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-bed.ts";
+import type { Instance } from "./token-instance.ts";
 
-let bed: TokenBed;
+const bed = useTokenBed();
 let mailbox: ExampleMailbox;
 let instance: Instance;
 
-before(async () => {
-  bed = await startTokenBed();
-});
 beforeEach(async () => {
   mailbox = await bed.connectedMailbox();
   instance = bed.instance();
   await instance.registry.setAlarm(undefined);
 });
-afterEach(() => {
-  bed.entra.setRotation("returns-new");
-  bed.entra.refuseRefresh(undefined);
-  bed.entra.server.clearFaults();
-});
-after(async () => {
-  bed.assertNothingLeaked();
-  await bed.stop();
-});
 
 const refreshes = () => bed.entra.tokenRequests.refresh_token;
 const plan = (fault: Fault, times?: number) => bed.entra.server.plan(isTokenRequest, fault, times);
-
-function assertServes(token: string): void {
-  const described = bed.entra.describeAccessToken(token);
-  assert.equal(described?.oid, mailbox.account.oid);
-  assert.ok(described.expiresAt.getTime() > Date.now());
-}
-
-async function passRefreshTime(): Promise<void> {
-  bed.clock.advanceTo((await bed.grantOf(mailbox)).refreshAt);
-}
-
-async function passEnd(): Promise<void> {
-  bed.clock.advanceTo((await bed.grantOf(mailbox)).expiresAt);
-}
 
 const statusOf = async () => (await instance.registry.get(mailbox.id))?.status;
 
@@ -57,7 +24,7 @@ describe("a grant that Entra refuses", () => {
   it("counts as refused after a second try only, and from then on Entra is left alone", async () => {
     const { generation } = await bed.grantOf(mailbox);
     bed.entra.revoke(mailbox.account.oid);
-    await passEnd();
+    await bed.passEnd(mailbox);
     const requests = refreshes();
     const refused = { name: "GrantRefusedError", code: "CONSENT_REQUIRED", mailboxId: mailbox.id, generation };
     await assert.rejects(instance.accessTokenFor(mailbox.id), refused);
@@ -70,7 +37,7 @@ describe("a grant that Entra refuses", () => {
 
   it("names the owner as the one to act, and Microsoft's reason", async () => {
     bed.entra.revoke(mailbox.account.oid);
-    await passEnd();
+    await bed.passEnd(mailbox);
     await assert.rejects(instance.accessTokenFor(mailbox.id), {
       message: new RegExp(
         `^Mailbox ${mailbox.id}: Microsoft no longer accepts .* \\(AADSTS50173\\)\\. Its owner must connect it again\\.$`,
@@ -80,31 +47,31 @@ describe("a grant that Entra refuses", () => {
 
   it("serves again after a new consent", async () => {
     bed.entra.revoke(mailbox.account.oid);
-    await passEnd();
+    await bed.passEnd(mailbox);
     await assert.rejects(instance.accessTokenFor(mailbox.id), { code: "CONSENT_REQUIRED" });
     await bed.connect(mailbox);
-    assertServes(await instance.accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
   });
 
   it("is told at once, though the token in hand would serve for some minutes more", async () => {
     bed.entra.revoke(mailbox.account.oid);
-    await passRefreshTime();
+    await bed.passRefreshTime(mailbox);
     await assert.rejects(instance.accessTokenFor(mailbox.id), { code: "CONSENT_REQUIRED" });
   });
 
   it("asks for an administrator where the organisation blocks the sign-in, and heals by itself", async () => {
     bed.entra.refuseRefresh(53003, mailbox.account.oid);
-    await passEnd();
+    await bed.passEnd(mailbox);
     await assert.rejects(instance.accessTokenFor(mailbox.id), { name: "GrantRefusedError", code: "ADMIN_REQUIRED" });
     assert.equal((await bed.grantOf(mailbox)).refused, false);
     bed.entra.refuseRefresh(undefined, mailbox.account.oid);
-    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
   });
 
   it("is not refused because of one AADSTS70000, which Entra gives at times for nothing", async () => {
     plan({ kind: "answer", answer: entraErrorAnswer(new EntraError(70000)) });
-    await passEnd();
-    assertServes(await instance.accessTokenFor(mailbox.id));
+    await bed.passEnd(mailbox);
+    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
     assert.equal((await bed.grantOf(mailbox)).failures, 0);
   });
 
@@ -120,7 +87,7 @@ describe("a grant that Entra refuses", () => {
     assert.notEqual(newest, old);
 
     bed.clock.advance(85 * DAY_MS);
-    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
     const healed = await bed.grantOf(mailbox);
     assert.notEqual(healed.secretVersion, secretVersion);
     assert.notEqual(healed.secretVersion, version, "the newer one that came along is stored, as it was due");
@@ -133,14 +100,14 @@ describe("a grant that Entra refuses", () => {
     await instance.grants.update(await bed.grantOf(mailbox), { secretVersion });
     bed.entra.setRotation("returns-none");
     bed.clock.advance(85 * DAY_MS);
-    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
     assert.equal((await bed.grantOf(mailbox)).secretVersion, bed.keyVault.read(secretName).at(-1)?.version);
   });
 
   it("does not become refused because its secret is missing from Key Vault for a while", async () => {
     const { secretName } = await bed.grantOf(mailbox);
     await bed.secrets.remove(secretName);
-    await passEnd();
+    await bed.passEnd(mailbox);
     await assert.rejects(instance.accessTokenFor(mailbox.id));
     assert.equal((await bed.grantOf(mailbox)).refused, false, "only Entra's clear word makes a grant refused (law 5)");
   });
@@ -165,7 +132,7 @@ describe("a fault that passes", () => {
   for (const [name, fault] of faults) {
     it(`(${name}) leaves the token in hand to serve, and is over with the next try`, async () => {
       const first = await instance.accessTokenFor(mailbox.id);
-      await passRefreshTime();
+      await bed.passRefreshTime(mailbox);
       plan(fault);
       assert.equal(await instance.accessTokenFor(mailbox.id), first);
       const { failures, refused } = await bed.grantOf(mailbox);
@@ -179,7 +146,7 @@ describe("a fault that passes", () => {
   }
 
   it("without a token in hand is told as such, and not as the owner's fault", async () => {
-    await passEnd();
+    await bed.passEnd(mailbox);
     plan({ kind: "cut-before" });
     await assert.rejects(instance.accessTokenFor(mailbox.id), { name: "EntraError", code: "ENTRA_UNAVAILABLE" });
     assert.equal((await bed.grantOf(mailbox)).refused, false);
@@ -187,7 +154,7 @@ describe("a fault that passes", () => {
   });
 
   it("makes Deskpost leave Entra alone for 1, 2, 4 … minutes, whichever instance is asked", async () => {
-    await passEnd();
+    await bed.passEnd(mailbox);
     plan({ kind: "answer", answer: entraErrorAnswer(new EntraError(90033)) }, 3);
     for (const minutes of [1, 2, 4]) {
       await assert.rejects(instance.accessTokenFor(mailbox.id), { code: "ENTRA_UNAVAILABLE" });
@@ -197,49 +164,49 @@ describe("a fault that passes", () => {
       assert.equal(refreshes(), requests);
       bed.clock.advance(0.1 * MINUTE_MS);
     }
-    assertServes(await instance.accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
   });
 
   it("makes Deskpost wait for as long as Entra asks, in seconds or until a date", async () => {
     for (const retryAfter of [() => "1800", () => new Date(Date.now() + 30 * MINUTE_MS).toUTCString()]) {
-      await passEnd();
+      await bed.passEnd(mailbox);
       const headers = { "retry-after": retryAfter() };
       plan({ kind: "answer", answer: { status: 429, headers, body: "Too Many Requests" } });
       await assert.rejects(instance.accessTokenFor(mailbox.id), { code: "ENTRA_UNAVAILABLE" });
       bed.clock.advance(29 * MINUTE_MS);
       await assert.rejects(instance.accessTokenFor(mailbox.id), { code: "TOKEN_UNAVAILABLE" });
       bed.clock.advance(MINUTE_MS);
-      assertServes(await instance.accessTokenFor(mailbox.id));
+      bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
     }
   });
 
   it("never makes Deskpost wait for longer than a day, whatever Entra asks (law 10)", async () => {
-    await passEnd();
+    await bed.passEnd(mailbox);
     plan({
       kind: "answer",
       answer: { status: 429, headers: { "retry-after": "31536000" }, body: "Too Many Requests" },
     });
     await assert.rejects(instance.accessTokenFor(mailbox.id), { code: "ENTRA_UNAVAILABLE" });
     bed.clock.advance(DAY_MS);
-    assertServes(await instance.accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
   });
 
   it("of Key Vault after Entra's answer does not keep the lease: the next call tries again at once", async () => {
-    await passEnd();
+    await bed.passEnd(mailbox);
     const broken = bed.instance({
       sealer: (sealer) => ({ ...sealer, seal: () => Promise.reject(new Error("Key Vault does not answer")) }),
     });
     await assert.rejects(broken.accessTokenFor(mailbox.id), /Key Vault does not answer/);
     assert.equal((await bed.grantOf(mailbox)).leaseUntil, undefined);
-    assertServes(await instance.accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
   });
 
   it("of storage is thrown as it is, and changes nothing", async () => {
-    await passEnd();
+    await bed.passEnd(mailbox);
     const broken = bed.instance({
       grants: (grants) => ({ ...grants, read: () => Promise.reject(new Error("storage does not answer")) }),
     });
     await assert.rejects(broken.accessTokenFor(mailbox.id), /storage does not answer/);
-    assertServes(await instance.accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
   });
 });

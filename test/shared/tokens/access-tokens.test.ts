@@ -1,61 +1,23 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import {
-  CLIENT_SECRET_NAME,
-  DAY_MS,
-  type ExampleMailbox,
-  HOUR_MS,
-  type Instance,
-  MINUTE_MS,
-  startTokenBed,
-  type TokenBed,
-} from "./token-bed.ts";
+import { beforeEach, describe, it } from "node:test";
+import { DAY_MS, type ExampleMailbox, HOUR_MS, MINUTE_MS, useTokenBed } from "./token-bed.ts";
+import { CLIENT_SECRET_NAME, type Instance } from "./token-instance.ts";
 
-let bed: TokenBed;
+const bed = useTokenBed();
 let mailbox: ExampleMailbox;
 let instance: Instance;
 
-before(async () => {
-  bed = await startTokenBed();
-});
 beforeEach(async () => {
   mailbox = await bed.connectedMailbox();
   instance = bed.instance();
 });
-afterEach(() => {
-  bed.entra.setRotation("returns-new");
-  bed.entra.setRefreshIn(undefined);
-  bed.entra.server.clearFaults();
-});
-after(async () => {
-  bed.assertNothingLeaked();
-  await bed.stop();
-});
 
 const refreshes = () => bed.entra.tokenRequests.refresh_token;
-
-/** Fails unless Entra knows the token as the mailbox's own, and it lives for some minutes more. */
-function assertServes(token: string): void {
-  const described = bed.entra.describeAccessToken(token);
-  assert.equal(described?.oid, mailbox.account.oid);
-  assert.ok(described.expiresAt.getTime() - Date.now() > 2 * MINUTE_MS - 1_000, "it ends too soon");
-}
-
-/** Moves the clock past the moment from which the token is renewed, a few minutes before its end. */
-async function passRefreshTime(): Promise<void> {
-  const { refreshAt, expiresAt } = await bed.grantOf(mailbox);
-  bed.clock.advanceTo(refreshAt);
-  assert.ok(Date.now() < expiresAt.getTime() - 5 * MINUTE_MS);
-}
-
-async function passEnd(): Promise<void> {
-  bed.clock.advanceTo((await bed.grantOf(mailbox)).expiresAt);
-}
 
 describe("an access token", () => {
   it("comes from the row by which consent left it, without a request to Entra", async () => {
     const requests = bed.entra.server.requests.length;
-    assertServes(await instance.accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
     assert.equal(bed.entra.server.requests.length, requests);
   });
 
@@ -86,7 +48,7 @@ describe("an access token", () => {
   });
 
   it("that one instance refreshed serves another one without a request to Entra", async () => {
-    await passRefreshTime();
+    await bed.passRefreshTime(mailbox);
     const token = await instance.accessTokenFor(mailbox.id);
     const before = bed.entra.server.requests.length;
     assert.equal(await bed.instance().accessTokenFor(mailbox.id), token);
@@ -98,10 +60,10 @@ describe("an access token", () => {
     const { refreshAt } = await bed.grantOf(mailbox);
     bed.clock.advanceTo(refreshAt.getTime() - 5_000);
     assert.equal(await instance.accessTokenFor(mailbox.id), first);
-    await passRefreshTime();
+    await bed.passRefreshTime(mailbox);
     const second = await instance.accessTokenFor(mailbox.id);
     assert.notEqual(second, first);
-    assertServes(second);
+    bed.assertServes(mailbox, second);
   });
 
   for (const [span, ms] of [
@@ -112,8 +74,8 @@ describe("an access token", () => {
     it(`is at hand ${span} after the consent, for an old process and for a new one`, async () => {
       await instance.accessTokenFor(mailbox.id);
       bed.clock.advance(ms);
-      assertServes(await instance.accessTokenFor(mailbox.id));
-      assertServes(await bed.instance().accessTokenFor(mailbox.id));
+      bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+      bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
     });
   }
 
@@ -123,14 +85,14 @@ describe("an access token", () => {
       bed.clock.advance(30 * DAY_MS);
       await keeper.keepTokens();
     }
-    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
     assert.ok(bed.keyVault.writes((await bed.grantOf(mailbox)).secretName) >= 10);
   });
 
   it("is renewed when Entra says so, be refresh_in a number or a text", async () => {
     for (const refreshIn of [1_800, "1800"]) {
       bed.entra.setRefreshIn(refreshIn);
-      await passEnd();
+      await bed.passEnd(mailbox);
       await instance.accessTokenFor(mailbox.id);
       const { refreshAt } = await bed.grantOf(mailbox);
       const inSeconds = (refreshAt.getTime() - Date.now()) / 1_000;
@@ -142,11 +104,11 @@ describe("an access token", () => {
     const other = bed.instance();
     const rejected = await instance.accessTokenFor(mailbox.id);
     await other.accessTokenFor(mailbox.id);
-    const next = await instance.accessTokenFor(mailbox.id, rejected);
+    const next = await instance.accessTokenFor(mailbox.id, { value: rejected, claims: undefined });
     assert.notEqual(next, rejected);
-    assertServes(next);
+    bed.assertServes(mailbox, next);
     const requests = refreshes();
-    assert.equal(await other.accessTokenFor(mailbox.id, rejected), next);
+    assert.equal(await other.accessTokenFor(mailbox.id, { value: rejected, claims: undefined }), next);
     assert.equal(await instance.accessTokenFor(mailbox.id), next);
     assert.equal(refreshes(), requests);
   });
@@ -154,19 +116,23 @@ describe("an access token", () => {
   it("that Graph rejected is not given again while Entra is away either", async () => {
     const rejected = await instance.accessTokenFor(mailbox.id);
     bed.entra.server.plan(() => true, { kind: "cut-before" });
-    await assert.rejects(instance.accessTokenFor(mailbox.id, rejected), { code: "ENTRA_UNAVAILABLE" });
-    await assert.rejects(instance.accessTokenFor(mailbox.id, rejected), { code: "TOKEN_UNAVAILABLE" });
+    await assert.rejects(instance.accessTokenFor(mailbox.id, { value: rejected, claims: undefined }), {
+      code: "ENTRA_UNAVAILABLE",
+    });
+    await assert.rejects(instance.accessTokenFor(mailbox.id, { value: rejected, claims: undefined }), {
+      code: "TOKEN_UNAVAILABLE",
+    });
   });
 
   it("comes with the managed identity in place of a client secret, too", async () => {
-    await passEnd();
+    await bed.passEnd(mailbox);
     const keyVaultReads = () =>
       bed.keyVault.server.requests.filter(({ path }) => path.includes(CLIENT_SECRET_NAME)).length;
     const reads = keyVaultReads();
     const secretless = bed.instance({
       authentication: { kind: "federated-credential", audience: "api://AzureADTokenExchange" },
     });
-    assertServes(await secretless.accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await secretless.accessTokenFor(mailbox.id));
     assert.equal(keyVaultReads(), reads);
   });
 
@@ -184,7 +150,7 @@ describe("an access token", () => {
     const grant = await bed.grantOf(mailbox);
     assert.notEqual(grant.generation, before.generation);
     assert.notEqual(grant.secretName, before.secretName);
-    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
   });
 });
 
@@ -192,13 +158,13 @@ describe("many callers at one expiry", () => {
   it("make one request to Entra, be they 50 in 5 instances", async () => {
     const instances = [instance, ...Array.from({ length: 4 }, () => bed.instance())];
     await Promise.all(instances.map((one) => one.accessTokenFor(mailbox.id)));
-    await passEnd();
+    await bed.passEnd(mailbox);
     const requests = refreshes();
     const calls = instances.flatMap((one) => Array.from({ length: 10 }, () => one.accessTokenFor(mailbox.id)));
     const tokens = await Promise.all(calls);
     assert.equal(tokens.length, 50);
     assert.equal(new Set(tokens).size, 1);
-    assertServes(tokens[0] ?? "");
+    bed.assertServes(mailbox, tokens[0] ?? "");
     assert.equal(refreshes() - requests, 1);
   });
 
@@ -207,7 +173,9 @@ describe("many callers at one expiry", () => {
     const rejected = await instance.accessTokenFor(mailbox.id);
     const requests = refreshes();
     const tokens = await Promise.all(
-      instances.flatMap((one) => Array.from({ length: 5 }, () => one.accessTokenFor(mailbox.id, rejected))),
+      instances.flatMap((one) =>
+        Array.from({ length: 5 }, () => one.accessTokenFor(mailbox.id, { value: rejected, claims: undefined })),
+      ),
     );
     assert.equal(new Set(tokens).size, 1);
     assert.notEqual(tokens[0], rejected);
@@ -220,7 +188,7 @@ describe("the stored refresh token", () => {
     bed.entra.setRotation("returns-none");
     const { secretName, secretVersion } = await bed.grantOf(mailbox);
     bed.clock.advance(10 * DAY_MS);
-    assertServes(await instance.accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
     await instance.renew(mailbox.id);
     const grant = await bed.grantOf(mailbox);
     assert.equal(grant.secretVersion, secretVersion);
@@ -229,7 +197,7 @@ describe("the stored refresh token", () => {
       [secretVersion],
     );
     bed.clock.advance(70 * DAY_MS);
-    assertServes(await bed.instance().accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
   });
 
   it("is never overwritten by an empty one", async () => {
@@ -258,7 +226,7 @@ describe("the stored refresh token", () => {
     const { secretName } = await bed.grantOf(mailbox);
     bed.clock.advance(8 * DAY_MS);
     bed.keyVault.conflictNextWrites(secretName, 2);
-    assertServes(await instance.accessTokenFor(mailbox.id));
+    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
     assert.equal(bed.keyVault.read(secretName).length, 2);
   });
 });

@@ -19,7 +19,7 @@ describe("connecting a mailbox again", () => {
 
   /** Somebody presses Connect for the first mailbox and signs in with this account. */
   async function connectAs({ account }: ExampleMailbox, anyAccount = false) {
-    const subject = { mailboxId: first.id, address: first.address, writes: false };
+    const subject = { mailboxId: first.id, address: first.address, kind: "owner" as const, writes: false };
     const { location, cookie } = await consents.instance.consents.start(subject, anyAccount);
     const { fields } = await signIn(location, { oid: account.oid, decision: "accept" });
     return { location, answer: () => consents.finish(fields, [cookie]) };

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach } from "node:test";
+import { beforeEach } from "node:test";
 import type { ConsentCookie, ConsentRefusal, ConsentResult } from "../../../shared/tokens/consent.ts";
 import { signIn } from "../../simulator/entra/entra-person.ts";
-import { type ExampleMailbox, type Instance, startTokenBed, type TokenBed } from "./token-bed.ts";
+import { type ExampleMailbox, type TokenBed, useTokenBed } from "./token-bed.ts";
+import type { Instance } from "./token-instance.ts";
 
 /** A sign-in that came back from Microsoft; `fields` is what the browser posts. */
 interface SignIn {
@@ -19,7 +20,7 @@ interface SignInOptions {
 }
 
 /** What the tests of the consent need: a fresh mailbox for each, its owner at a browser, and what must not happen. */
-export interface ConsentBed {
+interface ConsentBed {
   readonly bed: TokenBed;
   /** May be set to another one within a test. */
   mailbox: ExampleMailbox;
@@ -36,24 +37,13 @@ export interface ConsentBed {
 }
 
 export function useConsents(): ConsentBed {
-  let bed: TokenBed;
+  const bed = useTokenBed();
   let mailbox: ExampleMailbox;
   let instance: Instance;
 
-  before(async () => {
-    bed = await startTokenBed();
-  });
   beforeEach(async () => {
     mailbox = await bed.addMailbox();
     instance = bed.instance();
-  });
-  afterEach(() => {
-    bed.entra.requireAdminApproval(false);
-    bed.entra.server.clearFaults();
-  });
-  after(async () => {
-    bed.assertNothingLeaked();
-    await bed.stop();
   });
 
   /** Everything that a consent may change: the rows of all grants, and the writes of refresh tokens. */
@@ -65,9 +55,7 @@ export function useConsents(): ConsentBed {
   }
 
   return {
-    get bed() {
-      return bed;
-    },
+    bed,
     get mailbox() {
       return mailbox;
     },
@@ -79,7 +67,12 @@ export function useConsents(): ConsentBed {
     },
     async signInAtMicrosoft({ decision = "accept", change, process = instance } = {}) {
       const { id, address, account } = mailbox;
-      const { location, cookie } = await process.consents.start({ mailboxId: id, address, writes: false });
+      const { location, cookie } = await process.consents.start({
+        mailboxId: id,
+        address,
+        kind: "owner",
+        writes: false,
+      });
       change?.(location);
       const { fields } = await signIn(location, { oid: account.oid, decision });
       return { cookie, fields, location };

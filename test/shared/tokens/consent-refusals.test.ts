@@ -4,7 +4,8 @@ import type { ConsentResult } from "../../../shared/tokens/consent.ts";
 import type { RefusalClass } from "../../../shared/tokens/entra-errors.ts";
 import { signIn } from "../../simulator/entra/entra-person.ts";
 import { useConsents } from "./consent-bed.ts";
-import { CLIENT_ID, CONTOSO, DAY_MS, FABRIKAM, isTokenRequest } from "./token-bed.ts";
+import { CONTOSO, DAY_MS, FABRIKAM, isTokenRequest } from "./token-bed.ts";
+import { CLIENT_ID } from "./token-instance.ts";
 
 const consents = useConsents();
 const { signInAtMicrosoft, finish, assertRefused } = consents;
@@ -102,6 +103,7 @@ describe("Microsoft's refusal", () => {
     const { location, cookie } = await consents.instance.consents.start({
       mailboxId: consents.mailbox.id,
       address: consents.mailbox.address,
+      kind: "owner",
       writes: false,
     });
     await assert.rejects(signIn(location, { oid: stranger.account.oid }), {

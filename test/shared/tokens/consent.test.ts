@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
 import { useConsents } from "./consent-bed.ts";
-import { CLIENT_ID, CONTOSO, DAY_MS, FABRIKAM, HOUR_MS, MINUTE_MS, REDIRECT_URL } from "./token-bed.ts";
+import { CONTOSO, DAY_MS, FABRIKAM, HOUR_MS, MINUTE_MS } from "./token-bed.ts";
+import { CLIENT_ID, REDIRECT_URL } from "./token-instance.ts";
 
 const consents = useConsents();
 const { signInAtMicrosoft, finish, assertRefused } = consents;
@@ -10,7 +11,12 @@ const { signInAtMicrosoft, finish, assertRefused } = consents;
 describe("the way to Microsoft", () => {
   it("asks for a code in a form, with PKCE, state and nonce, at the mailbox's own organisation", async () => {
     const { id, address } = consents.mailbox;
-    const { location, cookie } = await consents.instance.consents.start({ mailboxId: id, address, writes: false });
+    const { location, cookie } = await consents.instance.consents.start({
+      mailboxId: id,
+      address,
+      kind: "owner",
+      writes: false,
+    });
     assert.equal(location.origin, consents.bed.entra.origin);
     assert.equal(location.pathname, `/${CONTOSO.id}/oauth2/v2.0/authorize`);
     const query = Object.fromEntries(location.searchParams);
@@ -37,6 +43,7 @@ describe("the way to Microsoft", () => {
     const { location } = await consents.instance.consents.start({
       mailboxId: consents.mailbox.id,
       address: consents.mailbox.address,
+      kind: "owner",
       writes: true,
     });
     assert.equal(
@@ -48,12 +55,17 @@ describe("the way to Microsoft", () => {
   it("goes to the organisation of the configuration, where one is set", async () => {
     const strict = consents.bed.instance({ tenant: FABRIKAM.domain });
     const { id, address } = consents.mailbox;
-    const { location } = await strict.consents.start({ mailboxId: id, address, writes: false });
+    const { location } = await strict.consents.start({ mailboxId: id, address, kind: "owner", writes: false });
     assert.equal(location.pathname, `/${FABRIKAM.id}/oauth2/v2.0/authorize`);
   });
 
   it("ends at the start where Microsoft knows no organisation of that domain, and says which", async () => {
-    const lost = { mailboxId: consents.mailbox.id, address: "help@nowhere.test", writes: false };
+    const lost = {
+      mailboxId: consents.mailbox.id,
+      address: "help@nowhere.test",
+      kind: "owner" as const,
+      writes: false,
+    };
     await assert.rejects(consents.instance.consents.start(lost), {
       name: "EntraError",
       message: /organisation "nowhere\.test"/,
@@ -64,7 +76,7 @@ describe("the way to Microsoft", () => {
     const { id, address } = consents.mailbox;
     const fresh = consents.bed.instance();
     consents.bed.entra.server.plan(() => true, { kind: "cut-before" });
-    const start = () => fresh.consents.start({ mailboxId: id, address, writes: false });
+    const start = () => fresh.consents.start({ mailboxId: id, address, kind: "owner", writes: false });
     await assert.rejects(start(), { code: "ENTRA_UNAVAILABLE" });
     await start();
   });

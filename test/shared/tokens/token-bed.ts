@@ -1,27 +1,13 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { env } from "node:process";
-import { setTimeout } from "node:timers/promises";
-import { ManagedIdentityCredential, type TokenCredential } from "@azure/identity";
-import type { ClientAuthentication } from "../../../shared/config.ts";
-import { messageOf } from "../../../shared/errors.ts";
+import { after, afterEach, before } from "node:test";
+import { ManagedIdentityCredential } from "@azure/identity";
 import { createSecrets, type Secrets } from "../../../shared/key-vault.ts";
-import { createAppHealth } from "../../../shared/mailboxes/app-health.ts";
-import { type ChangeMailbox, createChangeMailbox } from "../../../shared/mailboxes/change-mailbox.ts";
-import { createKeepTokens, type KeepTokensReport } from "../../../shared/mailboxes/keep-tokens.ts";
-import type { MailboxRegistry, StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
-import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
+import type { StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
 import { createTables, type Tables } from "../../../shared/tables.ts";
 import { createLog, type LogEvent } from "../../../shared/telemetry/log.ts";
-import { type AccessTokens, createAccessTokens } from "../../../shared/tokens/access-tokens.ts";
-import { createClientCredential } from "../../../shared/tokens/client-credential.ts";
-import { type Consents, createConsents } from "../../../shared/tokens/consent.ts";
-import { isDueForSaving } from "../../../shared/tokens/expiry.ts";
-import type { GrantStore, StoredGrant } from "../../../shared/tokens/grant.ts";
-import { createGrantStore } from "../../../shared/tokens/grant-store-azure.ts";
-import { createPendingConsents } from "../../../shared/tokens/pending-consents.ts";
-import { createTokenEndpoint, type TokenEndpoint } from "../../../shared/tokens/token-endpoint.ts";
-import { createTokenSealer, type TokenSealer } from "../../../shared/tokens/token-sealer.ts";
+import type { StoredGrant } from "../../../shared/tokens/grant.ts";
 import { startAzurite } from "../../simulator/azurite.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
 import { type Entra, startEntra } from "../../simulator/entra/entra.ts";
@@ -31,6 +17,16 @@ import { KEY_VAULT_AUDIENCE, type KeyVault, startKeyVault } from "../../simulato
 import { startManagedIdentity } from "../../simulator/key-vault/managed-identity.ts";
 import type { SeenRequest } from "../../simulator/stand-in.ts";
 import { trustedCertificate } from "../../simulator/tls.ts";
+import { createLeakWatch } from "./leak-watch.ts";
+import {
+  CLIENT_ID,
+  CLIENT_SECRET_NAME,
+  createInstance,
+  type Instance,
+  type InstanceOptions,
+  REDIRECT_URL,
+  sleepShortly,
+} from "./token-instance.ts";
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
@@ -38,9 +34,6 @@ export const DAY_MS = 24 * HOUR_MS;
 
 export const CONTOSO = { id: "0f8a1f6e-6b5c-4f0e-9a53-2d9b7c1e4a10", domain: "contoso.test" };
 export const FABRIKAM = { id: "7c2d9e44-1a3b-4c5d-8e6f-90a1b2c3d4e5", domain: "fabrikam.test" };
-export const CLIENT_ID = "1d2c3b4a-5f6e-4789-90ab-cdef01234567";
-export const REDIRECT_URL = "https://deskpost.test/api/finish-consent";
-export const CLIENT_SECRET_NAME = "entra-client-secret";
 const FEDERATION_AUDIENCE = "api://AzureADTokenExchange";
 const IDENTITY = {
   principalId: "e2f3a4b5-c6d7-4e8f-9a0b-1c2d3e4f5061",
@@ -53,28 +46,6 @@ export interface ExampleMailbox {
   readonly id: string;
   readonly address: string;
   readonly account: Account;
-}
-
-/** One process of Deskpost: its own clients and its own memory, over the storage that all share. */
-export interface Instance extends AccessTokens {
-  readonly consents: Consents;
-  readonly grants: GrantStore;
-  readonly registry: MailboxRegistry;
-  readonly changeMailbox: ChangeMailbox;
-  keepTokens(): Promise<KeepTokensReport>;
-}
-
-export interface InstanceOptions {
-  /** Puts something in front of a part, for instance what makes the process die there. */
-  readonly grants?: (grants: GrantStore) => GrantStore;
-  readonly sealer?: (sealer: TokenSealer) => TokenSealer;
-  readonly sleep?: (ms: number) => Promise<void>;
-  readonly random?: () => number;
-  readonly authentication?: ClientAuthentication;
-  /** What is wrong with the mailbox, as Graph tells it right after consent. */
-  readonly cannotOpen?: string;
-  /** Restricts the sign-in to this tenant. */
-  readonly tenant?: string;
 }
 
 /** Deskpost's own adapters on the stand-ins for Entra, Key Vault, the managed identity and Table Storage. */
@@ -97,6 +68,15 @@ export interface TokenBed {
   grantOf(mailbox: ExampleMailbox): Promise<StoredGrant>;
   /** Gives the application a new client secret, in Entra and in Key Vault. */
   renewClientSecret(): Promise<void>;
+  /** Moves the clock to the moment from which the mailbox's access token is renewed, minutes before its end. */
+  passRefreshTime(mailbox: ExampleMailbox): Promise<void>;
+  /** Moves the clock to the end of the mailbox's access token. */
+  passEnd(mailbox: ExampleMailbox): Promise<void>;
+  /** Fails unless Entra knows the token as the mailbox's own, and it lives for some minutes more. */
+  assertServes(mailbox: ExampleMailbox, token: string): void;
+}
+
+interface StartedTokenBed extends TokenBed {
   /** Fails where a secret that was ever issued is in a log line, in the message of an error, or in a URL. */
   assertNothingLeaked(): void;
   stop(): Promise<void>;
@@ -107,7 +87,61 @@ export function isTokenRequest({ path }: SeenRequest): boolean {
   return path.endsWith("/oauth2/v2.0/token");
 }
 
-export async function startTokenBed(): Promise<TokenBed> {
+/** One bed for the file; each test leaves Entra as it was. In the end, no secret may have leaked. */
+export function useTokenBed(): TokenBed {
+  let bed: StartedTokenBed;
+
+  before(async () => {
+    bed = await startTokenBed();
+  });
+  afterEach(() => {
+    bed.entra.setRotation("returns-new");
+    bed.entra.setRefreshIn(undefined);
+    bed.entra.refuseRefresh(undefined);
+    bed.entra.requireAdminApproval(false);
+    bed.entra.server.clearFaults();
+  });
+  after(async () => {
+    try {
+      bed.assertNothingLeaked();
+    } finally {
+      await bed.stop();
+    }
+  });
+
+  return {
+    get clock() {
+      return bed.clock;
+    },
+    get entra() {
+      return bed.entra;
+    },
+    get keyVault() {
+      return bed.keyVault;
+    },
+    get secrets() {
+      return bed.secrets;
+    },
+    get tables() {
+      return bed.tables;
+    },
+    get logLines() {
+      return bed.logLines;
+    },
+    logged: (event) => bed.logged(event),
+    instance: (options) => bed.instance(options),
+    addMailbox: (account) => bed.addMailbox(account),
+    connectedMailbox: () => bed.connectedMailbox(),
+    connect: (mailbox, instance) => bed.connect(mailbox, instance),
+    grantOf: (mailbox) => bed.grantOf(mailbox),
+    renewClientSecret: () => bed.renewClientSecret(),
+    passRefreshTime: (mailbox) => bed.passRefreshTime(mailbox),
+    passEnd: (mailbox) => bed.passEnd(mailbox),
+    assertServes: (mailbox, token) => bed.assertServes(mailbox, token),
+  };
+}
+
+async function startTokenBed(): Promise<StartedTokenBed> {
   // Before the clock: TLS compares the certificate with the real time.
   const certificate = await trustedCertificate();
   const clock = installClock();
@@ -141,131 +175,18 @@ export async function startTokenBed(): Promise<TokenBed> {
 
   const logLines: string[] = [];
   const log = createLog((_, line) => void logLines.push(line));
-  const issued = new Set<string>();
-  const thrown: string[] = [];
-  const inUrlByProtocol = new Set<string>();
+  const watch = createLeakWatch();
   const storage = { connectionString: azurite.connectionString };
-  const now = () => new Date();
-  const sleepShortly = async (ms: number) => void (await setTimeout(ms / 5));
 
-  /** The managed identity as the real credential reaches it; its tokens are remembered. */
-  function createIdentity(): TokenCredential {
-    const credential = new ManagedIdentityCredential({ clientId: IDENTITY.clientId });
-    return {
-      getToken: async (scopes) => {
-        const token = await credential.getToken(scopes);
-        issued.add(token.token);
-        return token;
-      },
-    };
-  }
+  /** The managed identity as the real credential reaches it. */
+  const createIdentity = () => watch.credential(new ManagedIdentityCredential({ clientId: IDENTITY.clientId }));
 
-  /** The real endpoint; what it issues and what is sent to it is remembered. */
-  function remembering(endpoint: TokenEndpoint): TokenEndpoint {
-    const remember = (...values: (string | undefined)[]) => {
-      for (const value of values) if (value !== undefined) issued.add(value);
-    };
-    return {
-      tenantId: endpoint.tenantId,
-      authorizationUrl: (request) => {
-        remember(request.state, request.nonce, request.codeVerifier);
-        // Both go to Microsoft in the query; the protocol has no other place for them.
-        inUrlByProtocol.add(request.state).add(request.nonce);
-        return endpoint.authorizationUrl(request);
-      },
-      redeemCode: async (redemption) => {
-        remember(redemption.code);
-        const answer = await endpoint.redeemCode(redemption);
-        remember(answer.accessToken, answer.refreshToken);
-        return answer;
-      },
-      refresh: async (request) => {
-        remember(request.refreshToken);
-        const answer = await endpoint.refresh(request);
-        remember(answer.accessToken, answer.refreshToken);
-        return answer;
-      },
-    };
-  }
-
-  /** Keeps the words of whatever a call throws. */
-  async function watched<T>(call: Promise<T>): Promise<T> {
-    try {
-      return await call;
-    } catch (error) {
-      thrown.push(`${messageOf(error)} ${error instanceof Error ? error.stack : ""} ${JSON.stringify(error)}`);
-      throw error;
-    }
-  }
-
-  const secretsOf = (credential: TokenCredential) =>
-    createSecrets({ vaultUrl: keyVault.origin, credential, sleep: sleepShortly });
-  const ownSecrets = secretsOf(createIdentity());
+  const ownSecrets = createSecrets({ vaultUrl: keyVault.origin, credential: createIdentity(), sleep: sleepShortly });
   const ownTables = createTables({ storage, credential: createIdentity() });
 
-  function instance(options: InstanceOptions = {}): Instance {
-    const { sleep = sleepShortly, random = Math.random, cannotOpen, tenant } = options;
-    const { grants: grantsOf = (part) => part, sealer: sealerOf = (part) => part } = options;
-    const { authentication = { kind: "client-secret", secretName: CLIENT_SECRET_NAME } } = options;
-    const identity = createIdentity();
-    const tables = createTables({ storage, credential: identity });
-    const secrets = secretsOf(identity);
-    const readSecret = async (name: string) => (await secrets.read(name))?.value;
-    const credential = createClientCredential({ authentication, identity, readSecret });
-    const endpoint = remembering(createTokenEndpoint({ loginUrl: entra.origin, clientId: CLIENT_ID, credential, now }));
-    const registry = createMailboxRegistry(tables);
-    const grants = grantsOf(createGrantStore({ tables, secrets }));
-    const sealer = sealerOf(createTokenSealer(secrets));
-    const appHealth = createAppHealth({ registry, log, now });
-    const tokens = createAccessTokens({ grants, endpoint, sealer, appHealth, log, now, random, sleep });
-    const changeMailbox = createChangeMailbox({
-      registry,
-      deskNames: ["support"],
-      forgetCheckpoint: async () => {},
-      removeGrant: (id) => grants.remove(id),
-      log,
-      now,
-    });
-    const consents = createConsents({
-      pending: createPendingConsents(tables),
-      endpoint,
-      grants,
-      sealer,
-      redirectUrl: REDIRECT_URL,
-      tenant,
-      subject: async (mailboxId) => {
-        const mailbox = await registry.get(mailboxId);
-        return mailbox && { mailboxId, address: mailbox.address, writes: mailbox.acknowledge.kind !== "nothing" };
-      },
-      cannotOpen: async () => cannotOpen,
-      log,
-      now,
-      random,
-    });
-    const keepTokens = createKeepTokens({
-      registry,
-      grants: () => grants.list(),
-      isDue: (savedAt) => isDueForSaving(savedAt, now()),
-      renew: tokens.renew,
-      removeGrant: (id) => grants.remove(id),
-      connected: changeMailbox.connected,
-      refused: changeMailbox.refused,
-      log,
-      now,
-    });
-    return {
-      grants,
-      registry,
-      changeMailbox,
-      accessTokenFor: (id, rejected) => watched(tokens.accessTokenFor(id, rejected)),
-      renew: (id) => watched(tokens.renew(id)),
-      keepTokens: () => watched(keepTokens()),
-      consents: {
-        start: (subject, anyAccount) => watched(consents.start(subject, anyAccount)),
-        finish: (callback) => watched(consents.finish(callback)),
-        sweep: consents.sweep,
-      },
-    };
+  function instance(options?: InstanceOptions): Instance {
+    const places = { storage, vaultUrl: keyVault.origin, loginUrl: entra.origin, identity: createIdentity() };
+    return createInstance({ ...places, watch, log }, options);
   }
 
   const administrator = instance();
@@ -282,6 +203,7 @@ export async function startTokenBed(): Promise<TokenBed> {
       desk: "support",
       deliverFrom: undefined,
       acknowledge: { kind: "nothing" },
+      access: "owner",
     });
     return { id: stored.id, address: userName, account };
   }
@@ -304,11 +226,17 @@ export async function startTokenBed(): Promise<TokenBed> {
 
   async function renewClientSecret(): Promise<void> {
     const value = `secret~${randomUUID()}`;
-    issued.add(value);
+    watch.remember(value);
     entra.addSecret(CLIENT_ID, { value });
     await ownSecrets.write(CLIENT_SECRET_NAME, value, { contentType: "text/plain" });
   }
   await renewClientSecret();
+
+  async function grantOf({ id }: ExampleMailbox): Promise<StoredGrant> {
+    const grant = await administrator.grants.read(id);
+    assert.ok(grant, `There is no grant of ${id}`);
+    return grant;
+  }
 
   function urls(): string[] {
     const requests = [entra.server, keyVault.server, managedIdentity.server].flatMap((server) => server.requests);
@@ -327,21 +255,22 @@ export async function startTokenBed(): Promise<TokenBed> {
     addMailbox,
     connect,
     connectedMailbox,
-    async grantOf({ id }) {
-      const grant = await administrator.grants.read(id);
-      assert.ok(grant, `There is no grant of ${id}`);
-      return grant;
-    },
+    grantOf,
     renewClientSecret,
-    assertNothingLeaked() {
-      for (const { value } of keyVault.read("data-key")) issued.add(value);
-      assert.ok(issued.size > 5, "Nothing was issued, so nothing was proved");
-      for (const secret of issued) {
-        assert.ok(secret.length > 8);
-        const places = [...logLines, ...thrown, ...(inUrlByProtocol.has(secret) ? [] : urls())];
-        const leak = places.find((place) => place.includes(secret));
-        assert.equal(leak, undefined, `The secret ${secret.slice(0, 12)}… is in: ${leak}`);
-      }
+    passRefreshTime: async (mailbox) => {
+      const { refreshAt, expiresAt } = await grantOf(mailbox);
+      clock.advanceTo(refreshAt);
+      assert.ok(Date.now() < expiresAt.getTime() - 5 * MINUTE_MS);
+    },
+    passEnd: async (mailbox) => clock.advanceTo((await grantOf(mailbox)).expiresAt),
+    assertServes: ({ account }, token) => {
+      const described = entra.describeAccessToken(token);
+      assert.equal(described?.oid, account.oid);
+      assert.ok(described.expiresAt.getTime() - Date.now() > 2 * MINUTE_MS - 1_000, "it ends too soon");
+    },
+    assertNothingLeaked: () => {
+      for (const { value } of keyVault.read("data-key")) watch.remember(value);
+      watch.assertNothingLeaked({ logLines, urls: urls() });
     },
     async stop() {
       await azurite.stop();
@@ -359,6 +288,6 @@ export async function goThroughMicrosoft(
   { id, address, account }: ExampleMailbox,
   decision: "accept" | "cancel" = "accept",
 ): Promise<{ cookie: { name: string; value: string }; callback: Callback }> {
-  const { location, cookie } = await consents.start({ mailboxId: id, address, writes: false });
+  const { location, cookie } = await consents.start({ mailboxId: id, address, kind: "owner", writes: false });
   return { cookie, callback: await signIn(location, { oid: account.oid, decision }) };
 }

@@ -14,6 +14,7 @@ import {
 } from "../../../shared/web/mailboxes-page.ts";
 import { fromNow, moment } from "../../../shared/web/times.ts";
 import { createUrls } from "../../../shared/web/urls.ts";
+import { validMailbox } from "../mailboxes/valid-mailbox.ts";
 import { assertSafePage, visibleText } from "./page-checks.ts";
 
 const NOON = new Date("2026-11-23T12:00:00Z");
@@ -26,31 +27,24 @@ const urls = createUrls("https://deskpost.contoso.test");
 const context: PageContext = { urls, key: undefined, links: {} };
 
 const mailbox: StoredMailbox = {
+  ...validMailbox(),
   id: "9f2c41d07be3a865",
   address: "help@contoso.test",
-  folder: "inbox",
   desk: "support",
-  acknowledge: { kind: "nothing" },
   deliverFrom: NOON,
-  status: "connected",
-  statusBeforePause: undefined,
   nextFetchAt: at(MINUTE_MS),
-  throttledUntil: undefined,
   lastFetchAt: NOON,
   lastSuccessAt: NOON,
-  lastError: undefined,
   lastMailAt: at(-3 * MINUTE_MS),
   delivered: 41,
   refused: 2,
-  lastRun: "",
   etag: 'W/"an-etag"',
 };
 const token: TokenView = {
   userName: "owner@contoso.test",
   goodUntil: at(64 * MINUTE_MS),
   refreshAt: at(49 * MINUTE_MS),
-  refreshTokenSavedAt: at(-3 * DAY_MS),
-  refreshTokenGoodUntil: at(87 * DAY_MS),
+  refreshToken: { savedAt: at(-3 * DAY_MS), goodUntil: at(87 * DAY_MS) },
 };
 const view: MailboxView = { mailbox, pending: 0, quarantined: 0, token };
 const overview: Overview = { mailboxes: [view], alarm: undefined, lastTick: NOON, now: NOON };

@@ -5,7 +5,7 @@ import type { WebhookReceiver } from "./webhook-receiver.ts";
 export type DeskName = "uvdesk" | "webhook";
 
 /** A mail as it arrived at the desk, whatever the desk made of it. */
-export interface DeskMail {
+interface DeskMail {
   readonly idempotencyKey: string;
   readonly bytes: Buffer;
   /** Simulated ms since 1970. */
@@ -15,7 +15,7 @@ export interface DeskMail {
 }
 
 /** A ticket, or whatever the desk shows for a mail. */
-export interface DeskItem {
+interface DeskItem {
   readonly title: string;
   readonly from: string;
   readonly at: number;
@@ -23,7 +23,7 @@ export interface DeskItem {
 }
 
 /** How the desk can behave, in the words of a person. */
-export interface DeskMood {
+interface DeskMood {
   readonly name: string;
   readonly label: string;
   /** What Deskpost's page should show then. */

@@ -21,7 +21,7 @@ export class PhpException extends Error {
   override readonly name = "PhpException";
 }
 
-export interface InboundDeps {
+interface InboundDeps {
   readonly tickets: UvdeskTickets;
   readonly version: UvdeskVersion;
   isMailbox(address: string): boolean;

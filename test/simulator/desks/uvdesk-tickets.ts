@@ -13,7 +13,7 @@ export interface ReceivedMail {
 }
 
 /** UVdesk's row for one mail of a ticket: the first one, or a reply. */
-export interface UvdeskThread {
+interface UvdeskThread {
   readonly id: number;
   readonly from: string;
   /** `undefined` is UVdesk's NULL. */

@@ -39,7 +39,7 @@ export interface Uvdesk {
   stop(): Promise<void>;
 }
 
-export interface UvdeskOptions {
+interface UvdeskOptions {
   /** 0 takes a free one. */
   readonly port: number;
   /** The addresses configured in UVdesk as `imap_server.username`. */

@@ -4,7 +4,7 @@ import { type Answer, html, json, type SeenRequest, type StandIn, startStandIn }
 import { verifyWebhookSignature } from "./webhook-signature.ts";
 
 /** One delivery as it arrived, whatever was answered. */
-export interface ReceivedWebhook {
+interface ReceivedWebhook {
   /** Simulated ms since 1970. */
   readonly at: number;
   /** The header `webhook-id`; empty when it is missing. */
@@ -29,7 +29,7 @@ export interface WebhookReceiver {
   stop(): Promise<void>;
 }
 
-export interface WebhookReceiverOptions {
+interface WebhookReceiverOptions {
   /** 0 takes a free one. */
   readonly port: number;
   /** `whsec_` and base64. Without it every delivery is taken unverified. */

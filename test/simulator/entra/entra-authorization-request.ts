@@ -2,7 +2,7 @@ import { type Application, applicationName, type PathTenant } from "./entra-dire
 import { EntraError } from "./entra-errors.ts";
 import { parseScopes, type Scope } from "./entra-permissions.ts";
 
-export type ResponseMode = "query" | "form_post";
+type ResponseMode = "query" | "form_post";
 
 /** Where the answer to an authorization request goes. */
 export interface ReplyAddress {

@@ -1,8 +1,10 @@
 import type { JsonWebKey } from "node:crypto";
 import type { SeenRequest } from "../stand-in.ts";
-import { type Application, applicationName } from "./entra-directory.ts";
+import { checkAssertionTimes } from "./entra-assertion-times.ts";
+import { createCertificateCheck, KEY_NOT_FOUND } from "./entra-certificate-assertion.ts";
+import type { Application } from "./entra-directory.ts";
 import { EntraError, type Facts } from "./entra-errors.ts";
-import { type Claims, isSignedBy, readJwt } from "./entra-signing.ts";
+import { type Claims, isSignedBy, type Jwt, readJwt } from "./entra-signing.ts";
 
 const JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -12,7 +14,7 @@ export interface TrustedIssuer {
   readonly publicKeys: readonly JsonWebKey[];
 }
 
-export interface ClientCredential {
+interface ClientCredential {
   readonly clientId: string;
   readonly secret: string | undefined;
   readonly assertion: string | undefined;
@@ -44,15 +46,37 @@ function decodeForm(value: string): string {
   return decodeURIComponent(value.replaceAll("+", " "));
 }
 
-/** Throws unless the credential is one of the application's. */
-export function authenticateClient(
-  { secret, assertion }: ClientCredential,
-  application: Application,
-  trustedIssuers: readonly TrustedIssuer[],
-): void {
-  if (assertion !== undefined) checkAssertion(assertion, application, trustedIssuers);
-  else if (secret !== undefined) checkSecret(secret, application);
-  else throw new EntraError(7000218);
+/** Throws unless the credential is one of the application's. `segment` is the tenant as the path names it. */
+export type ClientAuthentication = (credential: ClientCredential, application: Application, segment: string) => void;
+
+interface ClientAuthenticationOptions {
+  trustedIssuers(): readonly TrustedIssuer[];
+  /** The address of the token endpoint, for which an application makes its own assertions. */
+  audienceAt(segment: string): string;
+}
+
+export function createClientAuthentication({
+  trustedIssuers,
+  audienceAt,
+}: ClientAuthenticationOptions): ClientAuthentication {
+  const checkCertificate = createCertificateCheck();
+
+  return function authenticateClient({ secret, assertion }, application, segment) {
+    if (assertion === undefined) {
+      if (secret === undefined) throw new EntraError(7000218);
+      checkSecret(secret, application);
+      return;
+    }
+    const jwt = readJwt(assertion);
+    if (jwt === undefined) throw new EntraError(50027);
+    if (isFederated(jwt)) checkFederated(assertion, jwt.claims, application, trustedIssuers());
+    else checkCertificate(assertion, jwt, application, audienceAt(segment));
+  };
+}
+
+/** Issuers of other systems are URLs; an application that signs by itself names its own id. */
+function isFederated({ claims }: Jwt): boolean {
+  return URL.canParse(String(claims.iss));
 }
 
 function checkSecret(secret: string, { clientId, secrets }: Application): void {
@@ -62,18 +86,19 @@ function checkSecret(secret: string, { clientId, secrets }: Application): void {
   if (!isAlive) throw new EntraError(7000222, { clientId });
 }
 
-function checkAssertion(assertion: string, application: Application, trusted: readonly TrustedIssuer[]): void {
-  const claims = readJwt(assertion)?.claims;
-  if (claims === undefined) throw new EntraError(50027);
-  // Signed by the application itself, with the key of a certificate: none is registered here.
-  if (claims.iss === application.clientId) throw new EntraError(700027, { clientId: application.clientId });
+function checkFederated(
+  assertion: string,
+  claims: Claims,
+  application: Application,
+  trusted: readonly TrustedIssuer[],
+): void {
   matchFederatedCredential(claims, application);
   const issuer = trusted.find((candidate) => candidate.issuer === claims.iss);
   if (issuer === undefined) throw new EntraError(50166);
   if (!issuer.publicKeys.some((key) => isSignedBy(assertion, key))) {
-    throw new EntraError(700027, { clientId: application.clientId, application: applicationName(application) });
+    throw new EntraError(700027, { ...KEY_NOT_FOUND, clientId: application.clientId });
   }
-  checkTimes(claims);
+  checkAssertionTimes(claims);
 }
 
 function matchFederatedCredential(claims: Claims, { federatedCredentials = [] }: Application): void {
@@ -89,17 +114,4 @@ function matchFederatedCredential(claims: Claims, { federatedCredentials = [] }:
   if (sameAudience.some((credential) => credential.subject === subject)) return;
   const isNearly = sameAudience.some((credential) => credential.subject.toLowerCase() === subject.toLowerCase());
   throw new EntraError(isNearly ? 7002138 : 700213, facts);
-}
-
-function checkTimes(claims: Claims): void {
-  const now = Date.now() / 1000;
-  const from = Number(claims.nbf ?? 0);
-  const until = Number(claims.exp ?? 0);
-  if (now < from || now >= until) {
-    throw new EntraError(700024, { now: iso(now), from: iso(from), until: iso(until) });
-  }
-}
-
-function iso(seconds: number): string {
-  return new Date(seconds * 1000).toISOString();
 }

@@ -1,3 +1,4 @@
+import type { RegisteredCertificate } from "./entra-certificates.ts";
 import { EntraError } from "./entra-errors.ts";
 
 export interface Tenant {
@@ -27,9 +28,12 @@ export interface Application {
   readonly multitenant?: boolean;
   readonly redirectUris: readonly string[];
   readonly secrets: readonly ClientSecret[];
+  readonly certificates?: readonly RegisteredCertificate[];
   readonly federatedCredentials?: readonly FederatedCredential[];
   /** Application permissions that an admin granted; they come with client_credentials. */
   readonly roles?: readonly string[];
+  /** Application permissions that the registration asks for; an admin's consent grants them. */
+  readonly requiredRoles?: readonly string[];
 }
 
 /** A person (or a shared mailbox) who can sign in. */
@@ -56,7 +60,7 @@ export interface Directory {
   accountNamed(userName: string): Account | undefined;
   addAccount(account: Account): void;
   setDisabled(oid: string, disabled: boolean): void;
-  changeSecrets(clientId: string, change: (secrets: readonly ClientSecret[]) => readonly ClientSecret[]): void;
+  changeApplication(clientId: string, change: (application: Application) => Application): void;
   /** Names of the scopes to which the account consented for the application. */
   consented(clientId: string, oid: string): ReadonlySet<string>;
   consent(clientId: string, oid: string, scopes: Iterable<string>): void;
@@ -113,10 +117,10 @@ export function createDirectory(options: DirectoryOptions): Directory {
       if (account === undefined) throw new Error(`The simulated directory has no account ${oid}`);
       accounts.set(oid, { ...account, disabled });
     },
-    changeSecrets(clientId, change) {
+    changeApplication(clientId, change) {
       const application = applications.get(clientId);
       if (application === undefined) throw new Error(`The simulated directory has no application ${clientId}`);
-      applications.set(clientId, { ...application, secrets: change(application.secrets) });
+      applications.set(clientId, change(application));
     },
     consented: (clientId, oid) => consents.get(`${clientId} ${oid}`)?.scopes ?? new Set(),
     consent(clientId, oid, scopes) {

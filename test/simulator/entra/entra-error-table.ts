@@ -1,5 +1,5 @@
 /** An error of Entra: what it says with which OAuth error. HTTP 401 for `invalid_client`, else 400, unless it says. */
-export interface KnownError {
+interface KnownError {
   readonly error: string;
   readonly text: string;
   readonly status?: number;
@@ -95,7 +95,28 @@ export const aadsts: Readonly<Record<number, KnownError>> = {
   },
   700027: {
     error: "invalid_client",
-    text: "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key was not found.] Please visit the Azure Portal, Graph Explorer or directly use MS Graph to see configured keys for app Id '{clientId}'.",
+    text: "{fault} [Reason - {reason}{key}, Please visit the Azure Portal, Graph Explorer or directly use MS Graph to see configured keys for app Id '{clientId}'. Review the documentation at https://docs.microsoft.com/en-us/graph/deployments to determine the corresponding service endpoint and https://docs.microsoft.com/en-us/graph/api/application-get?view=graph-rest-1.0&tabs=http to build a query request URL, such as 'https://graph.microsoft.com/beta/applications/{clientId}'].",
+  },
+  700021: {
+    error: "invalid_client",
+    text: "Client assertion application identifier doesn't match 'client_id' parameter. Review the documentation at https://learn.microsoft.com/entra/identity-platform/certificate-credentials .",
+  },
+  700023: {
+    error: "invalid_client",
+    text: "Client assertion audience claim does not match Realm issuer. Review the documentation at https://learn.microsoft.com/entra/identity-platform/certificate-credentials .",
+  },
+  50012: {
+    error: "invalid_client",
+    text: "Authentication failed. The client assertion was used before, or names no jti.",
+  },
+  50048: { error: "invalid_client", text: "Subject must match the issuer claim in the client assertion." },
+  5002723: {
+    error: "invalid_client",
+    text: "Invalid JWT token. No certificate SHA-1 thumbprint, certificate SHA-256 thumbprint, nor keyId specified in token header.",
+  },
+  5002738: {
+    error: "invalid_client",
+    text: "Invalid JWT token. '{algorithm}' is not a supported signature algorithm. Supported signing algorithms are: '{known}'",
   },
   50027: { error: "invalid_request", text: "JWT token is invalid or malformed." },
   50166: { error: "invalid_request", text: "Request to External OIDC endpoint failed." },

@@ -4,7 +4,7 @@ import type { EntraErrorBody } from "./entra-errors.ts";
 import type { Permission } from "./entra-permissions.ts";
 
 /** Where a page's form goes, and the sign-in that it belongs to. */
-export interface PageForm {
+interface PageForm {
   readonly action: string;
   /** Names the sign-in that is under way. */
   readonly ctx: string;
@@ -58,6 +58,29 @@ export function consentPage(page: {
     <ul class="permissions">${items.join("")}</ul>
     <p class="quiet">Accepting these permissions means that you allow this app to use your data as specified in their
     terms of service and privacy statement. You can change these permissions at https://myapps.microsoft.com.</p>
+    ${form(
+      page.form,
+      `<div class="actions"><button name="decision" value="cancel">Cancel</button>
+      <button class="primary" name="decision" value="accept">Accept</button></div>`,
+    )}`,
+  );
+}
+
+/** An administrator is asked for the whole organisation. */
+export function adminConsentPage(page: {
+  readonly form: PageForm;
+  readonly application: string;
+  readonly roles: readonly string[];
+}): string {
+  const items = page.roles.map((role) => `<li>${escapeHtml(role)}, in all mailboxes</li>`);
+  return document(
+    "Permissions requested",
+    `<p>Review for your organization</p>
+    <p><strong>${escapeHtml(page.application)}</strong><br><span class="quiet">unverified</span></p>
+    <p>This app would like to:</p>
+    <ul class="permissions">${items.join("")}</ul>
+    <p class="quiet">If you accept, this app will get access to the specified resources for all users in your
+    organization. No one else will be prompted to review these permissions.</p>
     ${form(
       page.form,
       `<div class="actions"><button name="decision" value="cancel">Cancel</button>

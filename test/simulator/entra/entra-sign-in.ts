@@ -16,7 +16,7 @@ import type { Tokens } from "./entra-tokens.ts";
 const ACCOUNTS_LISTED = 12;
 
 /** The pages a person meets between the application's redirect to Entra and Entra's redirect back. */
-export interface SignInPages {
+interface SignInPages {
   /** `GET /{tenant}/oauth2/v2.0/authorize` */
   authorize(request: SeenRequest, segment: string): Answer;
   /** `POST /{tenant}/login`: an account was picked. */

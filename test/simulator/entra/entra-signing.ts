@@ -1,4 +1,5 @@
 import {
+  constants,
   createPublicKey,
   createSign,
   createVerify,
@@ -51,13 +52,23 @@ export function readJwt(token: string): Jwt | undefined {
   }
 }
 
-export function isSignedBy(token: string, key: JsonWebKey | KeyObject): boolean {
+/** How the two algorithms pad, in the words of node:crypto. https://www.rfc-editor.org/rfc/rfc7518#section-3.1 */
+const PADDING = {
+  RS256: { padding: constants.RSA_PKCS1_PADDING },
+  PS256: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
+};
+
+export function isSignedBy(
+  token: string,
+  key: JsonWebKey | KeyObject,
+  algorithm: keyof typeof PADDING = "RS256",
+): boolean {
   const end = token.lastIndexOf(".");
-  if (end < 0 || readJwt(token)?.header.alg !== "RS256") return false;
+  if (end < 0 || readJwt(token)?.header.alg !== algorithm) return false;
   const publicKey = "kty" in key ? createPublicKey({ key, format: "jwk" }) : (key as KeyObject);
   return createVerify("RSA-SHA256")
     .update(token.slice(0, end))
-    .verify(publicKey, token.slice(end + 1), "base64url");
+    .verify({ key: publicKey, ...PADDING[algorithm] }, token.slice(end + 1), "base64url");
 }
 
 function encode(value: Claims): string {

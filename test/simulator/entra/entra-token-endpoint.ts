@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Answer, json, type SeenRequest } from "../stand-in.ts";
-import { authenticateClient, readClientCredential, type TrustedIssuer } from "./entra-client-authentication.ts";
+import { type ClientAuthentication, readClientCredential } from "./entra-client-authentication.ts";
 import { type Account, type Application, applicationName, type Directory, type PathTenant } from "./entra-directory.ts";
 import { EntraError, noStore } from "./entra-errors.ts";
 import { GRAPH_RESOURCE, parseScopes, type Scope } from "./entra-permissions.ts";
@@ -24,11 +24,11 @@ export interface TokenEndpoint {
   answer(request: SeenRequest, segment: string): Answer;
 }
 
-export interface TokenEndpointOptions {
+interface TokenEndpointOptions {
   readonly directory: Directory;
   readonly tokens: Tokens;
   readonly settings: Readonly<TokenEndpointSettings>;
-  trustedIssuers(): readonly TrustedIssuer[];
+  readonly authenticateClient: ClientAuthentication;
 }
 
 interface TokenRequest {
@@ -43,7 +43,7 @@ export function createTokenEndpoint({
   directory,
   tokens,
   settings,
-  trustedIssuers,
+  authenticateClient,
 }: TokenEndpointOptions): TokenEndpoint {
   const requests: Record<GrantType, number> = { authorization_code: 0, refresh_token: 0, client_credentials: 0 };
 
@@ -56,7 +56,7 @@ export function createTokenEndpoint({
     const tenant = directory.tenantInPath(segment);
     const credential = readClientCredential(request);
     const application = directory.applicationFor(credential.clientId, tenant, segment);
-    authenticateClient(credential, application, trustedIssuers());
+    authenticateClient(credential, application, segment);
     return json(200, grants[grantType]({ form, segment, tenant, application }), noStore);
   }
 

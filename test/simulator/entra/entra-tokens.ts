@@ -25,7 +25,7 @@ export interface SignIn {
   readonly codeChallengeMethod: string | undefined;
 }
 
-export interface RefreshToken {
+interface RefreshToken {
   readonly signIn: SignIn;
   readonly issuedAt: number;
 }
@@ -59,7 +59,7 @@ export interface Tokens {
   readonly refreshTokensIssued: number;
 }
 
-export interface TokensOptions {
+interface TokensOptions {
   readonly signer: Signer;
   /** Of id tokens. */
   issuerOf(tenantId: string): string;

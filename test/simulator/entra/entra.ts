@@ -1,5 +1,7 @@
 import { type Answer, json, type SeenRequest, type StandIn, startStandIn } from "../stand-in.ts";
-import type { TrustedIssuer } from "./entra-client-authentication.ts";
+import { createAdminConsent } from "./entra-admin-consent.ts";
+import { readCertificate } from "./entra-certificates.ts";
+import { createClientAuthentication, type TrustedIssuer } from "./entra-client-authentication.ts";
 import {
   type Account,
   type ClientSecret,
@@ -43,6 +45,8 @@ export interface Entra {
   addSecret(clientId: string, secret: ClientSecret): void;
   /** All secrets of the application expire now. */
   expireSecrets(clientId: string): void;
+  /** Registers a certificate for the application: its public part, in PEM. */
+  addCertificate(clientId: string, pem: string): void;
   /** Every refresh, or every one of this account, is refused with this AADSTS number, until it is `undefined` again. */
   refuseRefresh(code: number | undefined, oid?: string): void;
   /** Whether refreshes bring a new refresh token, as they do at first. */
@@ -69,7 +73,12 @@ export async function startEntra(options: EntraOptions): Promise<Entra> {
 
   const issuerOf = (tenantId: string) => `${server.origin}/${tenantId}/v2.0`;
   const tokens = createTokens({ signer, issuerOf, random });
-  const tokenEndpoint = createTokenEndpoint({ directory, tokens, settings, trustedIssuers: () => trustedIssuers });
+  const authenticateClient = createClientAuthentication({
+    trustedIssuers: () => trustedIssuers,
+    audienceAt: (segment) => `${server.origin}/${nameInUrls(segment)}/oauth2/v2.0/token`,
+  });
+  const tokenEndpoint = createTokenEndpoint({ directory, tokens, settings, authenticateClient });
+  const adminConsent = createAdminConsent(directory);
   const pages = createSignInPages({ directory, tokens, requiresAdminApproval: () => adminApproval });
 
   /** Sign-in at `organizations` can end in any tenant, whose id replaces the placeholder. */
@@ -77,9 +86,14 @@ export async function startEntra(options: EntraOptions): Promise<Entra> {
     return issuerOf(tenant?.id ?? "{tenantid}");
   }
 
+  /** Whatever name a tenant is asked for by, Entra's own URLs name its id. */
+  function nameInUrls(segment: string): string {
+    return directory.tenantInPath(segment)?.id ?? segment;
+  }
+
   function metadata(_: SeenRequest, segment: string): Answer {
     const issuer = issuerAt(directory.tenantInPath(segment));
-    return json(200, entraMetadata(server.origin, segment, issuer));
+    return json(200, entraMetadata(server.origin, nameInUrls(segment), issuer));
   }
 
   function keys(_: SeenRequest, segment: string): Answer {
@@ -97,6 +111,8 @@ export async function startEntra(options: EntraOptions): Promise<Entra> {
     "oauth2/v2.0/authorize": pages.authorize,
     login: pages.login,
     "Consent/Set": pages.decide,
+    "v2.0/adminconsent": adminConsent.ask,
+    "AdminConsent/Set": adminConsent.decide,
   };
 
   function handle(request: SeenRequest): Answer {
@@ -135,11 +151,23 @@ export async function startEntra(options: EntraOptions): Promise<Entra> {
     },
     disable: (oid) => directory.setDisabled(oid, true),
     enable: (oid) => directory.setDisabled(oid, false),
-    addSecret: (clientId, secret) => directory.changeSecrets(clientId, (secrets) => [...secrets, secret]),
+    addSecret: (clientId, secret) =>
+      directory.changeApplication(clientId, (application) => ({
+        ...application,
+        secrets: [...application.secrets, secret],
+      })),
     expireSecrets: (clientId) => {
       const expiresAt = new Date();
-      directory.changeSecrets(clientId, (secrets) => secrets.map(({ value }) => ({ value, expiresAt })));
+      directory.changeApplication(clientId, (application) => ({
+        ...application,
+        secrets: application.secrets.map(({ value }) => ({ value, expiresAt })),
+      }));
     },
+    addCertificate: (clientId, pem) =>
+      directory.changeApplication(clientId, (application) => ({
+        ...application,
+        certificates: [...(application.certificates ?? []), readCertificate(pem)],
+      })),
     refuseRefresh: (code, oid = EVERYBODY) => {
       refusals.set(oid, code);
     },

@@ -1,49 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { errorOf, HOUR_MS, IMMUTABLE, jsonOf, NOON, useGraph } from "./graph-test-bed.ts";
-
-interface DeltaItem {
-  readonly id: string;
-  readonly "@removed"?: { readonly reason: string };
-  readonly [property: string]: unknown;
-}
-
-interface DeltaPage {
-  readonly value: DeltaItem[];
-  readonly next: string | undefined;
-  readonly end: string | undefined;
-}
-
-const INBOX_DELTA = "/mailFolders/inbox/messages/delta";
+import { INBOX_DELTA, idsOf, useDelta } from "./graph-delta-bed.ts";
+import { errorOf, HOUR_MS, IMMUTABLE, NOON } from "./graph-test-bed.ts";
 
 /** Random moods, when a test gives some; 1 means none. */
 let moods: number[] = [];
-const bed = useGraph(() => moods.shift() ?? 1);
-
-async function page(link: string, prefer = IMMUTABLE): Promise<DeltaPage> {
-  const body = await jsonOf(await bed.get(link, { prefer }));
-  return {
-    value: body.value as DeltaItem[],
-    next: body["@odata.nextLink"] as string | undefined,
-    end: body["@odata.deltaLink"] as string | undefined,
-  };
-}
-
-/** All items of a round, and its delta link. */
-async function round(link: string, prefer = IMMUTABLE): Promise<{ items: DeltaItem[]; link: string }> {
-  const items: DeltaItem[] = [];
-  for (let current: string | undefined = link; current !== undefined; ) {
-    const { value, next, end }: DeltaPage = await page(current, prefer);
-    items.push(...value);
-    if (end !== undefined) return { items, link: end };
-    current = next;
-  }
-  return assert.fail("a page had neither a nextLink nor a deltaLink");
-}
-
-function idsOf(items: readonly DeltaItem[]): string[] {
-  return items.map((item) => item.id).sort();
-}
+const { bed, page, round } = useDelta(() => moods.shift() ?? 1);
 
 describe("delta", () => {
   it("gives every existing item first, then only what came since", async () => {
@@ -253,72 +215,5 @@ describe("delta", () => {
     assert.equal(response.headers.get("retry-after"), null);
     assert.deepEqual(await errorOf(response), { status: 504, code: "UnknownError", message: "" });
     assert.equal((await bed.get(INBOX_DELTA, { prefer: "odata.maxpagesize=100" })).status, 200);
-  });
-});
-
-describe("a delta link", () => {
-  it("dies when three newer ones have been given out", async () => {
-    bed.deliver(60);
-    const links = [(await page(INBOX_DELTA)).next ?? ""];
-    for (let count = 1; count < 5; count += 1) {
-      links.push((await page(links.at(-1) ?? "")).next ?? "");
-    }
-    const response = await bed.get(links[1] ?? "");
-    assert.ok(response.headers.get("request-id"));
-    assert.deepEqual(await errorOf(response), {
-      status: 410,
-      code: "SyncStateNotFound",
-      message: "The sync state generation is not found; generation=2;[highest=5][4][5][3].",
-    });
-    assert.equal((await bed.get(links[2] ?? "")).status, 200);
-  });
-
-  it("belongs to one client: others do not make it older", async () => {
-    const { link } = await round(INBOX_DELTA);
-    for (let count = 0; count < 5; count += 1) await round(INBOX_DELTA);
-    assert.equal((await bed.get(link)).status, 200);
-  });
-
-  it("dies with the sync state of its mailbox; a new start works", async () => {
-    const all = bed.deliver(2);
-    const { link } = await round(INBOX_DELTA);
-    bed.mailbox.expireSyncState();
-    assert.equal((await bed.get(link)).status, 410);
-    assert.deepEqual(idsOf((await round(INBOX_DELTA)).items), all.toSorted());
-  });
-
-  it("dies of old age only where that is switched on", async () => {
-    const { link } = await round(INBOX_DELTA);
-    bed.clock.advance(30 * 24 * HOUR_MS);
-    assert.equal((await bed.get(link)).status, 200);
-    bed.graph.controls.syncStateLifetimeMs = 7 * 24 * HOUR_MS;
-    assert.equal((await bed.get(link)).status, 200);
-    bed.clock.advance(8 * 24 * HOUR_MS);
-    assert.equal((await bed.get(link)).status, 410);
-  });
-
-  it("is refused in every shape that was ever seen", async () => {
-    const all = bed.deliver(1);
-    const { link } = await round(`${INBOX_DELTA}?$select=subject`);
-    bed.mailbox.expireSyncState();
-    const shapes = [
-      { shape: "root-folder-not-found", status: 410, code: "SyncStateNotFound" },
-      { shape: "location", status: 410, code: "syncStateNotFound" },
-      { shape: "resync-required", status: 410, code: "resyncRequired" },
-      { shape: "sync-state-invalid", status: 400, code: "syncStateInvalid" },
-    ] as const;
-    for (const { shape, status, code } of shapes) {
-      bed.graph.controls.resetShape = shape;
-      const response = await bed.get(link);
-      assert.partialDeepStrictEqual(await errorOf(response), { status, code });
-      if (shape !== "location") continue;
-      const restarted = await round(response.headers.get("location") ?? "");
-      assert.deepEqual(idsOf(restarted.items), all);
-      assert.equal(restarted.items[0]?.isRead, undefined);
-    }
-  });
-
-  it("is no invention of the client", async () => {
-    assert.equal((await bed.get(`${INBOX_DELTA}?$deltatoken=latest`)).status, 400);
   });
 });

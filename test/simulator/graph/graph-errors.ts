@@ -23,7 +23,7 @@ export class GraphError extends Error {
 }
 
 /** The two ids that stand in the headers and in the error body of one answer. */
-export interface RequestIds {
+interface RequestIds {
   readonly requestId: string;
   readonly clientRequestId: string;
 }

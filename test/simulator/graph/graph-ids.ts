@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 /** Makes the ids of one mailbox. */
-export interface GraphIds {
+interface GraphIds {
   nextFolderId(): string;
   /** The regular id: a message gets another one with every move. */
   nextMessageId(): string;

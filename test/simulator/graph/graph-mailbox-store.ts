@@ -231,7 +231,6 @@ export function createMailboxStore(options: MailboxOptions): MailboxStore {
       name: message.name,
       folder: message.folder.wellKnownName ?? message.folder.displayName,
       isRead: message.isRead,
-      isVisible: !hidden.has(message),
       receivedAt: message.receivedAt,
       size: message.mime.byteLength,
       subject: message.headers.subject,

@@ -32,8 +32,6 @@ export interface MessageInfo {
   readonly name: string | undefined;
   readonly folder: string;
   readonly isRead: boolean;
-  /** Whether Graph shows it already; see `setHiddenUntil`. */
-  readonly isVisible: boolean;
   readonly receivedAt: Date;
   readonly size: number;
   readonly subject: string;

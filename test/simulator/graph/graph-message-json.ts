@@ -3,7 +3,7 @@ import type { MailAddress } from "./graph-mail-headers.ts";
 import type { Folder, MailboxStore, StoredMessage } from "./graph-mailbox-store.ts";
 import { graphTime } from "./graph-odata.ts";
 
-export interface MessageShape {
+interface MessageShape {
   readonly immutableIds: boolean;
   readonly select: readonly string[] | undefined;
 }

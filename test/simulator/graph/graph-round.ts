@@ -38,7 +38,7 @@ export function firstRound(store: MailboxStore, folder: Folder, options: RoundOp
 }
 
 /** What a later round depends on besides its first request. */
-export interface LaterRoundOptions extends RoundOptions {
+interface LaterRoundOptions extends RoundOptions {
   readonly immutableIds: boolean;
   readonly movedInCountsAsCreated: boolean;
 }

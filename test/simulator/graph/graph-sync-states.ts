@@ -11,7 +11,7 @@ export interface SyncState {
   readonly round?: Round;
 }
 
-export interface Round {
+interface Round {
   readonly entries: readonly RoundEntry[];
   /** Where the next page begins. */
   readonly offset: number;
@@ -44,7 +44,7 @@ export interface StreamOwner {
 /** Each page makes a new generation; the older ones die, one after another. */
 const LIVE_GENERATIONS = 3;
 
-export interface SyncStates {
+interface SyncStates {
   begin(owner: StreamOwner, options: RoundOptions, firstQuery: string): SyncStream;
   /** Finds what a token of `save` stands for; throws the reset that Graph would answer. */
   resume(token: string, owner: StreamOwner): { stream: SyncStream; state: SyncState };

@@ -13,7 +13,7 @@ import { folderJson } from "./graph-message-json.ts";
 import { deleteMessage, getMessage, getMime, listMessages, moveMessage, patchMessage } from "./graph-messages.ts";
 import { createThrottle, type PlannedThrottling } from "./graph-throttle.ts";
 
-export interface GraphOptions {
+interface GraphOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly certificate: Certificate;

@@ -45,13 +45,13 @@ export interface Binding {
   readonly [option: string]: unknown;
 }
 
-export interface FunctionMetadata {
+interface FunctionMetadata {
   readonly name: string;
   readonly bindings: Readonly<Record<string, Binding>>;
   readonly retryOptions?: unknown;
 }
 
-export type FunctionCallback = (...args: unknown[]) => unknown;
+type FunctionCallback = (...args: unknown[]) => unknown;
 
 export interface RegisteredFunction {
   readonly metadata: FunctionMetadata;
@@ -63,13 +63,13 @@ export interface InvocationResponse {
   readonly returnValue?: TypedData | null;
 }
 
-export interface InvocationModel {
+interface InvocationModel {
   getArguments(): Promise<{ context: object; inputs: unknown[] }>;
   invokeFunction(context: object, inputs: unknown[], callback: FunctionCallback): Promise<unknown>;
   getResponse(context: object, result: unknown): Promise<InvocationResponse>;
 }
 
-export interface ProgrammingModel {
+interface ProgrammingModel {
   readonly name: string;
   readonly version: string;
   getCapabilities(workerCapabilities: Record<string, string>): Promise<Record<string, string>>;
@@ -95,7 +95,7 @@ export interface CoreInvocationContext {
 }
 
 export type HookName = "appStart" | "appTerminate" | "preInvocation" | "postInvocation" | "log";
-export type HookCallback = (context: object) => unknown;
+type HookCallback = (context: object) => unknown;
 export type Hooks = Readonly<Record<HookName, HookCallback[]>>;
 
 /** What an app has told the host while it was loaded. */

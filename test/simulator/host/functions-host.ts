@@ -27,7 +27,7 @@ export interface FunctionsHostOptions {
 }
 
 /** A function that the host could not make available, with the host's message. */
-export interface FunctionFault {
+interface FunctionFault {
   readonly functionName: string;
   readonly message: string;
 }

@@ -18,7 +18,7 @@ export interface QueueOptions {
   readonly messageEncoding: "base64" | "none";
 }
 
-export interface AppConfig {
+interface AppConfig {
   /** `extensions.http.routePrefix`, without slashes around it; may be empty. */
   readonly routePrefix: string;
   readonly queues: QueueOptions;

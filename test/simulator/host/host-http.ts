@@ -4,7 +4,7 @@ import { setCookieLine } from "./host-cookies.ts";
 import type { Invoker } from "./host-invocations.ts";
 import { createRoute, type Route } from "./host-routes.ts";
 
-export interface HttpDeps {
+interface HttpDeps {
   readonly invoker: Invoker;
   readonly routePrefix: string;
   /** Undefined: keys are not asked for, as with the core tools. */

@@ -36,7 +36,7 @@ export interface Invoker {
 }
 
 /** What set a function off. */
-export interface TriggerEvent {
+interface TriggerEvent {
   readonly data: TypedData;
   readonly triggerMetadata?: Readonly<Record<string, TypedData>>;
   /** For the log, as the host words it. */
@@ -44,7 +44,7 @@ export interface TriggerEvent {
   readonly details?: string;
 }
 
-export interface InvokerDeps {
+interface InvokerDeps {
   readonly core: FunctionsCore;
   readonly appFolder: string;
   log(line: LogLine): void;

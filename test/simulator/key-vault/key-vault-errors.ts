@@ -46,7 +46,7 @@ export function concurrentWrite(name: string): KeyVaultError {
 }
 
 /** Why a name cannot be written now. */
-export type NameConflict = "ObjectIsDeletedButRecoverable" | "ObjectIsBeingRecovered" | "ObjectIsBeingDeleted";
+type NameConflict = "ObjectIsDeletedButRecoverable" | "ObjectIsBeingRecovered" | "ObjectIsBeingDeleted";
 
 /** https://github.com/Azure/azure-sdk-for-net/issues/31581 */
 export function nameConflict(name: string, conflict: NameConflict): KeyVaultError {

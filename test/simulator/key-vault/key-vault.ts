@@ -19,7 +19,7 @@ export const KEY_VAULT_AUDIENCE = "https://vault.azure.net";
 /** The most that one page of a list holds. */
 const PAGE_SIZE = 25;
 
-export interface KeyVaultOptions {
+interface KeyVaultOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly certificate: Certificate;
@@ -27,8 +27,6 @@ export interface KeyVaultOptions {
   acceptsToken(token: string): boolean;
   /** The tenant that the challenge names. */
   readonly tenantId: string;
-  /** Default: https://login.microsoftonline.com */
-  readonly loginOrigin?: string;
 }
 
 /** The stand-in for an Azure Key Vault: its secrets, with soft delete. */
@@ -45,9 +43,10 @@ export interface KeyVault {
 
 /** https://learn.microsoft.com/rest/api/keyvault/secrets/operation-groups */
 export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVault> {
-  const { acceptsToken, tenantId, loginOrigin = "https://login.microsoftonline.com" } = options;
+  const { acceptsToken, tenantId } = options;
   const secrets = createSecrets();
-  const challenge = `Bearer authorization="${loginOrigin}/${tenantId}", resource="${KEY_VAULT_AUDIENCE}"`;
+  const authority = `https://login.microsoftonline.com/${tenantId}`;
+  const challenge = `Bearer authorization="${authority}", resource="${KEY_VAULT_AUDIENCE}"`;
 
   function checkToken({ headers }: SeenRequest): void {
     const token = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];

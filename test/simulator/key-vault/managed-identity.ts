@@ -6,15 +6,13 @@ import { type Answer, json, type SeenRequest, type StandIn, startStandIn } from 
 /** Tokens of managed identities live about 24 hours, and the platform hands out the same one for a long time. */
 const TOKEN_LIFE_SECONDS = 24 * 60 * 60;
 
-export interface ManagedIdentityOptions {
+interface ManagedIdentityOptions {
   /** 0 takes a free one. */
   readonly port: number;
   /** The identity's object id: the `sub` of its tokens. */
   readonly principalId: string;
   readonly clientId: string;
   readonly tenantId: string;
-  /** `iss` of its tokens. Default: that of the tenant at login.microsoftonline.com. */
-  readonly entraIssuer?: string;
 }
 
 /** The stand-in for a user-assigned managed identity, as App Service and Azure Functions offer it to an app. */
@@ -30,7 +28,7 @@ export interface ManagedIdentity extends TrustedIssuer {
 /** https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference */
 export async function startManagedIdentity(options: ManagedIdentityOptions): Promise<ManagedIdentity> {
   const { principalId, clientId, tenantId } = options;
-  const issuer = options.entraIssuer ?? `https://login.microsoftonline.com/${tenantId}/v2.0`;
+  const issuer = `https://login.microsoftonline.com/${tenantId}/v2.0`;
   const signer = await createSigner();
   const header = randomUUID().toUpperCase();
   const issued = new Map<string, { readonly value: string; readonly expiresOn: number }>();

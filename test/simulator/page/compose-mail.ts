@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-export interface WrittenMail {
+interface WrittenMail {
   readonly from: string;
   readonly to: string;
   readonly subject: string;

@@ -9,7 +9,7 @@ import { controlPageStyle } from "./control-page-style.ts";
 /** The newest so many are listed. */
 const LISTED = 50;
 
-export interface ControlPageDeps {
+interface ControlPageDeps {
   readonly simulator: Simulator;
   readonly pacer: Pacer;
   readonly actions: ControlActions;

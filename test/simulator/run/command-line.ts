@@ -36,15 +36,12 @@ export function readDesk(value: string): DeskName {
 
 /** @throws {UsageError} */
 export function readPort(value: string): number {
-  const last = 65_535 - PORT_COUNT + 1;
-  const port = readNumber("port", value, 1, last);
-  if (Number.isInteger(port)) return port;
-  throw new UsageError(`--port must be a whole number from 1 to ${last}, not "${value}"`);
+  return readWholeNumber("port", value, 1, 65_535 - PORT_COUNT + 1);
 }
 
 /** @throws {UsageError} */
-export function readNumber(option: string, value: string, least: number, most: number): number {
+export function readWholeNumber(option: string, value: string, least: number, most: number): number {
   const number = value.trim() === "" ? Number.NaN : Number(value);
-  if (number >= least && number <= most) return number;
-  throw new UsageError(`--${option} must be a number from ${least} to ${most}, not "${value}"`);
+  if (Number.isInteger(number) && number >= least && number <= most) return number;
+  throw new UsageError(`--${option} must be a whole number from ${least} to ${most}, not "${value}"`);
 }

@@ -13,7 +13,7 @@ const FETCH_SCHEDULE = "*/10 * * * * *";
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-export interface DemoOptions {
+interface DemoOptions {
   readonly desk: DeskName;
   readonly ports: Ports;
   log(line: LogLine): void;

@@ -27,7 +27,6 @@ export interface MailboxReport {
   readonly address: string;
   readonly status: "new" | "connected" | "needs-owner" | "needs-admin" | "paused";
   readonly pending: number;
-  readonly quarantined: number;
   readonly nextFetchAt: string;
   readonly lastError?: { readonly code: string; readonly message: string };
 }
@@ -35,7 +34,6 @@ export interface MailboxReport {
 export interface MessageReport {
   readonly key: string;
   readonly state: "pending" | "delivered" | "refused" | "quarantined" | "gone";
-  readonly attempts: number;
   readonly dueAt: string;
   /** The desk's words. */
   readonly answer: string;

@@ -4,7 +4,7 @@ import type { LogLine } from "../host/host-invocations.ts";
 import type { Simulator } from "../simulator.ts";
 import { createDeskpostApi, type DeskpostApi } from "./deskpost-api.ts";
 
-export interface DeskpostOptions {
+interface DeskpostOptions {
   /** Run timers when the clock says so; otherwise only by `host.runTimer`. */
   readonly runTimers: boolean;
   /** Poll the queues; otherwise messages wait for `host.drainQueues`. */

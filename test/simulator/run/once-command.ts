@@ -9,7 +9,7 @@ import { UsageError } from "./usage-error.ts";
 
 const EXPLAINED = ["refused", "quarantined", "gone", "pending", "missing"] as const;
 
-export interface OnceCommandOptions {
+interface OnceCommandOptions {
   /** Holds the `.eml` files; without it the sample mails are taken. */
   readonly mailFolder: string | undefined;
   /** Gets what the desk received; without it nothing is written. */

@@ -15,7 +15,7 @@ const LONGEST_RUN_MS = 5 * DAY_MS;
 /** Where each round takes its message one step further, this is far more than any folder needs. */
 const MOST_ROUNDS = 2_000;
 
-export interface OnceOptions {
+interface OnceOptions {
   readonly mails: readonly MailFile[];
   readonly desk: DeskName;
   readonly ports: Ports;
