@@ -7,8 +7,8 @@ import { type Simulator, startSimulator } from "./simulator/simulator.ts";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** A mailbox that nobody signs in to: an administrator grants it to the application itself. Against the bundle. */
-describe("access of the application itself", () => {
+/** Mailboxes whose owner does not sign in: a delegate does, or an administrator grants the application itself. Against the bundle. */
+describe("a shared mailbox", () => {
   let simulator: Simulator;
   let deskpost: Deskpost;
   let id: string;
@@ -44,71 +44,106 @@ describe("access of the application itself", () => {
     return simulator.uvdesk.tickets.filter((ticket) => ticket.subject === subject).length;
   }
 
-  it("is not believed before it opens the mailbox", async () => {
-    const early = await ask(`/${id}/connect`, {});
-    assert.equal(early.status, 409);
-    assert.equal(((await early.json()) as { reason: string }).reason, "mailbox-not-opened");
-    assert.equal(await status(), "new");
-  });
-
-  it("is not connected where the administrator declines", async () => {
-    const page = await administrator("cancel").connect(deskpost.api.startConsentUrl(id));
-    assert.equal(page.status, 400);
-    assert.match(page.text, /permissions were declined/);
-    assert.equal(await status(), "new");
-  });
-
-  it("does not believe an answer that claims another organisation, or that nobody asked for", async () => {
-    const other = "admin_consent=True&tenant=00000000-0000-0000-0000-000000000000&state=made-up";
-    const page = await administrator().open(`${new URL(deskpost.api.pageUrl).origin}/api/finish-consent?${other}`);
-    assert.equal(page.status, 400);
-    assert.equal(await status(), "new");
-  });
-
-  it("is connected by the administrator's consent, and delivers", async () => {
-    const page = await administrator().connect(deskpost.api.startConsentUrl(id));
-    assert.equal(page.status, 200, page.text);
-    assert.match(page.text, /Deskpost itself has access/);
-    assert.equal(await status(), "connected");
-    assert.equal(await deliverOne("First"), 1);
-    const names = simulator.keyVault.server.requests
-      .map(({ path }) => path)
-      .filter((path) => path.includes("refresh-token"));
-    assert.deepEqual(names, [], "there is no refresh token to keep");
-  });
-
-  it("lasts: no refresh token can end, and nothing has to be kept", async () => {
-    for (let month = 0; month < 5; month += 1) {
-      simulator.clock.advance(30 * DAY_MS);
-      await deskpost.host.runTimer("keep-tokens");
-    }
-    assert.equal(await deliverOne("Months later"), 1);
-    assert.equal(simulator.entra.tokenRequests.refresh_token, 0);
-  });
-
-  it("needs the administrator where the organisation blocks the application, and heals with the daily probe", async () => {
-    const isTokenRequest = ({ form }: { form: URLSearchParams }) => form.get("grant_type") === "client_credentials";
-    const body = JSON.stringify({
-      error: "invalid_client",
-      error_codes: [7000112],
-      error_description: "AADSTS7000112",
+  describe("by a grant to the application itself", () => {
+    it("is not believed before it opens the mailbox", async () => {
+      const early = await ask(`/${id}/connect`, {});
+      assert.equal(early.status, 409);
+      assert.equal(((await early.json()) as { reason: string }).reason, "mailbox-not-opened");
+      assert.equal(await status(), "new");
     });
-    const answer = { status: 400, headers: { "content-type": "application/json" }, body };
-    simulator.entra.server.plan(isTokenRequest, { kind: "answer", answer }, 2);
-    simulator.clock.advance(2 * HOUR_MS);
-    await deskpost.fetchMail();
-    assert.equal(await status(), "needs-admin");
-    await deskpost.host.runTimer("keep-tokens");
-    assert.equal(await status(), "connected");
-    assert.equal(await deliverOne("After the block"), 1);
+
+    it("is not connected where the administrator declines", async () => {
+      const page = await administrator("cancel").connect(deskpost.api.startConsentUrl(id));
+      assert.equal(page.status, 400);
+      assert.match(page.text, /permissions were declined/);
+      assert.equal(await status(), "new");
+    });
+
+    it("does not believe an answer that claims another organisation, or that nobody asked for", async () => {
+      const other = "admin_consent=True&tenant=00000000-0000-0000-0000-000000000000&state=made-up";
+      const page = await administrator().open(`${new URL(deskpost.api.pageUrl).origin}/api/finish-consent?${other}`);
+      assert.equal(page.status, 400);
+      assert.equal(await status(), "new");
+    });
+
+    it("is connected by the administrator's consent, and delivers", async () => {
+      const page = await administrator().connect(deskpost.api.startConsentUrl(id));
+      assert.equal(page.status, 200, page.text);
+      assert.match(page.text, /Deskpost itself has access/);
+      assert.equal(await status(), "connected");
+      assert.equal(await deliverOne("First"), 1);
+      const names = simulator.keyVault.server.requests
+        .map(({ path }) => path)
+        .filter((path) => path.includes("refresh-token"));
+      assert.deepEqual(names, [], "there is no refresh token to keep");
+    });
+
+    it("lasts: no refresh token can end, and nothing has to be kept", async () => {
+      for (let month = 0; month < 5; month += 1) {
+        simulator.clock.advance(30 * DAY_MS);
+        await deskpost.host.runTimer("keep-tokens");
+      }
+      assert.equal(await deliverOne("Months later"), 1);
+      assert.equal(simulator.entra.tokenRequests.refresh_token, 0);
+    });
+
+    it("needs the administrator where the organisation blocks the application, and heals with the daily probe", async () => {
+      const isTokenRequest = ({ form }: { form: URLSearchParams }) => form.get("grant_type") === "client_credentials";
+      const body = JSON.stringify({
+        error: "invalid_client",
+        error_codes: [7000112],
+        error_description: "AADSTS7000112",
+      });
+      const answer = { status: 400, headers: { "content-type": "application/json" }, body };
+      simulator.entra.server.plan(isTokenRequest, { kind: "answer", answer }, 2);
+      simulator.clock.advance(2 * HOUR_MS);
+      await deskpost.fetchMail();
+      assert.equal(await status(), "needs-admin");
+      await deskpost.host.runTimer("keep-tokens");
+      assert.equal(await status(), "connected");
+      assert.equal(await deliverOne("After the block"), 1);
+    });
+
+    it("can be connected without a page where it is granted already, as by Exchange's own roles", async () => {
+      assert.equal((await ask(`/${id}/remove`, {})).status, 200);
+      await ask("", { address: simulator.mailbox.address, desk: "uvdesk", since: "2026-03-01", access: "application" });
+      assert.equal((await ask(`/${id}/connect`, {})).status, 200);
+      assert.equal(await status(), "connected");
+      assert.equal(await deliverOne("Again"), 1);
+      assert.equal(simulator.uvdesk.tickets.length, 4, "what was delivered before is not delivered again");
+    });
   });
 
-  it("can be connected without a page where it is granted already, as by Exchange's own roles", async () => {
-    assert.equal((await ask(`/${id}/remove`, {})).status, 200);
-    await ask("", { address: simulator.mailbox.address, desk: "uvdesk", since: "2026-03-01", access: "application" });
-    assert.equal((await ask(`/${id}/connect`, {})).status, 200);
-    assert.equal(await status(), "connected");
-    assert.equal(await deliverOne("Again"), 1);
-    assert.equal(simulator.uvdesk.tickets.length, 4, "what was delivered before is not delivered again");
+  describe("by a delegate's sign-in", () => {
+    const shared = "shared@contoso.example";
+    let sharedId: string;
+
+    before(async () => {
+      const owner = "9d8c7b6a-5f4e-4d3c-8b2a-1f0e9d8c7b6a";
+      const mailbox = simulator.graph.addMailbox({
+        address: shared,
+        ownerOid: owner,
+        delegates: [simulator.owner.oid],
+      });
+      mailbox.deliver(Buffer.from("From: a@example.org\r\nSubject: To all of us\r\n\r\nHi\r\n"));
+      const wanted = { address: shared, desk: "webhook", since: "2026-03-01", acknowledge: "mark-read" };
+      sharedId = ((await (await ask("", wanted)).json()) as { id: string }).id;
+    });
+
+    it("is refused to somebody without rights to it, who learns what is missing", async () => {
+      const somebody = createPerson({ oid: simulator.stranger.oid });
+      const page = await somebody.connect(deskpost.api.startConsentUrl(sharedId));
+      assert.equal(page.status, 400);
+      assert.match(page.text, /sam@contoso\.example signed in, but cannot open the mailbox/);
+    });
+
+    it("delivers and marks, with the rights on what is shared", async () => {
+      const page = await administrator().connect(deskpost.api.startConsentUrl(sharedId));
+      assert.equal(page.status, 200, page.text);
+      simulator.clock.advance(60_000);
+      await deskpost.fetchMail();
+      assert.equal(simulator.webhook.received.length, 1);
+      assert.equal(simulator.graph.mailbox(shared)?.messages()[0]?.isRead, true);
+    });
   });
 });
