@@ -24,7 +24,7 @@ export interface KeepTokensDeps {
   readonly connected: (mailboxId: string) => Promise<void>;
   readonly refused: (mailboxId: string, error: AppError) => Promise<void>;
   /** When the application's own credential ends, if it does and that is known. */
-  readonly credentialEnd?: () => Promise<Date | undefined>;
+  readonly credentialEnd: () => Promise<Date | undefined>;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -86,7 +86,7 @@ export function createKeepTokens(deps: KeepTokensDeps): () => Promise<KeepTokens
   /** Never throws: what was kept is kept. Once the credential ends no mailbox can be renewed any more. */
   async function warnIfCredentialEnds(): Promise<Date | undefined> {
     try {
-      const endsAt = await deps.credentialEnd?.();
+      const endsAt = await deps.credentialEnd();
       if (endsAt === undefined || !isSoon(endsAt)) return undefined;
       log.error("credential ends soon", { endsAt });
       return endsAt;

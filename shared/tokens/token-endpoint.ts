@@ -22,7 +22,7 @@ export interface TokenAnswer {
 }
 
 /** Tokens of a fresh consent, with who gave it. */
-export interface ConsentAnswer extends TokenAnswer {
+interface ConsentAnswer extends TokenAnswer {
   readonly tenantId: string;
   readonly objectId: string;
   readonly userName: string;

@@ -13,6 +13,7 @@ import type { Log } from "../../../shared/telemetry/log.ts";
 import { type AccessTokens, createAccessTokens } from "../../../shared/tokens/access-tokens.ts";
 import { createClientCredential } from "../../../shared/tokens/client-credential.ts";
 import { type Consents, createConsents } from "../../../shared/tokens/consent.ts";
+import { createCredentialEnd } from "../../../shared/tokens/credential-end.ts";
 import { isDueForSaving, SAVE_AFTER_MS } from "../../../shared/tokens/expiry.ts";
 import type { GrantStore } from "../../../shared/tokens/grant.ts";
 import { createGrantStore } from "../../../shared/tokens/grant-store-azure.ts";
@@ -113,6 +114,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
     registry,
     grants: () => grants.list(),
     isDue: (savedAt) => isDueForSaving(savedAt, now()),
+    credentialEnd: createCredentialEnd({ authentication, readSecret: secrets.read }),
     renew: tokens.renew,
     removeGrant: (id) => grants.remove(id),
     connected: changeMailbox.connected,
