@@ -3,13 +3,16 @@ import { AppError } from "../errors.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import { REFRESH_TOKEN_LIFE_MS } from "../tokens/expiry.ts";
 import type { Grant } from "../tokens/grant.ts";
-import type { MailboxRegistry } from "./mailbox.ts";
+import type { MailboxRegistry, MailboxStatus } from "./mailbox.ts";
 
 /** Renewals side by side: Entra throttles an application that asks too fast. */
 const AT_ONCE = 4;
 
 /** A grant that nothing renews, and our own credential, is reported this long ahead of its end. */
 const WARN_BEFORE_END_MS = 30 * 24 * 3_600_000;
+
+/** States in which nothing is fetched although the grant may be good. */
+const CUT_OFF: ReadonlySet<MailboxStatus | undefined> = new Set(["new", "needs-owner", "needs-admin"]);
 
 type KeptGrant = Pick<Grant, "mailboxId" | "kind" | "refused" | "refreshTokenSavedAt">;
 
@@ -49,7 +52,8 @@ export function createKeepTokens(deps: KeepTokensDeps): () => Promise<KeepTokens
     // Grants first: one whose mailbox is added in between must not look like an orphan.
     const grants = await deps.grants();
     const statuses = new Map((await registry.list()).map(({ id, status }) => [id, status]));
-    const isBlocked = (mailboxId: string) => statuses.get(mailboxId) === "needs-admin";
+    // A block that was lifted heals this way, and so does a report that came after a newer consent.
+    const isBlocked = (mailboxId: string) => CUT_OFF.has(statuses.get(mailboxId));
     const orphans = grants.filter(({ mailboxId }) => !statuses.has(mailboxId));
     const due = grants.filter(
       ({ mailboxId, kind, refused, refreshTokenSavedAt }) =>

@@ -26,6 +26,7 @@ export type LogEvent =
   | "token refreshed"
   | "token refresh failed"
   | "refresh token saved"
+  | "refresh token not saved"
   | "old refresh token kept"
   | "grant not renewed"
   | "grant ends soon"

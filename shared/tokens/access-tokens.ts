@@ -11,10 +11,15 @@ import type { TokenSealer } from "./token-sealer.ts";
 const LEASE_MS = 90_000;
 /** More than 500 versions of a secret break its backup; then a new name is begun. https://learn.microsoft.com/azure/key-vault/general/backup */
 const VERSIONS_LIMIT = 400;
+/** A token from memory is good for the requests of a run; then the row is asked again, which a new consent may have changed. */
+const MEMORY_MS = 60_000;
 /** How often a caller without a usable token looks whether the run that refreshes is done. */
 const LEASE_POLL_MS = 500;
 /** How long it looks, in real time, before it gives up until the next tick. */
 const LEASE_POLLS = 60;
+
+const NO_CONSENT = "No consent is stored for this mailbox. Its owner must connect it.";
+const REFUSED_BEFORE = "Microsoft has refused the consent for this mailbox. Its owner must connect it again.";
 
 /** The grant is dead until somebody consents (CONSENT_REQUIRED) or an administrator allows it (ADMIN_REQUIRED). */
 export class GrantRefusedError extends AppError {
@@ -27,12 +32,9 @@ export class GrantRefusedError extends AppError {
     code: "CONSENT_REQUIRED" | "ADMIN_REQUIRED",
     mailboxId: string,
     generation: string | undefined,
-    options?: ErrorOptions,
+    options: ErrorOptions & { readonly remedy?: string } = {},
   ) {
-    const remedy =
-      options?.cause instanceof EntraError
-        ? remedyFor(options.cause)
-        : "No consent is stored for this mailbox. Its owner must connect it.";
+    const remedy = options.cause instanceof EntraError ? remedyFor(options.cause) : (options.remedy ?? NO_CONSENT);
     super(code, `Mailbox ${mailboxId}: ${remedy}`, options);
     this.mailboxId = mailboxId;
     this.generation = generation;
@@ -102,13 +104,17 @@ interface Wish {
 /** Access tokens from memory, from the sealed one in the row, or by a refresh under the row's lease. */
 export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
   const { grants, endpoint, sealer, appHealth, log, now, random, sleep } = deps;
-  const memory = new Map<string, Held>();
+  const memory = new Map<string, { readonly held: Held; readonly until: number }>();
   const pending = new Map<string, Promise<string>>();
 
   const isFresh = (held: Held, wish: Wish) =>
     !wish.renew && held.value !== wish.rejected?.value && now() < held.refreshAt;
   const serves = (held: Held | undefined, wish: Wish): held is Held =>
     held !== undefined && !wish.renew && held.value !== wish.rejected?.value && isUsable(held.expiresAt, now());
+
+  function remember(mailboxId: string, held: Held): void {
+    memory.set(mailboxId, { held, until: now().getTime() + MEMORY_MS });
+  }
 
   async function heldIn(grant: StoredGrant): Promise<Held | undefined> {
     if (grant.accessToken === undefined) return undefined;
@@ -120,11 +126,13 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     for (let poll = 0; poll < LEASE_POLLS; poll += 1) {
       const grant = await grants.read(mailboxId);
       if (grant === undefined) throw new GrantRefusedError("CONSENT_REQUIRED", mailboxId, undefined);
-      if (grant.refused) throw new GrantRefusedError("CONSENT_REQUIRED", mailboxId, grant.generation);
+      if (grant.refused) {
+        throw new GrantRefusedError("CONSENT_REQUIRED", mailboxId, grant.generation, { remedy: REFUSED_BEFORE });
+      }
 
       const held = await heldIn(grant);
       if (held !== undefined && isFresh(held, wish)) {
-        memory.set(mailboxId, held);
+        remember(mailboxId, held);
         return held.value;
       }
       const leasedElsewhere = grant.leaseUntil !== undefined && now() < grant.leaseUntil;
@@ -184,7 +192,12 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     try {
       return await keep(grant, answer, usedVersion, issued, wish);
     } catch (error) {
-      if (!(error instanceof RowChangedError)) await giveBack(grant);
+      if (error instanceof RowChangedError) throw error;
+      // A new consent takes the old secret away: then its grant serves, and this refresh is of no interest any more.
+      if ((await grants.read(grant.mailboxId))?.etag !== grant.etag) {
+        throw new RowChangedError(`The grant of mailbox ${grant.mailboxId}`, { cause: error });
+      }
+      await giveBack(grant);
       throw error;
     }
   }
@@ -209,7 +222,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     const updated = await grants.update(grant, changes);
     await retireBefore(grant, updated);
     const held = { value: answer.accessToken, expiresAt: updated.expiresAt, refreshAt: updated.refreshAt };
-    memory.set(grant.mailboxId, held);
+    remember(grant.mailboxId, held);
     log.info("token refreshed", {
       mailboxId: grant.mailboxId,
       expiresAt: held.expiresAt,
@@ -237,7 +250,15 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     const endsAt = new Date(issued.getTime() + REFRESH_TOKEN_LIFE_MS);
     const isFull = grant.secretVersions >= VERSIONS_LIMIT;
     const secretName = isFull ? secretNameOf(grant.mailboxId, newGeneration()) : grant.secretName;
-    const secretVersion = await grants.saveRefreshToken(secretName, answer.refreshToken, endsAt);
+    let secretVersion: string;
+    try {
+      secretVersion = await grants.saveRefreshToken(secretName, answer.refreshToken, endsAt);
+    } catch (error) {
+      if (isWanted) throw error;
+      // The stored one is good for weeks, and the access token must not be lost over this: the next refresh saves.
+      log.error("refresh token not saved", { mailboxId: grant.mailboxId, ...errorFields(error) });
+      return {};
+    }
     log.info("refresh token saved", { mailboxId: grant.mailboxId, endsAt });
     return {
       secretName,
@@ -271,12 +292,21 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
   async function askEntra(grant: StoredGrant, wish: Wish): Promise<{ answer: TokenAnswer; usedVersion: string }> {
     if (grant.kind === "application") return askAsApplication(grant, wish);
     const stored = await grants.refreshToken(grant.secretName, grant.secretVersion);
-    if (stored === undefined) return askWithNewest(grant, wish);
     try {
-      return await ask(grant, wish, stored);
-    } catch (error) {
-      if (error instanceof EntraError && mayBeTheToken(error)) return await askWithNewest(grant, wish);
-      throw error;
+      return await ask(grant, wish, stored ?? (await newestOf(grant)));
+    } catch (first) {
+      if (!(first instanceof EntraError && mayBeTheToken(first))) throw first;
+      return await askAgain(grant, wish, first);
+    }
+  }
+
+  /** Only where both answers say that the owner must act does the second one stand. */
+  async function askAgain(grant: StoredGrant, wish: Wish, first: EntraError) {
+    try {
+      return await ask(grant, wish, await newestOf(grant));
+    } catch (second) {
+      const isFinal = second instanceof EntraError && second.class === "owner";
+      throw isFinal && first.class !== "owner" ? first : second;
     }
   }
 
@@ -295,9 +325,9 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     }
   }
 
-  async function askWithNewest(grant: StoredGrant, wish: Wish): Promise<{ answer: TokenAnswer; usedVersion: string }> {
+  async function newestOf(grant: StoredGrant): Promise<{ value: string; version: string }> {
     const newest = await grants.refreshToken(grant.secretName);
-    if (newest !== undefined) return ask(grant, wish, newest);
+    if (newest !== undefined) return newest;
     // Not Entra's word, so it is not for the owner to mend: whoever deleted or disabled the secret can bring it back.
     throw new AppError(
       "TOKEN_UNAVAILABLE",
@@ -324,6 +354,8 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
       ...errorFields(error),
     });
     if (error instanceof AppError && concernsEveryMailbox(error)) await appHealth.refused(error);
+    // Whoever says no to a grant has accepted the application that asked.
+    if (refusal?.class === "owner" || refusal?.class === "tenant-admin") await appHealth.accepted();
     // Entra is left alone for a while only where it is ill: a credential of ours that was put right must work at once.
     const isIll = codeOf(error) === "ENTRA_UNAVAILABLE";
     const wait = refreshBackoffMs(failures, refusal?.retryAfterMs);
@@ -349,8 +381,8 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
   return {
     async accessTokenFor(mailboxId, rejected) {
       const wish = { rejected, renew: false };
-      const held = memory.get(mailboxId);
-      if (held !== undefined && isFresh(held, wish)) return held.value;
+      const known = memory.get(mailboxId);
+      if (known !== undefined && now().getTime() < known.until && isFresh(known.held, wish)) return known.held.value;
       return once(mailboxId, wish);
     },
     async renew(mailboxId) {

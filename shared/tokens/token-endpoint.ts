@@ -9,6 +9,8 @@ import { EntraError } from "./entra-errors.ts";
 /** A throttle that Entra dresses up as invalid_grant, without a Retry-After. https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
 const LOOP_DETECTED = 50196;
 const LOOP_WAIT_MS = 5 * 60_000;
+/** Our clock may differ from Microsoft's by this much. An id token is guarded by its nonce, used once, all the same. */
+const CLOCK_TOLERANCE_SECONDS = 10 * 60 + 30;
 /** One request to Entra may take this long; a refresh lease outlasts two of them. */
 const ENTRA_TIMEOUT_SECONDS = 20;
 
@@ -110,7 +112,8 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
   }
 
   async function configuration(tenant: string, authentication: client.ClientAuth): Promise<client.Configuration> {
-    const made = new client.Configuration(await metadataOf(tenant), clientId, undefined, authentication);
+    const tolerance = { [client.clockTolerance]: CLOCK_TOLERANCE_SECONDS };
+    const made = new client.Configuration(await metadataOf(tenant), clientId, tolerance, authentication);
     made.timeout = ENTRA_TIMEOUT_SECONDS;
     if (insecure.length > 0) client.allowInsecureRequests(made);
     return made;
