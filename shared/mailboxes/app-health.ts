@@ -36,15 +36,13 @@ export function createAppHealth({ registry, log, now }: AppHealthOptions): AppHe
     },
     refused: (error) =>
       unlessStorageFails(async () => {
-        const alarm = await registry.alarm();
-        if (alarm?.code === error.code && alarm.message === error.message) return;
-        await registry.setAlarm({ code: error.code, message: error.message, since: alarm?.since ?? now() });
-        log.error("app misconfigured", errorFields(error));
+        const raised = await registry.raiseAlarm({ code: error.code, message: error.message, since: now() });
+        if (raised) log.error("app misconfigured", errorFields(error));
       }),
     accepted: () =>
       unlessStorageFails(async () => {
         if ((await registry.alarm()) === undefined) return;
-        await registry.setAlarm(undefined);
+        await registry.clearAlarm();
         log.info("app configured again");
       }),
   };

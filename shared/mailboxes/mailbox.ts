@@ -85,8 +85,9 @@ export interface MailboxRegistry {
    * @param before the last try must lie before this moment
    */
   takeProbe(before: Date, at: Date): Promise<boolean>;
-  /** Sets or clears the one alarm of the app. */
-  setAlarm(alarm: AppAlarm | undefined): Promise<void>;
+  /** Raises the one alarm of the app, or gives it a newer message. True for the one caller who raised it. */
+  raiseAlarm(alarm: AppAlarm): Promise<boolean>;
+  clearAlarm(): Promise<void>;
 }
 
 /**

@@ -11,7 +11,6 @@ import {
 } from "../tables.ts";
 import type {
   Acknowledge,
-  AppAlarm,
   Mailbox,
   MailboxAccess,
   MailboxChanges,
@@ -145,17 +144,22 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
       }
     },
 
-    async setAlarm(alarm: AppAlarm | undefined) {
+    async raiseAlarm({ code, message, since }) {
       const client = await table();
-      if (alarm === undefined) {
-        await unlessAbsent(client.deleteEntity(SYSTEM, ALARM));
-        return;
+      const row = { partitionKey: SYSTEM, rowKey: ALARM, code, message };
+      try {
+        await client.createEntity({ ...row, since: since.toISOString() });
+        return true;
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        await unlessAbsent(client.updateEntity(row, "Merge"));
+        return false;
       }
-      const { code, message, since } = alarm;
-      await client.upsertEntity(
-        { partitionKey: SYSTEM, rowKey: ALARM, code, message, since: since.toISOString() },
-        "Merge",
-      );
+    },
+
+    async clearAlarm() {
+      const client = await table();
+      await unlessAbsent(client.deleteEntity(SYSTEM, ALARM));
     },
   };
 }

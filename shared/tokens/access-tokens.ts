@@ -356,8 +356,8 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     if (error instanceof AppError && concernsEveryMailbox(error)) await appHealth.refused(error);
     // Whoever says no to a grant has accepted the application that asked.
     if (refusal?.class === "owner" || refusal?.class === "tenant-admin") await appHealth.accepted();
-    // Entra is left alone for a while only where it is ill: a credential of ours that was put right must work at once.
-    const isIll = codeOf(error) === "ENTRA_UNAVAILABLE";
+    // A service that is ill is left alone for a while; a credential of ours that was put right must work at once.
+    const isIll = ["ENTRA_UNAVAILABLE", "KEY_VAULT_UNAVAILABLE"].includes(codeOf(error));
     const wait = refreshBackoffMs(failures, refusal?.retryAfterMs);
     await grants.update(grant, {
       failures,

@@ -1,6 +1,7 @@
 import type http from "node:http";
 import { createRequire } from "node:module";
 import { PortInUseError } from "./stand-in.ts";
+import { createStorageGate, type StorageFaults } from "./storage-faults.ts";
 
 /** Azure Storage's tables and queues, served by Azurite inside this process, in memory. */
 export interface Azurite {
@@ -9,6 +10,7 @@ export interface Azurite {
   readonly queueUrl: string;
   /** Requests to both services since the start. */
   readonly requestCount: number;
+  readonly faults: StorageFaults;
   stop(): Promise<void>;
 }
 
@@ -31,8 +33,12 @@ const KEEP_ALIVE_SECONDS = 5;
  * Starts both services. They read the global `Date`, so a simulated clock governs them too: after a jump an invisible
  * message is visible again, and one older than its time to live (7 days unless the sender says otherwise) is gone, as
  * in Azure.
+ * @param requests where requests are counted; another thread may look at it
  */
-export async function startAzurite({ tablePort, queuePort }: AzuriteOptions): Promise<Azurite> {
+export async function startAzurite(
+  { tablePort, queuePort }: AzuriteOptions,
+  requests: Int32Array = new Int32Array(1),
+): Promise<Azurite> {
   const table = new TableServer(tableConfiguration(tablePort));
   const queue = new QueueServer(queueConfiguration(queuePort));
   await startServer(table, "Azurite's tables", tablePort);
@@ -43,10 +49,12 @@ export async function startAzurite({ tablePort, queuePort }: AzuriteOptions): Pr
     throw error;
   }
 
-  let requestCount = 0;
+  const gate = createStorageGate();
+  gate.guard("table", table.httpServer);
+  gate.guard("queue", queue.httpServer);
   for (const server of [table, queue]) {
     server.httpServer.on("request", () => {
-      requestCount += 1;
+      Atomics.add(requests, 0, 1);
     });
   }
 
@@ -64,8 +72,9 @@ export async function startAzurite({ tablePort, queuePort }: AzuriteOptions): Pr
       "",
     ].join(";"),
     get requestCount() {
-      return requestCount;
+      return Atomics.load(requests, 0);
     },
+    faults: gate,
     stop: async () => {
       for (const server of [table, queue]) {
         await server.close();

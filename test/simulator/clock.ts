@@ -12,12 +12,19 @@ export interface Clock {
   advanceTo(moment: Date | number): void;
   /** Gives the real `Date` back. */
   uninstall(): void;
+  /** How far it is ahead of the real time, for `installClock` in another thread, which then shares this clock. */
+  readonly lead: ClockLead;
 }
 
-export function installClock(start?: Date): Clock {
+/** One number of milliseconds, in memory that threads share. */
+export type ClockLead = Float64Array<SharedArrayBuffer>;
+
+/** @param from when the simulated time begins, default now; or the lead of another thread's clock, to share it */
+export function installClock(from?: Date | ClockLead): Clock {
   const RealDate = globalThis.Date;
-  let ahead = start === undefined ? 0 : start.getTime() - RealDate.now();
-  const now = () => RealDate.now() + ahead;
+  const lead = from instanceof Float64Array ? from : new Float64Array(new SharedArrayBuffer(8));
+  if (from instanceof RealDate) lead[0] = from.getTime() - RealDate.now();
+  const now = () => RealDate.now() + (lead[0] ?? 0);
 
   globalThis.Date = new Proxy(RealDate, {
     construct: (target, args, newTarget) => Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget),
@@ -27,11 +34,12 @@ export function installClock(start?: Date): Clock {
 
   function advance(ms: number): void {
     if (ms < 0) throw new RangeError(`The simulated clock only moves forward, not by ${ms} ms`);
-    ahead += ms;
+    lead[0] = (lead[0] ?? 0) + ms;
   }
 
   return {
     now,
+    lead,
     advance,
     advanceTo: (moment) => advance(Math.max(0, Number(moment) - now())),
     uninstall: () => {

@@ -11,6 +11,7 @@ import type { Mailbox } from "./graph/graph-mailbox.ts";
 import { KEY_VAULT_AUDIENCE, type KeyVault, startKeyVault } from "./key-vault/key-vault.ts";
 import { type ManagedIdentity, startManagedIdentity } from "./key-vault/managed-identity.ts";
 import { type Ports, portFor, type ReservedPort, reservePort } from "./simulator-ports.ts";
+import { startThreadedAzurite } from "./threaded-azurite.ts";
 import { trustedCertificate } from "./tls.ts";
 
 // The ids are made up; the names are of the kind that nobody can own: https://www.rfc-editor.org/rfc/rfc2606
@@ -53,6 +54,8 @@ interface SimulatorOptions {
   readonly fetchSchedule?: string;
   /** How many pretend mailboxes there are, each with an owner of its own; default 1. */
   readonly mailboxes?: number;
+  /** Storage gets a thread of its own: worth it for a long run. */
+  readonly storageThread?: boolean;
 }
 
 /** A pretend mailbox, and the account that may open it. */
@@ -189,8 +192,9 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     await storeSecret(WEBHOOK_SECRET_NAME, webhookSecret);
     await renewClientSecret();
 
+    const storagePorts = { tablePort: portFor("tables", ports), queuePort: portFor("queues", ports) };
     const azurite = await started(
-      startAzurite({ tablePort: portFor("tables", ports), queuePort: portFor("queues", ports) }),
+      options.storageThread ? startThreadedAzurite(storagePorts, clock.lead) : startAzurite(storagePorts),
       (part) => part.stop(),
     );
 

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type http from "node:http";
 
-export type StorageService = "table" | "queue";
+type StorageService = "table" | "queue";
 
-/** A request to storage, before Azurite has seen anything of it. */
-export interface StorageRequest {
-  readonly service: StorageService;
-  readonly method: string;
-  /** Account and resource, still percent-encoded, without the query. */
-  readonly path: string;
+/** Which request meets a planned fault; what is left out may be anything. Plain data, so that it reaches another thread. */
+export interface StorageFaultTarget {
+  readonly service?: StorageService;
+  readonly method?: string;
+  /** So many requests of that kind are spared first. */
+  readonly after?: number;
 }
 
 /** What goes wrong with a request to storage. */
@@ -39,30 +39,36 @@ const REFUSALS = {
 
 export type StorageRefusal = keyof typeof REFUSALS;
 
-/**
- * Faults in front of Azurite, inside its own servers: a request that meets none reaches it untouched, so signatures stay
- * valid and nothing gets slower.
- */
+/** Faults in front of Azurite, which may live in another thread: they are in force when a promise resolves. */
 export interface StorageFaults {
   /** Every request meets this fault, until it is `undefined` again. */
-  setOutage(fault: StorageFault | undefined): void;
-  /** The next `times` requests that match meet this fault. Planned faults come before an outage, in their order. */
-  plan(matches: (request: StorageRequest) => boolean, fault: StorageFault, times?: number): void;
+  setOutage(fault: StorageFault | undefined): Promise<void>;
+  /** The next such request meets this fault. Planned faults come before an outage, in their order. */
+  plan(fault: StorageFault, target?: StorageFaultTarget): Promise<void>;
   /** Forgets the faults that were planned, and ends an outage. */
-  clear(): void;
+  clear(): Promise<void>;
+}
+
+/** Stands inside Azurite's own servers: what meets no fault reaches it untouched, so that nothing gets slower. */
+export interface StorageGate extends StorageFaults {
   /** Puts itself in front of what serves requests at this server so far. */
   guard(service: StorageService, server: http.Server): void;
 }
 
-export function createStorageFaults(): StorageFaults {
+export function createStorageGate(): StorageGate {
   let outage: StorageFault | undefined;
-  let plans: { matches: (request: StorageRequest) => boolean; fault: StorageFault; left: number }[] = [];
+  let plans: { readonly fault: StorageFault; readonly target: StorageFaultTarget; spared: number }[] = [];
 
-  function faultFor(request: StorageRequest): StorageFault | undefined {
-    const plan = plans.find(({ matches }) => matches(request));
+  function faultFor(service: StorageService, method: string | undefined): StorageFault | undefined {
+    const plan = plans.find(
+      ({ target }) => (target.service ?? service) === service && (target.method ?? method) === method,
+    );
     if (plan === undefined) return outage;
-    plan.left -= 1;
-    if (plan.left <= 0) plans = plans.filter((other) => other !== plan);
+    if (plan.spared < (plan.target.after ?? 0)) {
+      plan.spared += 1;
+      return outage;
+    }
+    plans = plans.filter((other) => other !== plan);
     return plan.fault;
   }
 
@@ -73,8 +79,7 @@ export function createStorageFaults(): StorageFaults {
       const serve = () => {
         for (const listener of listeners) listener(incoming, outgoing);
       };
-      const [path = "/"] = (incoming.url ?? "/").split("?");
-      const fault = faultFor({ service, method: incoming.method ?? "GET", path });
+      const fault = faultFor(service, incoming.method);
       switch (fault?.kind) {
         case undefined:
           serve();
@@ -97,13 +102,13 @@ export function createStorageFaults(): StorageFaults {
   }
 
   return {
-    setOutage: (fault) => {
+    setOutage: async (fault) => {
       outage = fault;
     },
-    plan: (matches, fault, times = 1) => {
-      plans.push({ matches, fault, left: times });
+    plan: async (fault, target = {}) => {
+      plans.push({ fault, target, spared: 0 });
     },
-    clear: () => {
+    clear: async () => {
       plans = [];
       outage = undefined;
     },

@@ -119,7 +119,7 @@ describe("the list", () => {
     for (const address of ["c@example.com", "a@example.com", "b@example.com"]) await registry.add(mailbox({ address }));
     await registry.add(mailbox({ address: "a@example.com", folder: "archive" }));
     await registry.recordTick(NOON);
-    await registry.setAlarm({ code: "APP_MISCONFIGURED", message: "the secret has expired", since: NOON });
+    await registry.raiseAlarm({ code: "APP_MISCONFIGURED", message: "the secret has expired", since: NOON });
     const client = await tables("Mailboxes");
     await client.upsertEntity({ partitionKey: "desk", rowKey: "uvdesk", heldUntil: "" });
     assert.deepEqual(
@@ -152,14 +152,18 @@ describe("what concerns the whole app", () => {
   });
 
   it("is one alarm, which can be raised, changed and cleared", async () => {
-    await registry.setAlarm(undefined);
+    await registry.clearAlarm();
     assert.equal(await registry.alarm(), undefined);
     const alarm = { code: "APP_MISCONFIGURED", message: "the secret has expired", since: NOON };
-    await registry.setAlarm(alarm);
+    assert.equal(await registry.raiseAlarm(alarm), true);
     assert.deepEqual(await registry.alarm(), alarm);
-    await registry.setAlarm({ ...alarm, message: "another" });
+    assert.equal(
+      await registry.raiseAlarm({ ...alarm, message: "another" }),
+      false,
+      "it is raised once, by one caller",
+    );
     assert.equal((await registry.alarm())?.message, "another");
-    await registry.setAlarm(undefined);
+    await registry.clearAlarm();
     assert.equal(await registry.alarm(), undefined);
   });
 });

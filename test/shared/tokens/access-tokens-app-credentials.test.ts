@@ -10,7 +10,7 @@ let instance: Instance;
 beforeEach(async () => {
   mailbox = await bed.connectedMailbox();
   instance = bed.instance();
-  await instance.registry.setAlarm(undefined);
+  await instance.registry.clearAlarm();
 });
 
 describe("a client secret that has expired", () => {

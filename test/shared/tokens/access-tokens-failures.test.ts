@@ -12,7 +12,7 @@ let instance: Instance;
 beforeEach(async () => {
   mailbox = await bed.connectedMailbox();
   instance = bed.instance();
-  await instance.registry.setAlarm(undefined);
+  await instance.registry.clearAlarm();
 });
 
 const refreshes = () => bed.entra.tokenRequests.refresh_token;

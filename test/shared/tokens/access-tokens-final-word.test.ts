@@ -53,14 +53,14 @@ describe("a refusal of one grant", () => {
   it("proves that Entra accepts the app: the alarm ends, and nobody else has to wait for it", async () => {
     const other = await bed.connectedMailbox();
     bed.entra.revoke(mailbox.account.oid);
-    await instance.registry.setAlarm({ code: "APP_MISCONFIGURED", message: "mended by now", since: new Date() });
+    await instance.registry.raiseAlarm({ code: "APP_MISCONFIGURED", message: "mended by now", since: new Date() });
     await bed.passEnd(other);
     bed.clock.advance(HOUR_MS);
     try {
       await assert.rejects(instance.accessTokenFor(mailbox.id), { code: "CONSENT_REQUIRED" });
       bed.assertServes(other, await instance.accessTokenFor(other.id));
     } finally {
-      await instance.registry.setAlarm(undefined);
+      await instance.registry.clearAlarm();
     }
   });
 });

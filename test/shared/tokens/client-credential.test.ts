@@ -30,7 +30,7 @@ beforeEach(async () => {
   instance = bed.instance({ authentication });
   mailbox = await bed.addMailbox();
   await bed.connect(mailbox, instance);
-  await instance.registry.setAlarm(undefined);
+  await instance.registry.clearAlarm();
   await bed.passEnd(mailbox);
 });
 

@@ -17,7 +17,7 @@ let instance: Instance;
 beforeEach(async () => {
   instance ??= bed.instance();
   mailbox ??= await bed.connectedMailbox();
-  await instance.registry.setAlarm(undefined);
+  await instance.registry.clearAlarm();
   await instance.grants.update(await bed.grantOf(mailbox), {
     refused: false,
     failures: 0,

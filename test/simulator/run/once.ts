@@ -88,12 +88,15 @@ async function takeThrough(simulator: Simulator, deskpost: Deskpost, mails: read
   };
 }
 
-/** Adds the pretend mailbox and has its owner connect it. Gives its id. */
-export async function connectMailbox({ owner, desk, mailbox }: Simulator, { api }: Deskpost): Promise<string> {
+/** Adds a pretend mailbox and has its owner connect it. Gives its id. */
+export async function connectMailbox(
+  { owner, desk, mailbox }: Pick<Simulator, "owner" | "desk" | "mailbox">,
+  { api }: Deskpost,
+): Promise<string> {
   const since = new Date(Date.now() - DAY_MS).toISOString();
   const id = await api.addMailbox({ address: mailbox.address, desk: desk.name, since });
   const page = await createPerson({ oid: owner.oid }).connect(api.startConsentUrl(id));
-  const [added] = await api.mailboxes();
+  const added = (await api.mailboxes()).find((known) => known.id === id);
   if (added?.status !== "connected") {
     throw new Error(`The mailbox could not be connected: HTTP ${page.status} from ${page.url}\n${page.text}`);
   }

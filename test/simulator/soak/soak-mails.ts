@@ -6,7 +6,7 @@ const REFUSED_SAMPLES = new Set(["auto-reply.eml", "bounce.eml"]);
 /** One in so many mails answers an earlier one. */
 const ONE_IN_ANSWERS = 4;
 
-export interface SoakMail {
+interface SoakMail {
   readonly messageId: string;
   /** The sample that it was made from. */
   readonly name: string;

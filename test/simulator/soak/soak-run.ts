@@ -1,99 +1,58 @@
 import type { DeskName } from "../desks/simulated-desk.ts";
-import { startDeskpost } from "../run/deskpost.ts";
+import { type Deskpost, startDeskpost } from "../run/deskpost.ts";
 import { connectMailbox } from "../run/once.ts";
 import { type Simulator, startSimulator } from "../simulator.ts";
+import { createAgenda } from "./agenda.ts";
+import { createDeskpostEvents, type DeskpostEvents } from "./deskpost-events.ts";
+import { createRequestLogs } from "./request-logs.ts";
 import { createSeededRandom } from "./seeded-random.ts";
-import { createSoakMails, messageIdOf } from "./soak-mails.ts";
-import { createTimetable, type Timetable } from "./timetable.ts";
+import { shortenWaits } from "./short-waits.ts";
+import { createSoakMails } from "./soak-mails.ts";
+import { compareMails, type SoakReport } from "./soak-report.ts";
+import { createTimetable } from "./timetable.ts";
+import { arrangeTroubles } from "./troubles.ts";
+import { planTroubles } from "./troubles-plan.ts";
 
 /** A Monday. Every run begins at the same moment, so that a seed repeats its course. */
 const STARTS_AT = new Date("2026-01-05T00:00:00Z");
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-const MAILS_PER_HOUR = 30;
-/** Fetches without new mail at the end. */
-const SETTLING_MS = 5 * MINUTE_MS;
+/** At the usual tick of a minute that makes 30 mails an hour. */
+const MAILS_PER_TICK = 0.5;
+/** Fetches at the end, without new mail. */
+const SETTLING_TICKS = 5;
+/** After troubles, what still waits may take this long: as long as Deskpost itself waits before it gives a mail up. */
+const LONGEST_SETTLING_MS = 72 * HOUR_MS;
 
 export interface SoakOptions {
   readonly hours: number;
+  readonly mailboxes: number;
+  /** Mail is fetched each so many minutes; a divisor of 60. */
+  readonly tickMinutes: number;
+  readonly troubles: boolean;
   readonly seed: number;
   readonly desk: DeskName;
   /** Told after each simulated hour. */
   progress(hour: number, arrived: number): void;
 }
 
-export interface SoakReport {
-  readonly simulatedHours: number;
-  readonly arrived: number;
-  /** Mails that the desk has at least once. */
-  readonly delivered: number;
-  /** Mails that the desk was given more than once, even where it saw that and ignored it. */
-  readonly doubled: number;
-  /** Mails that are not at the desk. */
-  readonly lost: number;
-  readonly refreshes: number;
-  readonly refreshTokensSaved: number;
-  /** Simulated time from arrival to delivery. */
-  readonly longestGapMs: number;
-  /** Runs of functions that failed. */
-  readonly errors: number;
-  readonly graphRequests: number;
-  readonly storageRequests: number;
-  readonly realSeconds: number;
-  /** Real time by what it went into. */
-  readonly fetchSeconds: number;
-  readonly keepSeconds: number;
-}
-
 /** Lets Deskpost run for hours of simulated time while mail comes in, and compares what came in with what the desk has. */
-export async function soak({ hours, seed, desk, progress }: SoakOptions): Promise<SoakReport> {
-  const startedAt = performance.now();
-  const random = createSeededRandom(seed);
-  const simulator = await startSimulator({ ports: "free", desk, random, startAt: STARTS_AT });
+export async function soak(options: SoakOptions): Promise<SoakReport> {
+  const { mailboxes, tickMinutes, seed, desk } = options;
+  const simulator = await startSimulator({
+    ports: "free",
+    desk,
+    mailboxes,
+    random: createSeededRandom(seed),
+    startAt: STARTS_AT,
+    storageThread: options.troubles,
+    fetchSchedule: tickMinutes === 60 ? "0 0 * * * *" : `0 */${tickMinutes} * * * *`,
+  });
   try {
-    const deskpost = await startDeskpost(simulator, { runTimers: false, runQueues: false, log: () => undefined });
+    const events = createDeskpostEvents();
+    const deskpost = await startDeskpost(simulator, { runTimers: false, runQueues: false, log: events.read });
     try {
-      await connectMailbox(simulator, deskpost);
-      const timetable = createTimetable({ clock: simulator.clock, host: deskpost.host });
-      const nextMail = createSoakMails(random);
-      const arrivals = new Map<string, number>();
-      const spent = { "fetch-mail": 0, "keep-tokens": 0 };
-
-      async function step(): Promise<void> {
-        const { functionName } = timetable.next;
-        const stepStartedAt = performance.now();
-        await timetable.step();
-        spent[functionName] += performance.now() - stepStartedAt;
-      }
-
-      /** Mail that arrives until the next run, each at a moment of its own. */
-      function receiveMail(): void {
-        for (const at of arrivalTimes(random, simulator.clock.now(), timetable)) {
-          simulator.clock.advanceTo(at);
-          const { messageId, name, bytes } = nextMail();
-          simulator.mailbox.deliver(bytes, { name });
-          arrivals.set(messageId, simulator.clock.now());
-        }
-      }
-
-      const begin = simulator.clock.now();
-      for (let hour = 1; hour <= hours; hour += 1) {
-        while (timetable.next.at <= begin + hour * HOUR_MS) {
-          receiveMail();
-          await step();
-        }
-        progress(hour, arrivals.size);
-      }
-      const end = simulator.clock.now() + SETTLING_MS;
-      while (timetable.next.at <= end) await step();
-      return {
-        simulatedHours: hours,
-        ...compare(simulator, arrivals),
-        errors: deskpost.host.invocations.filter(({ ok }) => !ok).length,
-        realSeconds: (performance.now() - startedAt) / 1_000,
-        fetchSeconds: spent["fetch-mail"] / 1_000,
-        keepSeconds: spent["keep-tokens"] / 1_000,
-      };
+      return await run({ simulator, deskpost, events }, options);
     } finally {
       await deskpost.stop();
     }
@@ -102,38 +61,139 @@ export async function soak({ hours, seed, desk, progress }: SoakOptions): Promis
   }
 }
 
-/** Moments between now and the next run, in order; as many as the usual rate and chance bring. */
-function arrivalTimes(random: () => number, now: number, { next }: Timetable): number[] {
-  const span = Math.max(0, next.at - now);
-  const expected = (span / HOUR_MS) * MAILS_PER_HOUR;
-  // Two chances instead of one: now and then several come at once.
-  const count = [1, 2].filter(() => random() < expected / 2).length;
-  return Array.from({ length: count }, () => now + random() * span).sort((a, b) => a - b);
+interface World {
+  readonly simulator: Simulator;
+  readonly deskpost: Deskpost;
+  readonly events: DeskpostEvents;
 }
 
-function compare(simulator: Simulator, arrivals: ReadonlyMap<string, number>) {
-  const receptions = new Map<string, { times: number; takenAt: number | undefined }>();
-  for (const { bytes, at, taken } of simulator.desk.mails) {
-    const messageId = messageIdOf(bytes) ?? "";
-    const { times = 0, takenAt } = receptions.get(messageId) ?? {};
-    receptions.set(messageId, { times: times + 1, takenAt: takenAt ?? (taken ? at : undefined) });
+async function run({ simulator, deskpost, events }: World, options: SoakOptions): Promise<SoakReport> {
+  const { hours, mailboxes, tickMinutes, seed } = options;
+  const { clock, ownedMailboxes } = simulator;
+  const startedAt = performance.now();
+  const processorAtStart = process.cpuUsage();
+  const mailboxIds: string[] = [];
+  for (const owned of ownedMailboxes) {
+    mailboxIds.push(await connectMailbox({ ...owned, desk: simulator.desk }, deskpost));
   }
-  const gaps = [...arrivals].flatMap(([messageId, arrivedAt]) => {
-    const takenAt = receptions.get(messageId)?.takenAt;
-    return takenAt === undefined ? [] : [takenAt - arrivedAt];
+
+  const begin = clock.now();
+  const agenda = createAgenda(clock);
+  const logs = createRequestLogs(simulator);
+  const timetable = createTimetable({ clock, host: deskpost.host });
+  // A sequence of its own for each purpose: the order in which runs side by side draw from Microsoft's is left to chance.
+  const random = createSeededRandom(seed + 1);
+  const randomOfTroubles = createSeededRandom(seed + 2);
+  const nextMail = createSoakMails(random);
+  const arrivals = new Map<string, number>();
+  const ownersAsked: string[] = [];
+  events.on("mailbox needs its owner", (mailboxId) => ownersAsked.push(mailboxId));
+  const alarms = countAlarms(events);
+  const plan = options.troubles ? planTroubles({ begin, hours, mailboxes, random: randomOfTroubles }) : [];
+  const troubles = arrangeTroubles(plan, {
+    simulator,
+    api: deskpost.api,
+    agenda,
+    events,
+    mailboxIds,
+    random: randomOfTroubles,
   });
-  const savedTokens = simulator.keyVault.server.requests.filter(
-    ({ method, path }) => method === "PUT" && path.startsWith("/secrets/refresh-token-"),
-  );
+  const spent = { "fetch-mail": 0, "keep-tokens": 0, slow: 0 };
+  let slowSteps = 0;
+
+  function arrive(): void {
+    const owned = ownedMailboxes[Math.floor(random() * mailboxes)];
+    const { messageId, name, bytes } = nextMail();
+    owned?.mailbox.deliver(bytes, { name });
+    arrivals.set(messageId, clock.now());
+  }
+
+  /** What happens until the next run of a timer, and then that run. */
+  async function step(): Promise<void> {
+    await agenda.playUntil(timetable.next.at);
+    const { functionName } = timetable.next;
+    const isSlow = troubles.areSlow;
+    const stepStartedAt = performance.now();
+    await timetable.step();
+    const took = performance.now() - stepStartedAt;
+    spent[functionName] += took;
+    if (isSlow) {
+      spent.slow += took;
+      slowSteps += 1;
+    }
+    logs.empty();
+  }
+
+  async function live(): Promise<void> {
+    for (let hour = 1; hour <= hours; hour += 1) {
+      while (timetable.next.at <= begin + hour * HOUR_MS) {
+        const span = timetable.next.at - clock.now();
+        for (const at of arrivalTimes(random, clock.now(), span, tickMinutes)) agenda.add(at, arrive);
+        await step();
+      }
+      options.progress(hour, arrivals.size);
+    }
+  }
+
+  async function settle(): Promise<void> {
+    const least = clock.now() + SETTLING_TICKS * tickMinutes * MINUTE_MS;
+    const most = clock.now() + (options.troubles ? LONGEST_SETTLING_MS : 0);
+    const isComplete = () => compareMails(simulator.desk, arrivals).lost === 0;
+    while (timetable.next.at <= least || (timetable.next.at <= most && !isComplete())) await step();
+  }
+
+  const giveWaitsBack = shortenWaits(() => troubles.areSlow);
+  try {
+    await live();
+    await settle();
+  } finally {
+    giveWaitsBack();
+  }
+
+  const failed = deskpost.host.invocations.filter(({ ok }) => !ok);
+  const expectedErrors = failed.filter(({ at }) => troubles.wasStorageDown(at)).length;
+  const { user, system } = process.cpuUsage(processorAtStart);
   return {
-    arrived: arrivals.size,
-    delivered: gaps.length,
-    doubled: [...receptions.values()].filter(({ times }) => times > 1).length,
-    lost: arrivals.size - gaps.length,
+    simulatedHours: hours,
+    mailboxes,
+    ...compareMails(simulator.desk, arrivals),
+    outages: troubles.outagesPlayed,
     refreshes: simulator.entra.tokenRequests.refresh_token,
-    refreshTokensSaved: savedTokens.length,
-    longestGapMs: Math.max(0, ...gaps),
+    refreshTokensSaved: logs.refreshTokensSaved,
+    mostVersions: logs.mostVersions(),
+    ownersAsked,
+    ownersDemanded: troubles.ownersDemanded,
+    needsAdmin: events.count("mailbox needs an administrator"),
+    alarmsRaised: alarms.raised,
+    alarmsCleared: alarms.cleared,
+    errors: failed.length - expectedErrors,
+    expectedErrors,
     graphRequests: simulator.graph.requestCount,
     storageRequests: simulator.azurite.requestCount,
+    realSeconds: (performance.now() - startedAt) / 1_000,
+    processorSeconds: (user + system) / 1_000_000,
+    fetchSeconds: spent["fetch-mail"] / 1_000,
+    keepSeconds: spent["keep-tokens"] / 1_000,
+    slowSeconds: spent.slow / 1_000,
+    slowSteps,
   };
+}
+
+/** Mailboxes that are fetched side by side can each report the same alarm; one that stands already is not counted again. */
+function countAlarms(events: DeskpostEvents): { readonly raised: number; readonly cleared: number } {
+  const count = { raised: 0, cleared: 0 };
+  events.on("app misconfigured", () => {
+    if (count.raised === count.cleared) count.raised += 1;
+  });
+  events.on("app configured again", () => {
+    if (count.cleared < count.raised) count.cleared += 1;
+  });
+  return count;
+}
+
+/** Moments within a span; as many as the usual rate and chance bring. */
+function arrivalTimes(random: () => number, now: number, span: number, tickMinutes: number): number[] {
+  const expected = (Math.max(0, span) / (tickMinutes * MINUTE_MS)) * MAILS_PER_TICK;
+  // Two chances instead of one: now and then several come at once.
+  return [1, 2].filter(() => random() < expected / 2).map(() => now + random() * span);
 }

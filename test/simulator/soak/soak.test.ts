@@ -17,6 +17,21 @@ describe("npm run soak", () => {
     assert.ok(Number(row("access tokens refreshed")) >= 1, stdout);
   });
 
+  it("brings every mail to the desk through all troubles, and asks a person only where Microsoft does", async () => {
+    const options = ["--hours", "336", "--tick", "60", "--mailboxes", "2", "--troubles", "--seed", "3"];
+    const { code, stdout, stderr } = await runScript("soak.ts", options);
+    assert.equal(code, 0, stdout + stderr);
+    const row = (name: string) => new RegExp(`^ *${name} +(\\S+)`, "m").exec(stdout)?.[1];
+    assert.ok(Number(row("mails arrived")) > 100, stdout);
+    assert.equal(row("delivered"), row("mails arrived"));
+    assert.equal(row("outages played"), "5");
+    assert.equal(row("requests to a person"), "1");
+    assert.equal(row("that Microsoft demanded"), "1");
+    assert.equal(row("times that an administrator was needed"), "1");
+    assert.equal(row("errors \\(failed invocations\\)"), "0");
+    assert.ok(Number(row("failed while storage was down, as expected")) > 0, stdout);
+  });
+
   it("explains itself", async () => {
     const { code, stdout } = await runScript("soak.ts", ["--help"]);
     assert.equal(code, 0);
@@ -29,6 +44,9 @@ describe("npm run soak", () => {
       ["--hours", "0"],
       ["--hours", "1.5"],
       ["--seed", "x"],
+      ["--mailboxes", "0"],
+      ["--tick", "7"],
+      ["--troubles"],
       ["--desk", "paper"],
     ]) {
       const { code, stderr } = await runScript("soak.ts", args);

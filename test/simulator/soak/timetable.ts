@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { FunctionsHost } from "../host/functions-host.ts";
 
 /** Deskpost's timer functions. */
-export type TimerFunction = "fetch-mail" | "keep-tokens";
+type TimerFunction = "fetch-mail" | "keep-tokens";
 
 const TIMERS: readonly TimerFunction[] = ["fetch-mail", "keep-tokens"];
 
@@ -30,6 +30,11 @@ export function createTimetable({ clock, host }: TimetableDeps): Timetable {
     return host.nextTimerRun(name, new Date(after)).getTime();
   }
 
+  /** A storage that does not answer is asked again at the next run. */
+  async function drainQueues(): Promise<void> {
+    await host.drainQueues().catch(() => undefined);
+  }
+
   async function run(name: TimerFunction): Promise<void> {
     const startedAt = clock.now();
     const due = dueAt.get(name) ?? startedAt;
@@ -37,7 +42,7 @@ export function createTimetable({ clock, host }: TimetableDeps): Timetable {
     // A run that fails is in the log and among the invocations; the host waits for the next occurrence.
     await host.runTimer(name, { isPastDue }).catch(() => undefined);
     dueAt.set(name, nextRun(name, startedAt));
-    await host.drainQueues();
+    await drainQueues();
   }
 
   function next(): Timetable["next"] {
@@ -53,7 +58,7 @@ export function createTimetable({ clock, host }: TimetableDeps): Timetable {
     run,
     runDue: async () => {
       for (const name of TIMERS) if ((dueAt.get(name) ?? 0) <= clock.now()) await run(name);
-      await host.drainQueues();
+      await drainQueues();
     },
     step: async () => {
       const { functionName, at } = next();
