@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Desk } from "../desks/desk.ts";
 import { AppError, codeOf, messageOf } from "../errors.ts";
-import type { MailboxChanges, MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
-import { RowChangedError } from "../tables.ts";
+import type { MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
+import { updateLatest } from "../mailboxes/update-latest.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import { redact } from "../telemetry/redact.ts";
 import { acknowledgeDelivered } from "./acknowledge.ts";
@@ -138,17 +138,21 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   async function recordReport(mailbox: StoredMailbox, report: RunReport): Promise<void> {
     const at = now();
     const trouble = troubleIn(mailbox, report, at);
-    await record(mailbox.id, (latest) => ({
-      lastRun: report.run,
-      lastFetchAt: at,
-      ...(trouble === undefined ? { lastSuccessAt: at } : {}),
-      lastMailAt: report.deskLastTookAt,
-      lastError: trouble?.error,
-      nextFetchAt: later(at, trouble?.waitMs),
-      throttledUntil: trouble?.error.code === "GRAPH_THROTTLED" ? later(at, trouble.waitMs) : undefined,
-      delivered: latest.delivered + report.delivered,
-      refused: latest.refused + report.refused,
-    }));
+    await updateLatest(registry, mailbox.id, (latest) => {
+      // The write came through, only its answer was lost: counting twice would be wrong.
+      if (latest.lastRun === report.run) return undefined;
+      return {
+        lastRun: report.run,
+        lastFetchAt: at,
+        ...(trouble === undefined ? { lastSuccessAt: at } : {}),
+        lastMailAt: report.deskLastTookAt,
+        lastError: trouble?.error,
+        nextFetchAt: later(at, trouble?.waitMs),
+        throttledUntil: trouble?.error.code === "GRAPH_THROTTLED" ? later(at, trouble.waitMs) : undefined,
+        delivered: latest.delivered + report.delivered,
+        refused: latest.refused + report.refused,
+      };
+    });
   }
 
   function logReport(mailbox: StoredMailbox, startedAt: Date, report: RunReport): void {
@@ -156,23 +160,6 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     const about = { mailboxId: mailbox.id, ...counts, durationMs: now().getTime() - startedAt.getTime() };
     if (failure !== undefined) log.error("mailbox fetch failed", { ...about, ...errorFields(failure.error) });
     else log.info("mailbox fetched", { ...about, deskIll: deskIll?.code });
-  }
-
-  /** The report must not be lost to somebody who pauses the mailbox at this moment: read again, write again. */
-  async function record(mailboxId: string, changes: (latest: StoredMailbox) => MailboxChanges): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      const latest = await registry.get(mailboxId);
-      if (latest === undefined) return;
-      const wanted = changes(latest);
-      // The write came through, only its answer was lost: counting twice would be wrong.
-      if (latest.lastRun === wanted.lastRun) return;
-      try {
-        await registry.update(latest, wanted);
-        return;
-      } catch (error) {
-        if (!(error instanceof RowChangedError) || attempt === 5) throw error;
-      }
-    }
   }
 }
 

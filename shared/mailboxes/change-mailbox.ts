@@ -1,5 +1,4 @@
 import { AppError } from "../errors.ts";
-import { RowChangedError } from "../tables.ts";
 import type { Log } from "../telemetry/log.ts";
 import {
   type Mailbox,
@@ -10,8 +9,7 @@ import {
   type StoredMailbox,
 } from "./mailbox.ts";
 import type { NewMailbox } from "./new-mailbox.ts";
-
-const ATTEMPTS = 5;
+import { updateLatest } from "./update-latest.ts";
 
 export interface ChangeMailboxDeps {
   readonly registry: MailboxRegistry;
@@ -43,20 +41,11 @@ export interface ChangeMailbox {
 export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
   const { registry, log, now } = deps;
 
-  /** Reads and writes again where somebody was faster. `undefined` from `changes` leaves the mailbox as it is. */
+  /** True where something was changed. */
   async function change(id: string, changes: (mailbox: StoredMailbox) => MailboxChanges | undefined): Promise<boolean> {
-    for (let attempt = 1; ; attempt += 1) {
-      const mailbox = await registry.get(id);
-      if (mailbox === undefined) throw new MailboxNotFoundError(id);
-      const wanted = changes(mailbox);
-      if (wanted === undefined) return false;
-      try {
-        await registry.update(mailbox, wanted);
-        return true;
-      } catch (error) {
-        if (!(error instanceof RowChangedError) || attempt === ATTEMPTS) throw error;
-      }
-    }
+    const outcome = await updateLatest(registry, id, changes);
+    if (outcome === "absent") throw new MailboxNotFoundError(id);
+    return outcome === "updated";
   }
 
   return {
