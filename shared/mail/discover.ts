@@ -68,11 +68,8 @@ function createWalk({ mailboxId, source, ledger, log }: DiscoverOptions): () => 
 /** The messages of a page that are to be delivered. */
 async function wanted(page: ChangePage, options: DiscoverOptions): Promise<NewEntry[]> {
   const { ledger, deliverFrom } = options;
-  const { forgottenUntil } = ledger;
   const isWanted = (receivedAt: Date | undefined): receivedAt is Date =>
-    receivedAt !== undefined &&
-    receivedAt >= deliverFrom &&
-    (forgottenUntil === undefined || receivedAt > forgottenUntil);
+    receivedAt !== undefined && receivedAt >= deliverFrom && !ledger.mayBeForgotten(receivedAt);
 
   const present = page.messages.filter((message) => !message.removed);
   const entries = new Map<string, NewEntry>();

@@ -1,16 +1,12 @@
 import type { TableClient, TransactionAction } from "@azure/data-tables";
-import { etagOf, isConflict, isNotFound, isPreconditionFailed, RowChangedError, unlessAbsent } from "../tables.ts";
-import {
-  type Checkpoint,
-  type LeasedLedger,
-  LeaseLostError,
-  type StoredEntry,
-  type UnacknowledgedEntry,
-} from "./ledger.ts";
+import { etagOf, isConflict, isNotFound, isPreconditionFailed, unlessAbsent } from "../tables.ts";
+import { type Checkpoint, type LeasedLedger, LeaseLostError, type UnacknowledgedEntry } from "./ledger.ts";
 import {
   ACKNOWLEDGE,
+  type Forgotten,
   firstKeys,
   indexRow,
+  isWithin,
   keyOf,
   listRows,
   MESSAGE,
@@ -24,6 +20,7 @@ import {
   type StateRow,
   toEntry,
   until,
+  writeMessage,
 } from "./ledger-rows.ts";
 import { messageKey } from "./message.ts";
 
@@ -39,12 +36,12 @@ interface LeaseHeld {
   readonly mailboxId: string;
   readonly state: StateRow;
   readonly etag: string;
-  readonly forgottenUntil: Date | undefined;
+  readonly forgotten: Forgotten | undefined;
   readonly now: () => Date;
 }
 
 /** The ledger under a lease. Every write goes through the state row's ETag or the message row's own. */
-export function leasedLedger({ client, mailboxId, state, etag, forgottenUntil, now }: LeaseHeld): LeasedLedger {
+export function leasedLedger({ client, mailboxId, state, etag, forgotten, now }: LeaseHeld): LeasedLedger {
   let stateEtag = etag;
   let leaseUntil = new Date(state.leaseUntil);
   let renewal: Promise<void> | undefined;
@@ -97,7 +94,7 @@ export function leasedLedger({ client, mailboxId, state, etag, forgottenUntil, n
     get checkpoint() {
       return checkpoint;
     },
-    forgottenUntil,
+    mayBeForgotten: (receivedAt) => isWithin(forgotten, receivedAt),
     unknown,
 
     async record(messages, next) {
@@ -230,22 +227,4 @@ export function leasedLedger({ client, mailboxId, state, etag, forgottenUntil, n
       }
     },
   };
-}
-
-/** Writes a message row by the ETag of its claim, together with its index rows. */
-async function writeMessage(
-  client: TableClient,
-  mailboxId: string,
-  claimed: StoredEntry,
-  row: Partial<MessageRow> & { partitionKey: string; rowKey: string },
-  indexRows: TransactionAction[],
-): Promise<void> {
-  try {
-    await client.submitTransaction([["update", row, "Merge", { etag: claimed.etag }], ...indexRows]);
-  } catch (error) {
-    if (isPreconditionFailed(error) || isNotFound(error) || isConflict(error)) {
-      throw new RowChangedError(`Message ${claimed.key} of mailbox ${mailboxId}`, { cause: error });
-    }
-    throw error;
-  }
 }

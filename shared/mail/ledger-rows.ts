@@ -1,12 +1,12 @@
 import { odata, type TableClient, type TransactionAction } from "@azure/data-tables";
-import { etagOf } from "../tables.ts";
+import { etagOf, isConflict, isNotFound, isPreconditionFailed, RowChangedError } from "../tables.ts";
 import type { MessageState, NewEntry, StoredEntry } from "./ledger.ts";
 import { messageKey } from "./message.ts";
 
 /**
  * Rows of a mailbox's partition, by the first letters of their key:
  *   state             lease and checkpoint
- *   state-forgotten   up to when settled messages may have been swept
+ *   state-forgotten   between which times of arrival settled messages may have been swept
  *   m_<key>           a message
  *   p_<due>_<key>     index of the pending ones, by the time when they are due
  *   a_<due>_<key>     index of the delivered ones that are still to be acknowledged
@@ -32,7 +32,22 @@ export interface StateRow {
 export interface ForgottenRow {
   partitionKey: string;
   rowKey: string;
+  receivedFrom: string;
   receivedUntil: string;
+}
+
+/** Between these times of arrival, both included, settled messages were swept. */
+export interface Forgotten {
+  readonly from: Date;
+  readonly until: Date;
+}
+
+export function isWithin(forgotten: Forgotten | undefined, receivedAt: Date): boolean {
+  return forgotten !== undefined && receivedAt >= forgotten.from && receivedAt <= forgotten.until;
+}
+
+export function toForgotten(row: ForgottenRow): Forgotten {
+  return { from: new Date(row.receivedFrom), until: new Date(row.receivedUntil) };
 }
 
 export interface MessageRow {
@@ -133,7 +148,32 @@ export function toEntry(row: MessageRow & { etag?: string }): StoredEntry {
     uncertain: row.uncertain,
     dueAt: new Date(row.dueAt),
     claimedUntil: time(row.claimedUntil),
+    settledAt: time(row.settledAt),
     answer: row.answer,
     etag: etagOf(row),
   };
+}
+
+/** Writes a message row by its ETag, together with its index rows. */
+export async function writeMessage(
+  client: TableClient,
+  mailboxId: string,
+  entry: StoredEntry,
+  row: Partial<MessageRow> & { partitionKey: string; rowKey: string },
+  indexRows: TransactionAction[],
+): Promise<void> {
+  try {
+    await client.submitTransaction([["update", row, "Merge", { etag: entry.etag }], ...indexRows]);
+  } catch (error) {
+    if (isPreconditionFailed(error) || isNotFound(error) || isConflict(error)) {
+      throw new RowChangedError(`Message ${entry.key} of mailbox ${mailboxId}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** The index row of a quarantined message, to be deleted. */
+export function removalFromQuarantine(mailboxId: string, { key, settledAt }: StoredEntry): TransactionAction {
+  if (settledAt === undefined) throw new Error(`Message ${key} is in quarantine without a time`);
+  return ["delete", { partitionKey: mailboxId, rowKey: `${QUARANTINED}${settledAt.toISOString()}_${key}` }];
 }

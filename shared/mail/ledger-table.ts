@@ -2,18 +2,32 @@ import { randomUUID } from "node:crypto";
 import { odata, type TableClient, type TransactionAction } from "@azure/data-tables";
 import { etagOf, isConflict, isNotFound, isPreconditionFailed, type Tables, unlessAbsent } from "../tables.ts";
 import { leasedLedger, MAILBOX_LEASE_MS } from "./leased-ledger.ts";
-import type { LeasedLedger, Ledger, MessageState, StateCounts, StoredEntry } from "./ledger.ts";
+import {
+  type LeasedLedger,
+  type Ledger,
+  MESSAGE_STATES,
+  type MessageState,
+  type StateCounts,
+  type StoredEntry,
+} from "./ledger.ts";
 import {
   FORGOTTEN_ROW,
   type ForgottenRow,
+  indexRow,
+  isWithin,
+  keyOf,
   listRows,
   MESSAGE,
   type MessageRow,
+  messageRow,
   PENDING,
   QUARANTINED,
+  removalFromQuarantine,
   STATE_ROW,
   type StateRow,
   toEntry,
+  toForgotten,
+  writeMessage,
 } from "./ledger-rows.ts";
 
 /** https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions */
@@ -35,11 +49,10 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     const key = { partitionKey: mailboxId, rowKey: STATE_ROW };
     const [row, forgotten] = await Promise.all([
       unlessAbsent(client.getEntity<StateRow>(mailboxId, STATE_ROW)),
-      unlessAbsent(client.getEntity<ForgottenRow>(mailboxId, FORGOTTEN_ROW)),
+      forgottenRow(client, mailboxId),
     ]);
-    const forgottenUntil = forgotten && new Date(forgotten.receivedUntil);
     const held = (state: StateRow, etag: string) =>
-      leasedLedger({ client, mailboxId, state, etag, forgottenUntil, now });
+      leasedLedger({ client, mailboxId, state, etag, forgotten: forgotten && toForgotten(forgotten), now });
     try {
       if (row === undefined) {
         const fresh = { ...key, leaseOwner, leaseUntil, link: "" };
@@ -54,6 +67,23 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
       if (isConflict(error) || isPreconditionFailed(error) || isNotFound(error)) return undefined;
       throw error;
     }
+  }
+
+  const forgottenRow = (client: TableClient, mailboxId: string) =>
+    unlessAbsent(client.getEntity<ForgottenRow>(mailboxId, FORGOTTEN_ROW));
+
+  /** Changes a settled message and its index rows at once. */
+  async function change(
+    mailboxId: string,
+    entry: StoredEntry,
+    changes: Partial<MessageRow>,
+    rows: TransactionAction[],
+  ) {
+    const client = await table();
+    await writeMessage(client, mailboxId, entry, { ...messageRow(mailboxId, entry), ...changes }, [
+      ...(entry.state === "quarantined" ? [removalFromQuarantine(mailboxId, entry)] : []),
+      ...rows,
+    ]);
   }
 
   async function count(client: TableClient, mailboxId: string, prefix: string): Promise<number> {
@@ -72,6 +102,37 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     lease,
     entries,
 
+    async entry(mailboxId, key) {
+      const client = await table();
+      const row = await unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + key));
+      return row && toEntry(row);
+    },
+
+    async quarantined(mailboxId, limit) {
+      const client = await table();
+      const found: StoredEntry[] = [];
+      for await (const { rowKey } of listRows(client, mailboxId, QUARANTINED, undefined, ["rowKey"])) {
+        const row = await unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + keyOf(String(rowKey))));
+        if (row !== undefined) found.push(toEntry(row));
+        if (found.length === limit) break;
+      }
+      return found;
+    },
+
+    async replay(mailboxId, entry, at) {
+      const dueAt = at.toISOString();
+      const anew = { state: "pending", attempts: 0, firstFailedAt: "", settledAt: "", dueAt };
+      await change(mailboxId, entry, anew, [["create", indexRow(mailboxId, PENDING, at, entry.key, entry.messageId)]]);
+    },
+
+    discard: (mailboxId, entry, note, at) =>
+      change(mailboxId, entry, { state: "discarded", answer: note, settledAt: at.toISOString() }, []),
+
+    async mayBeForgotten(mailboxId) {
+      const row = await forgottenRow(await table(), mailboxId);
+      return (receivedAt) => isWithin(row && toForgotten(row), receivedAt);
+    },
+
     async waiting(mailboxId) {
       const client = await table();
       return {
@@ -81,7 +142,7 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     },
 
     async counts(mailboxId) {
-      const counts: Record<MessageState, number> = { pending: 0, delivered: 0, refused: 0, quarantined: 0, gone: 0 };
+      const counts = Object.fromEntries(MESSAGE_STATES.map((state) => [state, 0])) as Record<MessageState, number>;
       for (const { state } of await entries(mailboxId)) counts[state] += 1;
       return counts satisfies StateCounts;
     },
@@ -97,16 +158,16 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
       const old: MessageRow[] = [];
       const columns = ["partitionKey", "rowKey", "receivedAt"];
       for await (const row of listRows<MessageRow>(client, mailboxId, MESSAGE, settled, columns)) old.push(row);
-      const latest = old
-        .map((row) => row.receivedAt)
-        .sort()
-        .at(-1);
-      if (latest === undefined) return 0;
+      if (old.length === 0) return 0;
 
       // First the mark, then the rows: a crash in between forgets nothing.
-      const mark = await unlessAbsent(client.getEntity<ForgottenRow>(mailboxId, FORGOTTEN_ROW));
-      const receivedUntil = mark !== undefined && mark.receivedUntil > latest ? mark.receivedUntil : latest;
-      await client.upsertEntity({ partitionKey: mailboxId, rowKey: FORGOTTEN_ROW, receivedUntil }, "Replace");
+      const mark = await forgottenRow(client, mailboxId);
+      const times = [
+        ...old.map((row) => row.receivedAt),
+        ...(mark ? [mark.receivedFrom, mark.receivedUntil] : []),
+      ].sort();
+      const range = { receivedFrom: times.at(0), receivedUntil: times.at(-1) };
+      await client.upsertEntity({ partitionKey: mailboxId, rowKey: FORGOTTEN_ROW, ...range }, "Replace");
       const deletions = old.map(({ rowKey }): TransactionAction => ["delete", { partitionKey: mailboxId, rowKey }]);
       for (let start = 0; start < deletions.length; start += ROWS_PER_TRANSACTION) {
         await client.submitTransaction(deletions.slice(start, start + ROWS_PER_TRANSACTION));

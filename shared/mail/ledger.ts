@@ -8,9 +8,11 @@ export interface Checkpoint {
 
 /**
  * pending: to be delivered; delivered: the desk has it; refused: the desk will not have it; quarantined: it could not be
- * delivered and waits for a person; gone: it was deleted from the mailbox before it could be delivered.
+ * delivered and waits for a person; discarded: a person decided against it; gone: it was deleted from the mailbox before
+ * it could be delivered.
  */
-export type MessageState = "pending" | "delivered" | "refused" | "quarantined" | "gone";
+export const MESSAGE_STATES = ["pending", "delivered", "refused", "quarantined", "discarded", "gone"] as const;
+export type MessageState = (typeof MESSAGE_STATES)[number];
 
 /** A message in the ledger. */
 interface LedgerEntry {
@@ -29,6 +31,8 @@ interface LedgerEntry {
   readonly dueAt: Date;
   /** Until then the attempt of one run counts as under way. */
   readonly claimedUntil: Date | undefined;
+  /** When it left pending. */
+  readonly settledAt: Date | undefined;
   /** The desk's reference or its reason. */
   readonly answer: string;
 }
@@ -49,7 +53,7 @@ export interface NewEntry {
 }
 
 interface Settlement {
-  readonly state: Exclude<MessageState, "pending">;
+  readonly state: Exclude<MessageState, "pending" | "discarded">;
   readonly answer: string;
   /** Whether something remains to be done to the message in the mailbox. */
   readonly acknowledge: boolean;
@@ -81,10 +85,10 @@ export class LeaseLostError extends AppError {
 export interface LeasedLedger {
   readonly checkpoint: Checkpoint;
   /**
-   * What was settled long ago has been swept. An unknown message received up to this moment may be one of those, and
-   * does not count as new. `undefined` where nothing was swept.
+   * What was settled long ago has been swept. True where an unknown message received at this moment may be one of those:
+   * it does not count as new.
    */
-  readonly forgottenUntil: Date | undefined;
+  mayBeForgotten(receivedAt: Date): boolean;
   /** Gives those of the messages that the ledger does not know. */
   unknown(messageIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Writes the messages, known ones excepted, and only then moves the checkpoint. Gives how many were new. */
@@ -123,6 +127,21 @@ export interface Ledger {
   counts(mailboxId: string): Promise<StateCounts>;
   /** Every message that the ledger holds. Reads the whole partition. */
   entries(mailboxId: string): Promise<StoredEntry[]>;
+  entry(mailboxId: string, key: string): Promise<StoredEntry | undefined>;
+  /** What is quarantined, the longest first, without reading history. */
+  quarantined(mailboxId: string, limit: number): Promise<StoredEntry[]>;
+  /**
+   * Offers a message again that is not with the desk: quarantined, refused, discarded or gone.
+   * @throws {RowChangedError} where its state has changed since `entry` was read
+   */
+  replay(mailboxId: string, entry: StoredEntry, at: Date): Promise<void>;
+  /**
+   * Takes a message out of quarantine for good, with the reason of the person who decided so.
+   * @throws {RowChangedError} where its state has changed since `entry` was read
+   */
+  discard(mailboxId: string, entry: StoredEntry, note: string, at: Date): Promise<void>;
+  /** True where an unknown message received at this moment may have been delivered and swept. */
+  mayBeForgotten(mailboxId: string): Promise<(receivedAt: Date) => boolean>;
   /** Forgets where discovery stands, not what was delivered: the next run walks the folder again. */
   forgetCheckpoint(mailboxId: string): Promise<void>;
   /** Removes what was settled before this moment, and notes up to when messages are forgotten. Gives how many. */

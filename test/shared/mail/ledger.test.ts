@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { TableClient } from "@azure/data-tables";
 import { LEDGER_MEMORY_MS } from "../../../shared/mail/discover.ts";
-import type { ClaimedEntry, LeasedLedger, Ledger, NewEntry } from "../../../shared/mail/ledger.ts";
+import type { ClaimedEntry, LeasedLedger, Ledger, NewEntry, StoredEntry } from "../../../shared/mail/ledger.ts";
 import { createLedger } from "../../../shared/mail/ledger-table.ts";
 import type { Tables } from "../../../shared/tables.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
@@ -290,6 +290,7 @@ describe("a pending message", () => {
       uncertain: true,
       dueAt,
       claimedUntil: undefined,
+      settledAt: undefined,
       answer: "a fault",
     });
     clock.advance(5 * MINUTE_MS);
@@ -320,6 +321,7 @@ describe("a pending message", () => {
       delivered: 1,
       refused: 1,
       quarantined: 1,
+      discarded: 0,
       gone: 1,
     });
     assert.deepEqual(await ledger.waiting(mailboxId), { pending: 1, quarantined: 1 });
@@ -381,30 +383,40 @@ describe("the sweep", () => {
     assert.equal(await ledger.sweep(mailboxId, longAgo()), 0);
   });
 
-  it("remembers up to when messages are forgotten, and never goes back behind that", async () => {
+  it("remembers between which times messages are forgotten, and the range only grows", async () => {
     const run = await lease();
-    assert.equal(run.forgottenUntil, undefined);
-    const [early, late] = messages(2);
-    assert.ok(early !== undefined && late !== undefined);
-    await run.record([late], { link: "1" });
+    const [early, middle, late] = messages(3);
+    assert.ok(early !== undefined && middle !== undefined && late !== undefined);
+    assert.equal(run.mayBeForgotten(late.receivedAt), false);
+    const forgotten = async () => {
+      const leased = await lease();
+      const perhaps = await ledger.mayBeForgotten(mailboxId);
+      return [early, middle, late].map(({ receivedAt }) => {
+        assert.equal(leased.mayBeForgotten(receivedAt), perhaps(receivedAt));
+        return perhaps(receivedAt);
+      });
+    };
+    await run.record([middle], { link: "1" });
     await run.settle(await claim(run), DELIVERED, now());
     clock.advance(LEDGER_MEMORY_MS + DAY_MS);
     await ledger.sweep(mailboxId, longAgo());
-    const second = await lease();
-    assert.deepEqual(second.forgottenUntil, late.receivedAt);
+    // What came before the first that was swept was never delivered: it can still be imported.
+    assert.deepEqual(await forgotten(), [false, true, false]);
 
+    clock.advance(HOUR_MS);
+    const second = await lease();
     await second.record([early], { link: "2" });
     await second.settle(await claim(second), DELIVERED, now());
     clock.advance(LEDGER_MEMORY_MS + DAY_MS);
     assert.equal(await ledger.sweep(mailboxId, longAgo()), 1);
-    assert.deepEqual((await lease()).forgottenUntil, late.receivedAt);
+    assert.deepEqual(await forgotten(), [true, true, false]);
   });
 
   it("that finds nothing forgets nothing", async () => {
     await (await lease()).record(messages(1), { link: "1" });
     clock.advance(2 * LEDGER_MEMORY_MS);
     assert.equal(await ledger.sweep(mailboxId, longAgo()), 0);
-    assert.equal((await lease()).forgottenUntil, undefined);
+    assert.equal((await lease()).mayBeForgotten(NOON), false);
   });
 
   it("of more than a transaction holds that breaks off has noted what it may have forgotten", async () => {
@@ -419,7 +431,65 @@ describe("the sweep", () => {
     const broken = createLedger({ tables: tablesFailingAt("submitTransaction", 2), now });
     await assert.rejects(broken.sweep(mailboxId, longAgo()), /Table Storage is down/);
     assert.equal((await ledger.entries(mailboxId)).length, 20);
-    assert.deepEqual((await lease()).forgottenUntil, swept.at(-1)?.receivedAt);
+    const { mayBeForgotten } = await lease();
+    assert.ok(swept.every(({ receivedAt }) => mayBeForgotten(receivedAt)));
     assert.equal(await ledger.sweep(mailboxId, longAgo()), 20);
+  });
+});
+
+describe("what a person decides", () => {
+  /** A message in this state. */
+  async function settled(state: "quarantined" | "refused" | "gone"): Promise<StoredEntry> {
+    const run = await lease();
+    await run.record(messages(1), { link: "1" });
+    await run.settle(await claim(run), { state, answer: "too large", acknowledge: false }, now());
+    await run.release();
+    return entryOf("message-0");
+  }
+
+  it("the quarantine is listed, the longest first", async () => {
+    const run = await lease();
+    await run.record(messages(3), { link: "1" });
+    for (const id of ["message-2", "message-0", "message-1"]) {
+      clock.advance(SECOND_MS);
+      await run.settle(await claim(run, id), { ...DELIVERED, state: "quarantined" }, now());
+    }
+    const ids = async (limit: number) => (await ledger.quarantined(mailboxId, limit)).map(({ messageId }) => messageId);
+    assert.deepEqual(await ids(10), ["message-2", "message-0", "message-1"]);
+    assert.deepEqual(await ids(1), ["message-2"]);
+  });
+
+  for (const state of ["quarantined", "refused", "gone"] as const) {
+    it(`a ${state} message is replayed: it is due at once, with all its attempts before it`, async () => {
+      const entry = await settled(state);
+      clock.advance(HOUR_MS);
+      await ledger.replay(mailboxId, entry, now());
+      assert.deepEqual(await ledger.waiting(mailboxId), { pending: 1, quarantined: 0 });
+      const run = await lease();
+      const claimed = await claim(run, "message-0");
+      assert.deepEqual(
+        { attempts: claimed.attempts, settledAt: claimed.settledAt, firstFailedAt: claimed.firstFailedAt },
+        { attempts: 1, settledAt: undefined, firstFailedAt: undefined },
+      );
+      await run.settle(claimed, DELIVERED, now());
+      assert.deepEqual(await ledger.waiting(mailboxId), { pending: 0, quarantined: 0 });
+    });
+  }
+
+  it("a discarded message leaves the quarantine with the reason, and is swept in its time", async () => {
+    await ledger.discard(mailboxId, await settled("quarantined"), "spam, says Ada", now());
+    assert.deepEqual(await ledger.waiting(mailboxId), { pending: 0, quarantined: 0 });
+    const { state, answer } = await entryOf("message-0");
+    assert.deepEqual({ state, answer }, { state: "discarded", answer: "spam, says Ada" });
+    clock.advance(LEDGER_MEMORY_MS + DAY_MS);
+    assert.equal(await ledger.sweep(mailboxId, new Date(Date.now() - LEDGER_MEMORY_MS)), 1);
+  });
+
+  it("of two who decide at once, one is told that the other was faster", async () => {
+    const entry = await settled("quarantined");
+    await ledger.replay(mailboxId, entry, now());
+    await assert.rejects(ledger.discard(mailboxId, entry, "spam", now()), { code: "ROW_CHANGED" });
+    await assert.rejects(ledger.replay(mailboxId, entry, now()), { code: "ROW_CHANGED" });
+    assert.deepEqual(await ledger.waiting(mailboxId), { pending: 1, quarantined: 0 });
   });
 });
