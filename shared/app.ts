@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
 import { type Config, ConfigurationError, readConfig } from "./config.ts";
 import type { Desk } from "./desks/desk.ts";
+import { createDeskRests } from "./desks/desk-rests.ts";
 import { oneAtATime } from "./desks/one-at-a-time.ts";
 import { createUvdesk } from "./desks/uvdesk.ts";
 import { createWebhook } from "./desks/webhook.ts";
@@ -107,11 +108,11 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
   function createDesk(name: string, settings: Config["desks"][string]): Desk {
     switch (settings.kind) {
       case "uvdesk": {
-        const desk = createUvdesk({ url: settings.url, now });
+        const desk = createUvdesk({ ...settings, now });
         return oneAtATime({ desk, name, tables, now, random, sleep: wait });
       }
       case "webhook":
-        return createWebhook({ url: settings.url, secret: () => signingSecret(settings.secretName), now });
+        return createWebhook({ ...settings, secret: () => signingSecret(settings.secretName), now });
     }
   }
   async function signingSecret(name: string): Promise<string> {
@@ -133,8 +134,10 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
     return desk;
   }
 
+  const deskRests = createDeskRests({ tables, log, now });
   const changeMailbox = createChangeMailbox({
     registry,
+    wakeDesk: deskRests.wake,
     deskNames: [...desks.keys()],
     forgetCheckpoint: (id) => ledger.forgetCheckpoint(id),
     removeGrant: (id) => grants.remove(id),
@@ -154,6 +157,7 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
     sourceOf: ({ id, address, folder }) =>
       createGraphSource({ graphUrl: config.graphUrl, address, folder, send: graphFor(id, tokens.accessTokenFor) }),
     deskOf,
+    askDesk: deskRests.ask,
     grantRefused,
     log,
     now,

@@ -11,8 +11,14 @@ export type ClientAuthentication =
   | { readonly kind: "certificate"; readonly certificateName: string };
 
 type DeskSettings =
-  | { readonly kind: "uvdesk"; readonly url: string }
-  | { readonly kind: "webhook"; readonly url: string; readonly secretName: string };
+  /** `maxMessageBytes`: a larger message is not offered, but quarantined. */
+  | { readonly kind: "uvdesk"; readonly url: string; readonly maxMessageBytes?: number | undefined }
+  | {
+      readonly kind: "webhook";
+      readonly url: string;
+      readonly maxMessageBytes?: number | undefined;
+      readonly secretName: string;
+    };
 
 export interface Config {
   /** Origin under which browsers and Microsoft reach the app. */
@@ -114,13 +120,23 @@ const jsonObject = (example: string) =>
 
 const DESKS_EXAMPLE = '{"support":{"kind":"uvdesk","url":"https://desk.example.com"}}';
 
+const maxMessageBytes = z
+  .int({ error: "is not a whole number of bytes" })
+  .min(1_024, "is less than 1024 bytes, which hardly any mail has")
+  .optional();
+
 const desk = z.discriminatedUnion(
   "kind",
   [
-    z.object({ kind: z.literal("uvdesk"), url: secureUrl("the address of the UVdesk site, https://desk.example.com") }),
+    z.object({
+      kind: z.literal("uvdesk"),
+      url: secureUrl("the address of the UVdesk site, https://desk.example.com"),
+      maxMessageBytes,
+    }),
     z.object({
       kind: z.literal("webhook"),
       url: secureUrl("the URL that takes the mail, https://desk.example.com/inbound"),
+      maxMessageBytes,
       secretName: secretName.default("webhook-signing-secret"),
     }),
   ],

@@ -55,5 +55,7 @@ export type DeskAnswer =
 export interface Desk {
   /** Messages that it takes side by side. */
   readonly concurrency: number;
+  /** The largest message that it takes, where the configuration says so. */
+  readonly maxMessageBytes?: number | undefined;
   deliver(delivery: Delivery): Promise<DeskAnswer>;
 }

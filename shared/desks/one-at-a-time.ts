@@ -85,5 +85,9 @@ export function oneAtATime({ desk, name, tables, now, random, sleep }: OneAtATim
     );
   }
 
-  return { concurrency: 1, deliver: (delivery) => inThisProcess(() => inTurn(delivery)) };
+  return {
+    concurrency: 1,
+    maxMessageBytes: desk.maxMessageBytes,
+    deliver: (delivery) => inThisProcess(() => inTurn(delivery)),
+  };
 }

@@ -7,6 +7,8 @@ import { readUvdeskAnswer } from "./uvdesk-answer.ts";
 export interface UvdeskOptions {
   /** Address of the site. */
   readonly url: string;
+  /** What its PHP takes: post_max_size less the form around the message. */
+  readonly maxMessageBytes?: number | undefined;
   readonly now: () => Date;
 }
 
@@ -16,7 +18,7 @@ export interface UvdeskOptions {
  * messages go one at a time (see one-at-a-time.ts): it checks for a known Message-ID and then inserts, without a unique
  * key, so two at once make two tickets. Not one byte of the message itself changes.
  */
-export function createUvdesk({ url, now }: UvdeskOptions): Desk {
+export function createUvdesk({ url, maxMessageBytes, now }: UvdeskOptions): Desk {
   async function post(delivery: Delivery): Promise<DeskAnswer> {
     const { body, contentType } = formWith(await repaired(delivery));
     const response = await postToDesk({
@@ -29,7 +31,7 @@ export function createUvdesk({ url, now }: UvdeskOptions): Desk {
     return "kind" in response ? response : readUvdeskAnswer(response, delivery.mail.size);
   }
 
-  return { concurrency: 1, deliver: post };
+  return { concurrency: 1, maxMessageBytes, deliver: post };
 }
 
 /** The message with the headers in front that UVdesk needs. */

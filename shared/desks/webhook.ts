@@ -4,6 +4,7 @@ import { postToDesk, shortened } from "./post.ts";
 
 export interface WebhookOptions {
   readonly url: string;
+  readonly maxMessageBytes?: number | undefined;
   /** Gives the signing secret, `whsec_` and base64; asked before each delivery, so that a new one works at once. */
   readonly secret: () => Promise<string>;
   readonly now: () => Date;
@@ -17,9 +18,10 @@ const CONCURRENCY = 3;
  * (https://www.standardwebhooks.com): webhook-id is the idempotency key. 2xx means taken, 410 and 422 mean refused,
  * anything else is tried again.
  */
-export function createWebhook({ url, secret, now }: WebhookOptions): Desk {
+export function createWebhook({ url, maxMessageBytes, secret, now }: WebhookOptions): Desk {
   return {
     concurrency: CONCURRENCY,
+    maxMessageBytes,
     async deliver({ mail, mailboxAddress, idempotencyKey, offerUntil }) {
       const sentAt = now();
       const timestamp = String(Math.floor(sentAt.getTime() / 1_000));

@@ -1,5 +1,6 @@
 import pLimit from "p-limit";
 import type { Desk, DeskAnswer } from "../desks/desk.ts";
+import type { DeskIllness, DeskPermission, DeskState } from "../desks/desk-rests.ts";
 import { DESK_TIMEOUT_MS } from "../desks/post.ts";
 import type { Acknowledge } from "../mailboxes/mailbox.ts";
 import { RowChangedError } from "../tables.ts";
@@ -30,6 +31,8 @@ export interface DeliverOptions {
   readonly source: MessageSource;
   readonly ledger: LeasedLedger;
   readonly desk: Desk;
+  /** Asks whether the desk may be tried; called once, and only where something is due. */
+  readonly askDesk: () => Promise<DeskPermission>;
   readonly acknowledge: Acknowledge;
   /** When the desk last took a message of this mailbox. */
   readonly deskLastTookAt: Date | undefined;
@@ -46,9 +49,7 @@ export interface DeliveryReport {
   /** Attempts that failed and will be made again. */
   readonly failed: number;
   /** Set where the desk as a whole is ill; no further message was offered. */
-  readonly deskIll:
-    | { readonly code: string; readonly words: string; readonly retryAfterMs: number | undefined }
-    | undefined;
+  readonly deskIll: DeskIllness | undefined;
   readonly deskLastTookAt: Date | undefined;
   /** True where the deadline came before the last message that is due. */
   readonly more: boolean;
@@ -61,15 +62,51 @@ export interface DeliveryReport {
  * is put back and never holds up the others; a desk that is ill ends the delivery of this run.
  */
 export async function deliver(options: DeliverOptions): Promise<DeliveryReport> {
+  const { deadline, now, deskLastTookAt } = options;
+  const batch = await options.ledger.due(now(), BATCH);
+  if (batch.length === 0 || now() >= deadline) return { ...NOTHING, deskLastTookAt, more: batch.length > 0 };
+  const permission = await options.askDesk();
+  if (permission.kind === "resting") return { ...NOTHING, deskLastTookAt, deskIll: permission.illness };
+
+  const { deskAnswered, ...report } = await deliverBatches(batch, permission, options);
+  try {
+    await permission.report(deskState(report.deskIll, deskAnswered));
+  } catch (error) {
+    return { ...report, failure: report.failure ?? { error } };
+  }
+  return report;
+}
+
+const NO_COUNTS = { delivered: 0, refused: 0, quarantined: 0, gone: 0, failed: 0 };
+const NOTHING: DeliveryReport = {
+  ...NO_COUNTS,
+  deskIll: undefined,
+  deskLastTookAt: undefined,
+  more: false,
+  failure: undefined,
+};
+
+function deskState(illness: DeskIllness | undefined, answered: boolean): DeskState {
+  if (illness === undefined) return { kind: answered ? "well" : "unknown" };
+  // Busy with the mail of other runs: that is a desk in good health.
+  return illness.code === "BUSY" ? { kind: "unknown" } : { kind: "ill", illness };
+}
+
+async function deliverBatches(
+  first: StoredEntry[],
+  { probing, recoveredAt }: DeskPermission & { kind: "open" },
+  options: DeliverOptions,
+): Promise<DeliveryReport & { readonly deskAnswered: boolean }> {
   const { ledger, desk, now, deadline } = options;
-  const counts = { delivered: 0, refused: 0, quarantined: 0, gone: 0, failed: 0 };
+  const counts = { ...NO_COUNTS };
   let deskLastTookAt = options.deskLastTookAt;
-  let deskIll: DeliveryReport["deskIll"];
+  let deskIll: DeskIllness | undefined;
   let failure: { error: unknown } | undefined;
+  let deskAnswered = false;
   let unreadable = 0;
   let progress = 0;
   const isOver = () => deskIll !== undefined || failure !== undefined || now() >= deadline;
-  const atOnce = pLimit(desk.concurrency);
+  const atOnce = pLimit(probing ? 1 : desk.concurrency);
 
   async function deliverOne(entry: StoredEntry): Promise<void> {
     if (isOver()) return;
@@ -79,11 +116,12 @@ export async function deliver(options: DeliverOptions): Promise<DeliveryReport> 
       if (claimed === undefined) return;
       const outcome = endsRuns(entry)
         ? await quarantine(claimed, ENDS_RUNS, options)
-        : await attempt(claimed, deskLastTookAt, options);
+        : await attempt(claimed, latest(deskLastTookAt, recoveredAt), options);
       counts[outcome.counted] += 1;
       progress += 1;
-      if (outcome.deskTook) deskLastTookAt = now();
-      deskIll ??= outcome.deskIll;
+      if (outcome.desk === "took") deskLastTookAt = now();
+      if (outcome.desk === "took" || outcome.desk === "answered") deskAnswered = true;
+      if (typeof outcome.desk === "object") deskIll ??= outcome.desk;
       if (outcome.unreadable !== undefined) unreadable += 1;
       if (unreadable >= UNREADABLE_LIMIT && counts.delivered === 0) failure ??= { error: outcome.unreadable };
     } catch (error) {
@@ -92,24 +130,34 @@ export async function deliver(options: DeliverOptions): Promise<DeliveryReport> 
     }
   }
 
-  let batch: StoredEntry[];
-  do {
+  let batch = first;
+  while (batch.length > 0) {
     progress = 0;
-    batch = await ledger.due(now(), BATCH);
     const abandoned = batch.filter(({ claimedUntil }) => claimedUntil !== undefined);
-    const others = batch.filter((entry) => !abandoned.includes(entry));
+    // Those that have failed come after those that have not: a message that makes the desk look ill must not be the one
+    // by which it is tried.
+    const others = batch
+      .filter((entry) => !abandoned.includes(entry))
+      .sort((a, b) => Number(a.firstFailedAt !== undefined) - Number(b.firstFailedAt !== undefined));
     await Promise.all(others.map((entry) => atOnce(() => deliverOne(entry))));
     // Whatever ended the run that had claimed them may end this one: last, and one by one, they take no other along.
     for (const entry of abandoned) await deliverOne(entry);
-  } while (progress > 0 && !isOver());
+    if (progress === 0 || isOver()) break;
+    batch = await ledger.due(now(), BATCH);
+  }
   const more = batch.length > 0 && now() >= deadline && deskIll === undefined;
-  return { ...counts, deskIll, deskLastTookAt, more, failure };
+  return { ...counts, deskIll, deskLastTookAt, more, failure, deskAnswered };
+}
+
+function latest(one: Date | undefined, other: Date | undefined): Date | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one > other ? one : other;
 }
 
 interface Outcome {
   readonly counted: "delivered" | "refused" | "quarantined" | "gone" | "failed";
-  readonly deskTook: boolean;
-  readonly deskIll: DeliveryReport["deskIll"];
+  /** How the desk was: it took the message (or refused it for good), it answered at least, it was not asked, or it is ill. */
+  readonly desk: "took" | "answered" | "unasked" | DeskIllness;
   /** Why Graph did not give the message, where that is the message's own fault as far as one can see. */
   readonly unreadable?: GraphError;
 }
@@ -126,6 +174,8 @@ async function attempt(
     content = await source.content(claimed.messageId);
     if (content === undefined) return await settleGone(claimed, options);
     if (content.blob.size === 0 && claimed.answer !== EMPTY) return await lookAgain(claimed, EMPTY, options);
+    const tooLarge = whyTooLarge(content.blob.size, desk.maxMessageBytes);
+    if (tooLarge !== undefined) return await quarantine(claimed, tooLarge, options);
     answer = await desk.deliver({
       mailboxAddress: address,
       idempotencyKey: idempotencyKey(mailboxId, claimed.key),
@@ -166,14 +216,14 @@ async function settleBy(
         { state: "delivered", answer: reference + doubt, acknowledge: acknowledge.kind !== "nothing" },
         now(),
       );
-      return { counted: "delivered", deskTook: true, deskIll: undefined };
+      return { counted: "delivered", desk: "took" };
     }
     case "refused":
       await ledger.settle(claimed, { state: "refused", answer: answer.words, acknowledge: false }, now());
       log.warn("desk refused", { ...about, code: answer.code });
-      return { counted: "refused", deskTook: true, deskIll: undefined };
+      return { counted: "refused", desk: "took" };
     case "impossible":
-      return quarantine(claimed, answer, options);
+      return quarantine(claimed, answer, options, "answered");
     case "try-again": {
       const { words, code, uncertain, retryAfterMs } = answer;
       const firstFailedAt = claimed.firstFailedAt ?? now();
@@ -181,12 +231,13 @@ async function settleBy(
       // with one mail that kills the desk's process each time.
       const tookOthers = deskLastTookAt !== undefined && deskLastTookAt > firstFailedAt;
       const isDeskIll = answer.because === "desk" && !tookOthers;
+      const asked = answer.because === "message" ? "answered" : "unasked";
       if (!isDeskIll) {
         const failed = { attempts: claimed.attempts, firstFailedAt, deskLastTookAt };
-        if (isForQuarantine(failed, now())) return quarantine(claimed, answer, options);
+        if (isForQuarantine(failed, now())) return quarantine(claimed, answer, options, asked);
       }
-      // A desk that is ill is asked again at the next run, unless it named a time itself.
-      const wait = isDeskIll ? (retryAfterMs ?? 0) : waitBeforeNextAttemptMs(claimed.attempts, retryAfterMs);
+      // How long a desk that is ill rests is kept with the desk; see desk-rests.ts.
+      const wait = isDeskIll ? 0 : waitBeforeNextAttemptMs(claimed.attempts, retryAfterMs);
       await ledger.postpone(claimed, {
         // Behind the others, in any case: one message must not hold them up.
         dueAt: new Date(now().getTime() + wait),
@@ -196,9 +247,15 @@ async function settleBy(
         counts: !isDeskIll,
       });
       log.warn("desk failed", { ...about, because: answer.because, uncertain, code });
-      return { counted: "failed", deskTook: false, deskIll: isDeskIll ? { code, words, retryAfterMs } : undefined };
+      return { counted: "failed", desk: isDeskIll ? { code, words, retryAfterMs } : asked };
     }
   }
+}
+
+function whyTooLarge(bytes: number, limit: number | undefined) {
+  if (limit === undefined || bytes <= limit) return undefined;
+  const words = `The message has ${bytes} bytes, and the desk takes ${limit}: raise its limit and maxMessageBytes in DESKS, then replay it`;
+  return { code: "TOO_LARGE", words };
 }
 
 const ENDS_RUNS = {
@@ -215,10 +272,11 @@ async function quarantine(
   claimed: ClaimedEntry,
   { code, words }: { readonly code: string; readonly words: string },
   { ledger, now, log, mailboxId }: DeliverOptions,
+  desk: Outcome["desk"] = "unasked",
 ): Promise<Outcome> {
   await ledger.settle(claimed, { state: "quarantined", answer: words, acknowledge: false }, now());
   log.error("message quarantined", { mailboxId, message: claimed.key, attempts: claimed.attempts, code });
-  return { counted: "quarantined", deskTook: false, deskIll: undefined };
+  return { counted: "quarantined", desk };
 }
 
 const GONE = "Graph did not find the message";
@@ -231,7 +289,7 @@ async function settleGone(claimed: ClaimedEntry, options: DeliverOptions): Promi
   const answer = "deleted from the mailbox before it could be delivered";
   await ledger.settle(claimed, { state: "gone", answer, acknowledge: false }, now());
   log.warn("message gone", { mailboxId, message: claimed.key });
-  return { counted: "gone", deskTook: false, deskIll: undefined };
+  return { counted: "gone", desk: "unasked" };
 }
 
 /** What Graph said is not believed before it has said so again, a while later. */
@@ -239,7 +297,7 @@ async function lookAgain(claimed: ClaimedEntry, answer: string, { ledger, now }:
   const dueAt = new Date(now().getTime() + SECOND_LOOK_AFTER_MS);
   const { uncertain, firstFailedAt = now() } = claimed;
   await ledger.postpone(claimed, { dueAt, answer, firstFailedAt, uncertain, counts: true });
-  return { counted: "failed", deskTook: false, deskIll: undefined };
+  return { counted: "failed", desk: "unasked" };
 }
 
 /**
@@ -259,7 +317,7 @@ async function postponeUnreadable(
     return quarantine(claimed, { code: error.answer.graphCode ?? error.code, words: error.message }, options);
   const dueAt = new Date(now().getTime() + waitBeforeNextAttemptMs(attempts, error.answer.retryAfterMs));
   await ledger.postpone(claimed, { dueAt, answer: error.message, firstFailedAt, uncertain, counts: true });
-  return { counted: "failed", deskTook: false, deskIll: undefined, unreadable: error };
+  return { counted: "failed", desk: "unasked", unreadable: error };
 }
 
 /** Nothing was offered to the desk, or the fault is ours: the message is as it was. */

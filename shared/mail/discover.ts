@@ -1,5 +1,5 @@
 import type { Log } from "../telemetry/log.ts";
-import type { LeasedLedger, NewEntry } from "./ledger.ts";
+import { type LeasedLedger, mayBeForgotten, type NewEntry } from "./ledger.ts";
 import {
   type ChangePage,
   concernsMailbox,
@@ -69,7 +69,7 @@ function createWalk({ mailboxId, source, ledger, log }: DiscoverOptions): () => 
 async function wanted(page: ChangePage, options: DiscoverOptions): Promise<NewEntry[]> {
   const { ledger, deliverFrom } = options;
   const isWanted = (receivedAt: Date | undefined): receivedAt is Date =>
-    receivedAt !== undefined && receivedAt >= deliverFrom && !ledger.mayBeForgotten(receivedAt);
+    receivedAt !== undefined && receivedAt >= deliverFrom && !mayBeForgotten(ledger.forgotten, receivedAt);
 
   const present = page.messages.filter((message) => !message.removed);
   const entries = new Map<string, NewEntry>();

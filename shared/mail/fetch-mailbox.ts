@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Desk } from "../desks/desk.ts";
+import type { DeskRests } from "../desks/desk-rests.ts";
 import { AppError, codeOf, messageOf } from "../errors.ts";
 import type { MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
 import { updateLatest } from "../mailboxes/update-latest.ts";
@@ -20,6 +21,8 @@ export interface FetchMailboxDeps {
   readonly sourceOf: (mailbox: StoredMailbox) => MessageSource;
   /** @throws {AppError} CONFIGURATION_INVALID where the mailbox names a desk that the configuration does not know */
   readonly deskOf: (mailbox: StoredMailbox) => Desk;
+  /** Asks whether mail may be offered to the desk of this name. */
+  readonly askDesk: DeskRests["ask"];
   /** Told when the grant is refused for good; changes the mailbox's status. */
   readonly grantRefused: (mailboxId: string, error: AppError) => Promise<void>;
   readonly log: Log;
@@ -115,7 +118,14 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       const discoverUntil = new Date((now().getTime() + deadline.getTime()) / 2);
       const discovery = await discoverOrFail({ ...common, deliverFrom, deadline: discoverUntil });
       report = { ...report, ...discovery };
-      const delivery = await deliver({ ...common, desk, address, acknowledge, deskLastTookAt });
+      const delivery = await deliver({
+        ...common,
+        desk,
+        askDesk: () => deps.askDesk(mailbox.desk),
+        address,
+        acknowledge,
+        deskLastTookAt,
+      });
       const failure = delivery.failure ?? discovery.failure;
       report = { ...report, ...delivery, failure, more: discovery.more || delivery.more };
       if (delivery.failure !== undefined) return report;
@@ -179,7 +189,8 @@ function troubleIn(
   if (deskIll !== undefined) {
     // A desk that is ill is not a success: nothing came through.
     const message = `The desk "${mailbox.desk}" takes no mail: ${deskIll.words}`;
-    return { error: { code: "DESK_UNAVAILABLE", message, at }, waitMs: deskIll.retryAfterMs };
+    // When it is tried again is kept with the desk; meanwhile new mail is found all the same.
+    return { error: { code: "DESK_UNAVAILABLE", message, at }, waitMs: undefined };
   }
   return undefined;
 }

@@ -1,12 +1,16 @@
 import type { TableClient, TransactionAction } from "@azure/data-tables";
 import { etagOf, isConflict, isNotFound, isPreconditionFailed, unlessAbsent } from "../tables.ts";
-import { type Checkpoint, type LeasedLedger, LeaseLostError, type UnacknowledgedEntry } from "./ledger.ts";
+import {
+  type Checkpoint,
+  type Forgotten,
+  type LeasedLedger,
+  LeaseLostError,
+  type UnacknowledgedEntry,
+} from "./ledger.ts";
 import {
   ACKNOWLEDGE,
-  type Forgotten,
   firstKeys,
   indexRow,
-  isWithin,
   keyOf,
   listRows,
   MESSAGE,
@@ -94,7 +98,7 @@ export function leasedLedger({ client, mailboxId, state, etag, forgotten, now }:
     get checkpoint() {
       return checkpoint;
     },
-    mayBeForgotten: (receivedAt) => isWithin(forgotten, receivedAt),
+    forgotten,
     unknown,
 
     async record(messages, next) {

@@ -1,6 +1,6 @@
 import { odata, type TableClient, type TransactionAction } from "@azure/data-tables";
 import { etagOf, isConflict, isNotFound, isPreconditionFailed, RowChangedError } from "../tables.ts";
-import type { MessageState, NewEntry, StoredEntry } from "./ledger.ts";
+import type { Forgotten, MessageState, NewEntry, StoredEntry } from "./ledger.ts";
 import { messageKey } from "./message.ts";
 
 /**
@@ -34,16 +34,6 @@ export interface ForgottenRow {
   rowKey: string;
   receivedFrom: string;
   receivedUntil: string;
-}
-
-/** Between these times of arrival, both included, settled messages were swept. */
-export interface Forgotten {
-  readonly from: Date;
-  readonly until: Date;
-}
-
-export function isWithin(forgotten: Forgotten | undefined, receivedAt: Date): boolean {
-  return forgotten !== undefined && receivedAt >= forgotten.from && receivedAt <= forgotten.until;
 }
 
 export function toForgotten(row: ForgottenRow): Forgotten {

@@ -14,7 +14,6 @@ import {
   FORGOTTEN_ROW,
   type ForgottenRow,
   indexRow,
-  isWithin,
   keyOf,
   listRows,
   MESSAGE,
@@ -128,9 +127,9 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     discard: (mailboxId, entry, note, at) =>
       change(mailboxId, entry, { state: "discarded", answer: note, settledAt: at.toISOString() }, []),
 
-    async mayBeForgotten(mailboxId) {
+    async forgotten(mailboxId) {
       const row = await forgottenRow(await table(), mailboxId);
-      return (receivedAt) => isWithin(row && toForgotten(row), receivedAt);
+      return row && toForgotten(row);
     },
 
     async waiting(mailboxId) {

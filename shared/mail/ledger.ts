@@ -46,6 +46,17 @@ export interface ClaimedEntry extends StoredEntry {
   readonly claimedUntil: Date;
 }
 
+/** Between these times of arrival, both included, settled messages were swept. */
+export interface Forgotten {
+  readonly from: Date;
+  readonly until: Date;
+}
+
+/** True where an unknown message received at this moment may be one that was delivered and swept: it is not new. */
+export function mayBeForgotten(forgotten: Forgotten | undefined, receivedAt: Date): boolean {
+  return forgotten !== undefined && receivedAt >= forgotten.from && receivedAt <= forgotten.until;
+}
+
 /** A message that discovery hands over. */
 export interface NewEntry {
   readonly messageId: string;
@@ -84,11 +95,8 @@ export class LeaseLostError extends AppError {
  */
 export interface LeasedLedger {
   readonly checkpoint: Checkpoint;
-  /**
-   * What was settled long ago has been swept. True where an unknown message received at this moment may be one of those:
-   * it does not count as new.
-   */
-  mayBeForgotten(receivedAt: Date): boolean;
+  /** What was settled long ago has been swept: see `mayBeForgotten`. `undefined` where nothing was. */
+  readonly forgotten: Forgotten | undefined;
   /** Gives those of the messages that the ledger does not know. */
   unknown(messageIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Writes the messages, known ones excepted, and only then moves the checkpoint. Gives how many were new. */
@@ -140,8 +148,8 @@ export interface Ledger {
    * @throws {RowChangedError} where its state has changed since `entry` was read
    */
   discard(mailboxId: string, entry: StoredEntry, note: string, at: Date): Promise<void>;
-  /** True where an unknown message received at this moment may have been delivered and swept. */
-  mayBeForgotten(mailboxId: string): Promise<(receivedAt: Date) => boolean>;
+  /** Between which times of arrival messages have been swept. */
+  forgotten(mailboxId: string): Promise<Forgotten | undefined>;
   /** Forgets where discovery stands, not what was delivered: the next run walks the folder again. */
   forgetCheckpoint(mailboxId: string): Promise<void>;
   /** Removes what was settled before this moment, and notes up to when messages are forgotten. Gives how many. */

@@ -15,6 +15,8 @@ export interface ChangeMailboxDeps {
   readonly registry: MailboxRegistry;
   /** Names of the desks in the configuration. */
   readonly deskNames: readonly string[];
+  /** Lets the next run try a desk that was left alone. */
+  readonly wakeDesk: (desk: string) => Promise<void>;
   /** Forgets where discovery stands in the mailbox, not what was delivered. */
   readonly forgetCheckpoint: (mailboxId: string) => Promise<void>;
   readonly removeGrant: (mailboxId: string) => Promise<void>;
@@ -28,7 +30,7 @@ export interface ChangeMailbox {
   add(wanted: NewMailbox): Promise<StoredMailbox>;
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
-  /** Makes the mailbox due at once. False where it is not connected. */
+  /** Makes the mailbox due at once, and lets its desk be tried again. False where it is not connected. */
   fetchNow(id: string): Promise<boolean>;
   /** Forgets grant and mailbox. The ledger stays, so that adding it again doubles nothing. */
   remove(id: string): Promise<void>;
@@ -97,10 +99,13 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
       if (resumed) log.info("mailbox resumed", { mailboxId: id });
     },
 
-    fetchNow: (id) =>
-      change(id, ({ status }) =>
+    async fetchNow(id) {
+      const mailbox = await registry.get(id);
+      if (mailbox !== undefined) await deps.wakeDesk(mailbox.desk);
+      return change(id, ({ status }) =>
         status === "connected" ? { nextFetchAt: now(), throttledUntil: undefined } : undefined,
-      ),
+      );
+    },
 
     async remove(id) {
       if ((await registry.get(id)) === undefined) throw new MailboxNotFoundError(id);

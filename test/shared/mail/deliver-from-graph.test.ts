@@ -103,6 +103,7 @@ describe("a message that Graph does not give", () => {
 async function discoverOnly(mailbox: ConnectedMailbox): Promise<void> {
   const desk = deskThat(() => FAULT_OF_DESK);
   await bed.run(mailbox, at(desk));
+  bed.clock.advance(MINUTE_MS);
 }
 
 describe("the bytes of a message", () => {

@@ -4,7 +4,7 @@ import type { DeskAnswer } from "../../../shared/desks/desk.ts";
 import { CLAIM_MS } from "../../../shared/mail/deliver.ts";
 import { idempotencyKey, messageKey } from "../../../shared/mail/message.ts";
 import { ACCEPTED, at, DUPLICATE, deskThat, FAULT_OF_DESK, FAULT_OF_MESSAGE, REFUSED } from "./fake-desk.ts";
-import { ADDRESS, type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, useMailBed } from "./mail-bed.ts";
+import { ADDRESS, type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, useMailBed } from "./mail-bed.ts";
 
 const bed = useMailBed();
 
@@ -165,7 +165,7 @@ describe("a desk that is ill", () => {
     assert.equal((await mailbox.stored()).lastError?.code, "DESK_UNAVAILABLE");
 
     bed.clock.advance(4 * DAY_MS);
-    await bed.run(mailbox, at(desk));
+    await bed.runs(mailbox, 2, at(desk));
     isIll = false;
     await bed.runs(mailbox, 2, at(desk));
     for (const id of ids) assert.equal(await stateOf(mailbox, id), "delivered");
@@ -179,7 +179,7 @@ describe("a desk that is ill", () => {
     await bed.run(mailbox);
     const asked = bed.uvdesk.standIn.requests.length;
     bed.clock.advance(MINUTE_MS);
-    assert.deepEqual(await bed.run(mailbox), { kind: "skipped", reason: "not-due" });
+    assert.deepEqual(await bed.run(mailbox), { kind: "fetched", more: false, delivered: 0 });
     assert.equal(bed.uvdesk.standIn.requests.length, asked);
     bed.uvdesk.mode = "ok";
     bed.clock.advance(MINUTE_MS + 1_000);
@@ -227,6 +227,7 @@ describe("an answer that is lost", () => {
     await bed.run(mailbox);
     const { state, uncertain, attempts } = await bed.entry(mailbox, id);
     assert.deepEqual({ state, uncertain, attempts }, { state: "pending", uncertain: true, attempts: 0 });
+    bed.clock.advance(MINUTE_MS);
     await bed.run(mailbox);
     assert.equal(await stateOf(mailbox, id), "delivered");
     assert.equal(bed.uvdesk.tickets.length, 1);
@@ -262,5 +263,63 @@ describe("an answer that is lost", () => {
     await bed.run(mailbox, at(desk));
     assert.deepEqual(desk.offered, ["one"]);
     assert.equal((await bed.entry(mailbox, id)).uncertain, true);
+  });
+});
+
+describe("a message that is larger than the desk takes", () => {
+  it("is not offered, but quarantined with the limit, and delivered when it is replayed after the limit was raised", async () => {
+    const mailbox = await bed.connect();
+    mailbox.receive("small");
+    const large = mailbox.graph.deliver(mail("large", "x".repeat(1_000))).immutableId;
+    const size = (await bed.source().content(large))?.blob.size ?? 0;
+    const desk = deskThat(() => ACCEPTED);
+    await bed.run(mailbox, at({ ...desk, maxMessageBytes: size - 1 }));
+    assert.deepEqual(desk.offered, ["small"]);
+    const entry = await bed.entry(mailbox, large);
+    assert.equal(entry.state, "quarantined");
+    assert.match(entry.answer, new RegExp(`has ${size} bytes, and the desk takes ${size - 1}`));
+
+    await bed.ledger.replay(mailbox.id, entry, new Date());
+    await bed.run(mailbox, at({ ...desk, maxMessageBytes: size }));
+    assert.deepEqual(desk.offered, ["small", "large"]);
+  });
+});
+
+describe("two mailboxes with one desk", () => {
+  it("leave it alone together while it is ill, and one message tries it for both", async () => {
+    const [one, other] = [await bed.connect(), await bed.connect({ address: "second@example.com" })];
+    one.receive("1", "2", "3");
+    other.receive("4", "5", "6");
+    let isIll = true;
+    const desk = { ...deskThat(() => (isIll ? FAULT_OF_DESK : ACCEPTED)), concurrency: 3 };
+    await bed.run(one, at(desk));
+    const offered = desk.offered.length;
+    await bed.run(other, at(desk));
+    assert.equal(desk.offered.length, offered);
+    assert.equal((await other.stored()).lastError?.code, "DESK_UNAVAILABLE");
+
+    bed.clock.advance(MINUTE_MS);
+    await Promise.all([bed.run(one, at(desk)), bed.run(other, at(desk))]);
+    assert.equal(desk.offered.length, offered + 1);
+
+    isIll = false;
+    bed.clock.advance(2 * MINUTE_MS);
+    await bed.run(one, at(desk));
+    await bed.run(other, at(desk));
+    assert.deepEqual((await bed.ledger.counts(one.id)).delivered + (await bed.ledger.counts(other.id)).delivered, 6);
+  });
+
+  it("prove to each other that it is well: mail that it never answers ends in quarantine", async () => {
+    const [poisoned, healthy] = [await bed.connect(), await bed.connect({ address: "second@example.com" })];
+    const [poison = ""] = poisoned.receive("poison");
+    const desk = deskThat((name) => (name === "poison" ? FAULT_OF_DESK : ACCEPTED));
+    for (let minute = 0; minute < 400; minute += 1) {
+      if (minute % 5 === 0) healthy.receive(`fine-${minute}`);
+      await bed.run(healthy, at(desk));
+      await bed.run(poisoned, at(desk));
+      bed.clock.advance(MINUTE_MS);
+    }
+    assert.equal(await stateOf(poisoned, poison), "quarantined");
+    assert.equal((await bed.ledger.counts(healthy.id)).delivered, 80);
   });
 });

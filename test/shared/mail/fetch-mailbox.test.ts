@@ -103,7 +103,9 @@ describe("the report on the mailbox", () => {
     assert.match(lastError?.message ?? "", /"webhook"/);
     assert.deepEqual([lastSuccessAt, throttledUntil], [undefined, undefined]);
     bed.clock.advance(4 * MINUTE_MS);
-    assert.equal((await bed.run(mailbox, at(ill))).kind, "skipped");
+    await bed.run(mailbox, at(ill));
+    assert.equal(ill.offered.length, 1);
+    assert.equal((await mailbox.stored()).lastError?.code, "DESK_UNAVAILABLE");
   });
 
   it("names no secret, whatever an error says", async () => {
@@ -239,6 +241,7 @@ describe("a run that fails", () => {
     const mailbox = await bed.connect();
     mailbox.receive("one");
     await bed.run(mailbox, at(deskThat(() => FAULT_OF_DESK)));
+    bed.clock.advance(MINUTE_MS);
     mailbox.graph.setFull(true);
     assert.deepEqual(await bed.run(mailbox), { kind: "failed", code: "GRAPH_REFUSED" });
     assert.deepEqual(bed.taken(), ["one"]);

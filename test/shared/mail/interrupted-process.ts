@@ -84,7 +84,7 @@ export function createInterruptedProcess(deps: FetchMailboxDeps, interruption?: 
     });
   }
 
-  const { ledger, sourceOf, deskOf } = deps;
+  const { ledger, sourceOf, deskOf, askDesk } = deps;
   const fetchMailbox = createFetchMailbox({
     ...deps,
     registry: interruptible("registry", deps.registry),
@@ -97,6 +97,7 @@ export function createInterruptedProcess(deps: FetchMailboxDeps, interruption?: 
     }),
     sourceOf: (mailbox) => interruptible("source", sourceOf(mailbox)),
     deskOf: (mailbox) => interruptible("desk", deskOf(mailbox)),
+    askDesk: async (desk) => interruptible("permission", await interruptible("rests", { askDesk }).askDesk(desk)),
   });
 
   return {

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { TableClient } from "@azure/data-tables";
 import { LEDGER_MEMORY_MS } from "../../../shared/mail/discover.ts";
-import type { ClaimedEntry, LeasedLedger, Ledger, NewEntry, StoredEntry } from "../../../shared/mail/ledger.ts";
+import {
+  type ClaimedEntry,
+  type LeasedLedger,
+  type Ledger,
+  mayBeForgotten,
+  type NewEntry,
+  type StoredEntry,
+} from "../../../shared/mail/ledger.ts";
 import { createLedger } from "../../../shared/mail/ledger-table.ts";
 import type { Tables } from "../../../shared/tables.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
@@ -387,14 +394,11 @@ describe("the sweep", () => {
     const run = await lease();
     const [early, middle, late] = messages(3);
     assert.ok(early !== undefined && middle !== undefined && late !== undefined);
-    assert.equal(run.mayBeForgotten(late.receivedAt), false);
+    assert.equal(run.forgotten, undefined);
     const forgotten = async () => {
-      const leased = await lease();
-      const perhaps = await ledger.mayBeForgotten(mailboxId);
-      return [early, middle, late].map(({ receivedAt }) => {
-        assert.equal(leased.mayBeForgotten(receivedAt), perhaps(receivedAt));
-        return perhaps(receivedAt);
-      });
+      const range = await ledger.forgotten(mailboxId);
+      assert.deepEqual((await lease()).forgotten, range);
+      return [early, middle, late].map(({ receivedAt }) => mayBeForgotten(range, receivedAt));
     };
     await run.record([middle], { link: "1" });
     await run.settle(await claim(run), DELIVERED, now());
@@ -416,7 +420,7 @@ describe("the sweep", () => {
     await (await lease()).record(messages(1), { link: "1" });
     clock.advance(2 * LEDGER_MEMORY_MS);
     assert.equal(await ledger.sweep(mailboxId, longAgo()), 0);
-    assert.equal((await lease()).mayBeForgotten(NOON), false);
+    assert.equal((await lease()).forgotten, undefined);
   });
 
   it("of more than a transaction holds that breaks off has noted what it may have forgotten", async () => {
@@ -431,8 +435,8 @@ describe("the sweep", () => {
     const broken = createLedger({ tables: tablesFailingAt("submitTransaction", 2), now });
     await assert.rejects(broken.sweep(mailboxId, longAgo()), /Table Storage is down/);
     assert.equal((await ledger.entries(mailboxId)).length, 20);
-    const { mayBeForgotten } = await lease();
-    assert.ok(swept.every(({ receivedAt }) => mayBeForgotten(receivedAt)));
+    const { forgotten } = await lease();
+    assert.ok(swept.every(({ receivedAt }) => mayBeForgotten(forgotten, receivedAt)));
     assert.equal(await ledger.sweep(mailboxId, longAgo()), 20);
   });
 });

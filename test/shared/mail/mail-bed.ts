@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, before, beforeEach } from "node:test";
 import type { Desk } from "../../../shared/desks/desk.ts";
+import { createDeskRests } from "../../../shared/desks/desk-rests.ts";
 import { createUvdesk } from "../../../shared/desks/uvdesk.ts";
 import { createWebhook } from "../../../shared/desks/webhook.ts";
 import type { AppError } from "../../../shared/errors.ts";
@@ -207,6 +208,7 @@ export function useMailBed(): MailBed {
       sourceOf: ({ id, address, folder }) =>
         createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor(id) }),
       deskOf,
+      askDesk: createDeskRests({ tables: fresh, log, now }).ask,
       grantRefused: async (mailboxId, error) => {
         refusedGrants.push({ mailboxId, error });
       },

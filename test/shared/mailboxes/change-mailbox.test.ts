@@ -22,6 +22,7 @@ beforeEach(() => {
   changeMailbox = createChangeMailbox({
     registry: instance.registry,
     deskNames: ["support", "sales"],
+    wakeDesk: async () => {},
     forgetCheckpoint: async (id) => void forgotten.push(id),
     removeGrant: (id) => instance.grants.remove(id),
     log: createLog((_, line) => logged.push((JSON.parse(line) as { event: string }).event)),
@@ -206,12 +207,12 @@ describe("changes at the same moment", () => {
       message: "There is no mailbox nowhere: it was removed, or the link is mistyped",
     };
     for (const change of [
-      changeMailbox.pause("nowhere"),
-      changeMailbox.resume("nowhere"),
-      changeMailbox.fetchNow("nowhere"),
-      changeMailbox.remove("nowhere"),
-      changeMailbox.connected("nowhere"),
-      changeMailbox.refused("nowhere", ownerRefusal),
+      () => changeMailbox.pause("nowhere"),
+      () => changeMailbox.resume("nowhere"),
+      () => changeMailbox.fetchNow("nowhere"),
+      () => changeMailbox.remove("nowhere"),
+      () => changeMailbox.connected("nowhere"),
+      () => changeMailbox.refused("nowhere", ownerRefusal),
     ]) {
       await assert.rejects(change, missing);
     }

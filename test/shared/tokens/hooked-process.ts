@@ -64,6 +64,7 @@ export function createHookedProcess(bed: TokenBed, options: HookedProcessOptions
   const changeMailbox = createChangeMailbox({
     registry,
     deskNames: ["support"],
+    wakeDesk: async () => {},
     forgetCheckpoint: async () => {},
     removeGrant: (id) => grants.remove(id),
     log: silent,

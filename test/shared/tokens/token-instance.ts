@@ -89,6 +89,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
   const changeMailbox = createChangeMailbox({
     registry,
     deskNames: ["support"],
+    wakeDesk: async () => {},
     forgetCheckpoint: async () => {},
     removeGrant: (id) => grants.remove(id),
     log,
