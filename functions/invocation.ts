@@ -23,7 +23,10 @@ export function withApp<T>(context: InvocationContext, work: (app: App) => Promi
 
 /** What a person or program got wrong is told to them, and is no fault of the app. */
 function isAnswerToARequest(error: unknown): boolean {
-  return error instanceof AppError && ["INPUT_INVALID", "MAILBOX_NOT_FOUND", "MAILBOX_EXISTS"].includes(error.code);
+  return (
+    error instanceof AppError &&
+    ["INPUT_INVALID", "MAILBOX_NOT_FOUND", "MESSAGE_NOT_FOUND", "MAILBOX_EXISTS"].includes(error.code)
+  );
 }
 
 function logOf(context: InvocationContext): Log {

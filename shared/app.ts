@@ -14,6 +14,7 @@ import { createGraphClient } from "./mail/graph-client.ts";
 import { cannotOpenFolder, createGraphSource } from "./mail/graph-source.ts";
 import type { Ledger } from "./mail/ledger.ts";
 import { createLedger } from "./mail/ledger-table.ts";
+import { createQuarantine, type Quarantine } from "./mail/quarantine.ts";
 import { createAppHealth } from "./mailboxes/app-health.ts";
 import { type ChangeMailbox, createChangeMailbox } from "./mailboxes/change-mailbox.ts";
 import { createFetchDueMailboxes } from "./mailboxes/fetch-due-mailboxes.ts";
@@ -48,6 +49,7 @@ export interface App {
   readonly ledger: Ledger;
   readonly consents: Consents;
   readonly changeMailbox: ChangeMailbox;
+  readonly quarantine: Quarantine;
   /** One tick. Gives the ids of the mailboxes that are left for the queue. */
   fetchDueMailboxes(): Promise<readonly string[]>;
   /** One run for one mailbox, within the budget of the configuration. */
@@ -197,6 +199,7 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
     registry,
     ledger,
     changeMailbox,
+    quarantine: createQuarantine({ ledger, fetchNow: changeMailbox.fetchNow, log, now }),
     consents,
     fetchDueMailboxes: createFetchDueMailboxes({
       registry,

@@ -16,6 +16,8 @@ export type LogEvent =
   | "mailbox needs its owner"
   | "mailbox needs an administrator"
   | "message quarantined"
+  | "message replayed"
+  | "message discarded"
   | "message gone"
   | "acknowledge failed"
   | "desk refused"
