@@ -16,6 +16,8 @@ export type ErrorCode =
   | "GRAPH_THROTTLED"
   | "GRAPH_REFUSED"
   | "SYNC_STATE_LOST"
+  | "CHANGES_REFUSED"
+  | "FOLDER_NOT_FOUND"
   | "LEASE_LOST"
   | "ROW_CHANGED"
   | "BAD_LINK";

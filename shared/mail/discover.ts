@@ -1,17 +1,16 @@
+import type { MailboxError } from "../mailboxes/mailbox.ts";
 import type { Log } from "../telemetry/log.ts";
-import { type LeasedLedger, mayBeForgotten, type NewEntry } from "./ledger.ts";
-import {
-  type ChangePage,
-  concernsMailbox,
-  GraphError,
-  type MessageSource,
-  SyncStateLostError,
-} from "./message-source.ts";
+import type { Refusal } from "./checkpoint.ts";
+import type { LeasedLedger } from "./ledger.ts";
+import type { MessageSource } from "./message-source.ts";
+import { pollList } from "./poll-list.ts";
+import { reconcile } from "./reconcile.ts";
+import { walkChanges } from "./walk-changes.ts";
 
 /** How long the ledger remembers what it settled. */
 export const LEDGER_MEMORY_MS = 90 * 24 * 3_600_000;
-/** A round of more pages than any folder has: Graph at times pages in circles. https://learn.microsoft.com/answers/a/12762375 */
-const PAGES_LIMIT = 20_000;
+/** While the folder is listed, changes are tried again this often. */
+const TRY_CHANGES_EVERY_MS = 60 * 60_000;
 
 export interface DiscoverOptions {
   readonly mailboxId: string;
@@ -26,72 +25,90 @@ export interface DiscoverOptions {
 
 export interface Discovery {
   readonly discovered: number;
+  /** Of those, what the hourly sweep found, and messages that had counted as gone. */
+  readonly reconciled: number;
   readonly pages: number;
   /** True where the deadline came before the end of the round. */
   readonly more: boolean;
+  /** What the mailbox's page should say although mail is found. */
+  readonly notice: Omit<MailboxError, "at"> | undefined;
 }
 
 /**
- * Reads the changes of the folder, page by page: first the page's messages into the ledger, then the checkpoint. A
- * message that was seen is thereby never forgotten, and one that is seen again is known.
+ * Finds what is new in the folder and writes it into the ledger: by Graph's changes; by listing the folder while Graph
+ * refuses them; and once an hour by comparing the folder with the ledger.
  */
 export async function discover(options: DiscoverOptions): Promise<Discovery> {
-  const { ledger, now, deadline } = options;
-  const nextPage = createWalk(options);
-  let discovered = 0;
-  for (let pages = 1; pages <= PAGES_LIMIT; pages += 1) {
-    const page = await nextPage();
-    discovered += await ledger.record(await wanted(page, options), { link: page.link });
-    if (page.complete) return { discovered, pages, more: false };
-    if (now() >= deadline) return { discovered, pages, more: true };
+  const { ledger, deadline, now } = options;
+  const wasListing = isListing(ledger);
+  let { discovered, pages, more, refusal } = wasListing ? NO_WALK : await walkChanges(options);
+  if (refusal !== undefined) await beginListing(refusal, options);
+  if (isListing(ledger)) {
+    const polled = await pollList(options);
+    discovered += polled.discovered;
+    pages += polled.pages;
+    more = polled.more;
   }
-  throw new Error(
-    `Graph gave more than ${PAGES_LIMIT} pages of changes for mailbox ${options.mailboxId} without an end`,
-  );
-}
-
-/** Gives page after page. Where the stored position is of no use, once in a run, it starts from the beginning. */
-function createWalk({ mailboxId, source, ledger, log }: DiscoverOptions): () => Promise<ChangePage> {
-  let startedAnew = false;
-  return async () => {
-    try {
-      return await source.changes(ledger.checkpoint.link);
-    } catch (error) {
-      if (!(error instanceof SyncStateLostError) || startedAnew) throw error;
-      startedAnew = true;
-      log.warn("resync started", { mailboxId, message: error.message });
-      return source.changes(undefined);
-    }
+  if (wasListing && !more && isTimeForChanges(ledger, now())) {
+    const walk = await walkChanges(options);
+    discovered += walk.discovered;
+    pages += walk.pages;
+    more = walk.more;
+    if (walk.refusal !== undefined) await stayListing(walk.refusal, options);
+    else if (!more) await endListing(options);
+  }
+  const isLate = more || now() >= deadline;
+  const sweep = isLate ? undefined : await reconcile(options);
+  const reconciled = sweep === undefined ? 0 : sweep.found + sweep.returned;
+  return {
+    discovered: discovered + reconciled,
+    reconciled,
+    pages: pages + (sweep?.pages ?? 0),
+    more,
+    notice: noticeOf(ledger, now()),
   };
 }
 
-/** The messages of a page that are to be delivered. */
-async function wanted(page: ChangePage, options: DiscoverOptions): Promise<NewEntry[]> {
-  const { ledger, deliverFrom } = options;
-  const isWanted = (receivedAt: Date | undefined): receivedAt is Date =>
-    receivedAt !== undefined && receivedAt >= deliverFrom && !mayBeForgotten(ledger.forgotten, receivedAt);
+const NO_WALK = { discovered: 0, pages: 0, more: false, refusal: undefined };
 
-  const present = page.messages.filter((message) => !message.removed);
-  const entries = new Map<string, NewEntry>();
-  for (const { id, receivedAt } of present) {
-    if (isWanted(receivedAt)) entries.set(id, { messageId: id, receivedAt });
-  }
-  // A change of the read flag comes without the date. Known messages need none; of an unknown one it is asked for.
-  const undated = present.filter((message) => message.receivedAt === undefined && !entries.has(message.id));
-  for (const id of await ledger.unknown(undated.map((message) => message.id))) {
-    const receivedAt = await dateOf(id, options);
-    if (isWanted(receivedAt)) entries.set(id, { messageId: id, receivedAt });
-  }
-  return [...entries.values()];
+function isListing({ checkpoint }: LeasedLedger): boolean {
+  return checkpoint.listFrom !== undefined;
 }
 
-/** A message that Graph cannot open counts as new, so that it ends in quarantine rather than stopping discovery. */
-async function dateOf(id: string, { source, now }: DiscoverOptions): Promise<Date | undefined> {
-  try {
-    return await source.receivedAt(id);
-  } catch (error) {
-    const isBroken = error instanceof GraphError && (error.answer.status === 500 || error.answer.status === 400);
-    if (isBroken && !concernsMailbox(error)) return now();
-    throw error;
+function isTimeForChanges({ checkpoint: { changesAt } }: LeasedLedger, now: Date): boolean {
+  return changesAt === undefined || now >= changesAt;
+}
+
+const later = (now: Date) => new Date(now.getTime() + TRY_CHANGES_EVERY_MS);
+
+/** The link is kept: should Graph accept it again, its changes show what listing cannot, such as old mail moved in. */
+async function beginListing(because: Refusal, { mailboxId, ledger, deliverFrom, now, log }: DiscoverOptions) {
+  const { completeUntil, sweptAt = now() } = ledger.checkpoint;
+  const listFrom = completeUntil === undefined || completeUntil < deliverFrom ? deliverFrom : completeUntil;
+  await ledger.record([], { listFrom, listSince: now(), listBecause: because, changesAt: later(now()), sweptAt });
+  log.warn("changes refused, listing", { mailboxId, because });
+}
+
+async function stayListing(because: Refusal, { ledger, now }: DiscoverOptions) {
+  await ledger.record([], { listBecause: because, changesAt: later(now()) });
+}
+
+async function endListing({ mailboxId, ledger, log }: DiscoverOptions) {
+  const { listBecause, listSince } = ledger.checkpoint;
+  await ledger.record([], { listFrom: undefined, listSince: undefined, listBecause: undefined, changesAt: undefined });
+  log.info("changes read again", { mailboxId, because: listBecause, since: listSince });
+}
+
+function noticeOf({ checkpoint: { listBecause, listSince } }: LeasedLedger, now: Date): Discovery["notice"] {
+  if (listBecause === "mailbox-full") {
+    const message =
+      "The mailbox is full. Its mail still comes through, but Exchange will refuse new mail: make room in it, or raise its quota";
+    return { code: "MAILBOX_FULL", message };
   }
+  const lasts = listSince !== undefined && now.getTime() - listSince.getTime() >= TRY_CHANGES_EVERY_MS;
+  if (listBecause === "no-end" && lasts) {
+    const message = `Graph's changes of the folder have had no end since ${listSince.toISOString()}. Its mail still comes through, by listing; if this lasts for days, open a case with Microsoft's support`;
+    return { code: "CHANGES_WITHOUT_END", message };
+  }
+  return undefined;
 }

@@ -10,7 +10,7 @@ import { acknowledgeDelivered } from "./acknowledge.ts";
 import { type DeliveryReport, deliver } from "./deliver.ts";
 import { type DiscoverOptions, type Discovery, discover } from "./discover.ts";
 import type { LeasedLedger, Ledger } from "./ledger.ts";
-import { concernsMailbox, GraphError, type MessageSource } from "./message-source.ts";
+import { concernsMailbox, FolderNotFoundError, GraphError, type MessageSource } from "./message-source.ts";
 
 /** A throttle without a Retry-After. */
 const DEFAULT_THROTTLE_MS = 60_000;
@@ -42,13 +42,17 @@ type RunReport = DeliveryReport & {
   /** Names the run. */
   readonly run: string;
   readonly discovered: number;
+  readonly reconciled: number;
   readonly pages: number;
+  readonly notice: Discovery["notice"];
   readonly acknowledged: number;
 };
 
 const NOTHING_DONE: Omit<RunReport, "run"> = {
   discovered: 0,
+  reconciled: 0,
   pages: 0,
+  notice: undefined,
   delivered: 0,
   refused: 0,
   quarantined: 0,
@@ -140,8 +144,9 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     try {
       return { ...(await discover(options)), failure: undefined };
     } catch (error) {
-      if (!(error instanceof GraphError) || concernsMailbox(error)) throw error;
-      return { discovered: 0, pages: 0, more: false, failure: { error } };
+      const isAboutFolder = error instanceof FolderNotFoundError;
+      if (!isAboutFolder && (!(error instanceof GraphError) || concernsMailbox(error))) throw error;
+      return { discovered: 0, reconciled: 0, pages: 0, more: false, notice: undefined, failure: { error } };
     }
   }
 
@@ -156,7 +161,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
         lastFetchAt: at,
         ...(trouble === undefined ? { lastSuccessAt: at } : {}),
         lastMailAt: report.deskLastTookAt,
-        lastError: trouble?.error,
+        lastError: trouble?.error ?? (report.notice && { ...report.notice, at }),
         nextFetchAt: later(at, trouble?.waitMs),
         throttledUntil: trouble?.error.code === "GRAPH_THROTTLED" ? later(at, trouble.waitMs) : undefined,
         delivered: latest.delivered + report.delivered,
@@ -166,10 +171,10 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   }
 
   function logReport(mailbox: StoredMailbox, startedAt: Date, report: RunReport): void {
-    const { deskLastTookAt: _, run: __, deskIll, failure, ...counts } = report;
+    const { deskLastTookAt: _, run: __, deskIll, failure, notice, ...counts } = report;
     const about = { mailboxId: mailbox.id, ...counts, durationMs: now().getTime() - startedAt.getTime() };
     if (failure !== undefined) log.error("mailbox fetch failed", { ...about, ...errorFields(failure.error) });
-    else log.info("mailbox fetched", { ...about, deskIll: deskIll?.code });
+    else log.info("mailbox fetched", { ...about, deskIll: deskIll?.code, notice: notice?.code });
   }
 }
 

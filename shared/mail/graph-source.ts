@@ -1,11 +1,25 @@
 import { AppError, messageOf } from "../errors.ts";
 import type { Acknowledge } from "../mailboxes/mailbox.ts";
+import type { Refusal } from "./checkpoint.ts";
 import { pathOfLink, type SendToGraph } from "./graph-client.ts";
+import { findFolder, opens, saysNoFolder } from "./graph-folder.ts";
 import { receiveContent } from "./mail-content.ts";
-import { type ChangePage, GraphError, type MessageSource, SyncStateLostError } from "./message-source.ts";
+import {
+  type ChangePage,
+  ChangesRefusedError,
+  FolderNotFoundError,
+  GraphError,
+  type ListPage,
+  type MessageSource,
+  SyncStateLostError,
+} from "./message-source.ts";
 
 /** Larger pages are unproven; pages of ids alone are small. The header must be sent with every page. */
 const PAGE_SIZE = 500;
+/** The largest page of a list that is proven. https://github.com/alcionai/corso/tree/main/src/pkg/services/m365/api */
+const LIST_SIZE = 999;
+/** Pages that are too heavy are asked for in a quarter of their size, down to this. */
+const SMALLEST_LIST_SIZE = 50;
 /** Ids that survive a move within the mailbox. https://learn.microsoft.com/graph/outlook-immutable-id */
 const IMMUTABLE_IDS = 'IdType="ImmutableId"';
 
@@ -31,8 +45,8 @@ export interface GraphSourceOptions {
 /** One folder of one mailbox through Graph. https://learn.microsoft.com/graph/delta-query-messages */
 export function createGraphSource({ graphUrl, address, folder, send }: GraphSourceOptions): MessageSource {
   const user = `/users/${encodeURIComponent(address)}`;
-  // `$top` would cap the whole round, a filter the number of messages; neither is used.
-  const start = `${user}/mailFolders/${encodeURIComponent(folder)}/messages/delta?$select=receivedDateTime`;
+  let found: Promise<string> | undefined;
+  let listSize = LIST_SIZE;
   // The path through the folder answers 405 for $value: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/5546
   const message = (id: string) => `${user}/messages/${encodeURIComponent(id)}`;
   const headers = { Prefer: IMMUTABLE_IDS };
@@ -47,9 +61,11 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
   }
 
   return {
+    folder: folderInUse,
+
     async changes(link) {
       try {
-        const path = link === undefined ? start : pathOfLink(graphUrl, link);
+        const path = link === undefined ? await startOfChanges() : pathOfLink(graphUrl, link);
         const response = await send({
           method: "GET",
           path,
@@ -58,7 +74,23 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
         return toPage(await jsonOf<DeltaBody>(response));
       } catch (error) {
         const lost = link === undefined ? undefined : whyLost(error);
-        throw lost === undefined ? error : new SyncStateLostError(lost);
+        if (lost !== undefined) throw new SyncStateLostError(lost);
+        if (link === undefined && saysNoFolder(error)) await mustOpen(error);
+        const refusal = whyRefused(error);
+        throw refusal === undefined ? error : new ChangesRefusedError(refusal, { cause: error });
+      }
+    },
+
+    async list(from, link) {
+      for (;;) {
+        try {
+          const path = link === undefined ? await startOfList(from, listSize) : pathOfLink(graphUrl, link);
+          return toListPage(await jsonOf<DeltaBody>(await send({ method: "GET", path, headers })), listSize);
+        } catch (error) {
+          if (saysNoFolder(error)) throw new FolderNotFoundError(address, folder, "is not there", { cause: error });
+          if (!isTooHeavy(error) || link !== undefined || listSize <= SMALLEST_LIST_SIZE) throw error;
+          listSize = Math.max(SMALLEST_LIST_SIZE, Math.floor(listSize / 4));
+        }
       }
     },
 
@@ -82,6 +114,32 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
     },
   };
 
+  function folderInUse(): Promise<string> {
+    found ??= findFolder(send, address, folder);
+    return found;
+  }
+
+  async function messagesIn(): Promise<string> {
+    return `${user}/mailFolders/${encodeURIComponent(await folderInUse())}/messages`;
+  }
+
+  /** `$top` would cap the whole round, a filter the number of messages; neither is used. */
+  async function startOfChanges(): Promise<string> {
+    return `${await messagesIn()}/delta?$select=receivedDateTime`;
+  }
+
+  /** What is sorted by must be filtered by: https://learn.microsoft.com/graph/api/user-list-messages */
+  async function startOfList(from: Date, size: number): Promise<string> {
+    const filter = encodeURIComponent(`receivedDateTime ge ${from.toISOString().slice(0, 19)}Z`);
+    return `${await messagesIn()}?$filter=${filter}&$orderby=receivedDateTime&$select=receivedDateTime&$top=${size}`;
+  }
+
+  /** A delegate may get 404 for the changes of a folder that opens: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/3606 */
+  async function mustOpen(cause: unknown): Promise<void> {
+    if (await opens(send, address, await folderInUse())) return;
+    throw new FolderNotFoundError(address, folder, "is not there", { cause });
+  }
+
   async function sendAcknowledge(id: string, how: Acknowledge): Promise<Response | undefined> {
     switch (how.kind) {
       case "nothing":
@@ -95,26 +153,6 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
 }
 
 /**
- * Tries to open the folder, as a check right after consent.
- * @returns what is wrong, in words for a page; `undefined` where it opens
- */
-export async function cannotOpenFolder(
-  send: SendToGraph,
-  address: string,
-  folder: string,
-): Promise<string | undefined> {
-  const path = `/users/${encodeURIComponent(address)}/mailFolders/${encodeURIComponent(folder)}?$select=id`;
-  try {
-    const response = await send({ method: "GET", path });
-    await response.body?.cancel();
-    return undefined;
-  } catch (error) {
-    if (error instanceof GraphError && error.code === "GRAPH_REFUSED") return error.message;
-    throw error;
-  }
-}
-
-/**
  * Why a stored link is of no use: Graph has forgotten the position (410, or another 4xx with one of its codes), does not
  * understand the link, or it belongs to another Graph than the configured one.
  */
@@ -122,8 +160,38 @@ function whyLost(error: unknown): string | undefined {
   if (error instanceof AppError && error.code === "BAD_LINK") return error.code;
   if (!(error instanceof GraphError)) return undefined;
   const { status, graphCode = "" } = error.answer;
+  // The folder of the link is gone; there may be another of its name.
+  if (saysNoFolder(error)) return `${status} ${graphCode}`;
   const isReset = /^(?:syncStateNotFound|syncStateInvalid|resyncRequired)$/i.test(graphCode);
   return isReset || status === 410 || status === 400 ? `${status} ${graphCode}`.trimEnd() : undefined;
+}
+
+/**
+ * Why changes are not to be had at all. Graph keeps its state for them in the mailbox, so that a full one refuses them
+ * (https://github.com/alcionai/corso/pull/3184), and not every cloud has them (https://learn.microsoft.com/graph/api/message-delta).
+ */
+function whyRefused(error: unknown): Refusal | undefined {
+  if (!(error instanceof GraphError)) return undefined;
+  const { status, graphCode } = error.answer;
+  if (status === 403 && graphCode === "ErrorQuotaExceeded") return "mailbox-full";
+  return status === 400 || status === 405 || status === 501 || saysNoFolder(error) ? "not-supported" : undefined;
+}
+
+/** https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/6538 */
+function isTooHeavy(error: unknown): boolean {
+  if (!(error instanceof GraphError) || error.code !== "GRAPH_UNAVAILABLE") return false;
+  const { status } = error.answer;
+  return status === 500 || status === 502 || status === 504;
+}
+
+function toListPage(body: DeltaBody, size: number): ListPage {
+  if (!Array.isArray(body.value)) throw unreadable("a page of messages without its list");
+  const messages = (body.value as readonly DeltaItem[]).map(({ id, receivedDateTime }) => {
+    const receivedAt = timeOf(receivedDateTime);
+    if (typeof id !== "string" || receivedAt === undefined) throw unreadable("a message without an id or its date");
+    return { id, receivedAt };
+  });
+  return { messages, link: body["@odata.nextLink"], full: messages.length >= size };
 }
 
 function toPage(body: DeltaBody): ChangePage {

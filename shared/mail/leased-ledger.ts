@@ -1,15 +1,18 @@
 import type { TableClient, TransactionAction } from "@azure/data-tables";
 import { etagOf, isConflict, isNotFound, isPreconditionFailed, unlessAbsent } from "../tables.ts";
+import { toCheckpoint, toColumns } from "./checkpoint.ts";
 import {
-  type Checkpoint,
   type Forgotten,
   type LeasedLedger,
   LeaseLostError,
+  mayBeForgotten,
   type UnacknowledgedEntry,
 } from "./ledger.ts";
+import { bringBack, compare, lookUp } from "./ledger-compare.ts";
 import {
   ACKNOWLEDGE,
   firstKeys,
+  forgottenIn,
   indexRow,
   keyOf,
   listRows,
@@ -26,14 +29,11 @@ import {
   until,
   writeMessage,
 } from "./ledger-rows.ts";
-import { messageKey } from "./message.ts";
 
 /** A run renews its lease at half of this; a crashed one blocks its mailbox this long at most. */
 export const MAILBOX_LEASE_MS = 3 * 60_000;
 /** Two rows each, and the state row: a transaction holds 100. */
 const MESSAGES_PER_TRANSACTION = 49;
-/** Rows read side by side. */
-const READS_AT_ONCE = 16;
 
 interface LeaseHeld {
   readonly client: TableClient;
@@ -45,11 +45,12 @@ interface LeaseHeld {
 }
 
 /** The ledger under a lease. Every write goes through the state row's ETag or the message row's own. */
-export function leasedLedger({ client, mailboxId, state, etag, forgotten, now }: LeaseHeld): LeasedLedger {
+export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: LeaseHeld): LeasedLedger {
   let stateEtag = etag;
   let leaseUntil = new Date(state.leaseUntil);
   let renewal: Promise<void> | undefined;
-  let checkpoint: Checkpoint = { link: state.link || undefined };
+  let checkpoint = toCheckpoint(state);
+  let { forgotten } = held;
 
   const stateRow = (changes: Partial<StateRow>) => ({ partitionKey: mailboxId, rowKey: STATE_ROW, ...changes });
   const prolonged = () => new Date(now().getTime() + MAILBOX_LEASE_MS);
@@ -73,51 +74,40 @@ export function leasedLedger({ client, mailboxId, state, etag, forgotten, now }:
     }
   }
 
-  async function isUnknown(messageId: string): Promise<boolean> {
-    const row = await unlessAbsent(
-      client.getEntity<MessageRow>(mailboxId, MESSAGE + messageKey(messageId), {
-        queryOptions: { select: ["rowKey"] },
-      }),
-    );
-    return row === undefined;
-  }
-
-  async function unknown(messageIds: readonly string[]): Promise<ReadonlySet<string>> {
-    const found = new Set<string>();
-    for (let start = 0; start < messageIds.length; start += READS_AT_ONCE) {
-      const some = messageIds.slice(start, start + READS_AT_ONCE);
-      const answers = await Promise.all(some.map(isUnknown));
-      some.forEach((id, index) => {
-        if (answers[index]) found.add(id);
-      });
-    }
-    return found;
-  }
+  const unknown = async (messageIds: readonly string[]) => (await lookUp(client, mailboxId, messageIds)).unknown;
 
   return {
     get checkpoint() {
       return checkpoint;
     },
-    forgotten,
+    get forgotten() {
+      return forgotten;
+    },
     unknown,
 
-    async record(messages, next) {
+    compare: (messageIds) => compare(client, mailboxId, messageIds),
+    bringBack: (messageId, at) => bringBack(client, mailboxId, messageId, at),
+
+    async record(messages, moved) {
       const absent = await unknown([...new Set(messages.map((message) => message.messageId))]);
+      // Known when this run began, some may have been swept since; the mark is written before the rows go.
+      if (absent.size > 0) forgotten = await forgottenIn(client, mailboxId);
       const fresh = new Map(
-        messages.filter(({ messageId }) => absent.has(messageId)).map((message) => [message.messageId, message]),
+        messages
+          .filter(({ messageId, receivedAt }) => absent.has(messageId) && !mayBeForgotten(forgotten, receivedAt))
+          .map((message) => [message.messageId, message]),
       );
       const rows = [...fresh.values()];
-      const moved = { link: next.link ?? "" };
       // The checkpoint moves in the last transaction, together with the last messages.
       for (let start = 0; start === 0 || start < rows.length; start += MESSAGES_PER_TRANSACTION) {
         const some = rows.slice(start, start + MESSAGES_PER_TRANSACTION);
         const last = start + MESSAGES_PER_TRANSACTION >= rows.length;
         await writeUnderLease(
           some.flatMap((message) => newRows(mailboxId, message)),
-          last ? moved : {},
+          last ? toColumns(moved) : {},
         );
       }
-      checkpoint = next;
+      checkpoint = { ...checkpoint, ...moved };
       return rows.length;
     },
 

@@ -1,5 +1,6 @@
 import { odata, type TableClient, type TransactionAction } from "@azure/data-tables";
-import { etagOf, isConflict, isNotFound, isPreconditionFailed, RowChangedError } from "../tables.ts";
+import { etagOf, isConflict, isNotFound, isPreconditionFailed, RowChangedError, unlessAbsent } from "../tables.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import type { Forgotten, MessageState, NewEntry, StoredEntry } from "./ledger.ts";
 import { messageKey } from "./message.ts";
 
@@ -21,23 +22,23 @@ export const ACKNOWLEDGE = "a_";
 export const QUARANTINED = "q_";
 
 /** ISO 8601 times in UTC, "" for none. */
-export interface StateRow {
+export interface StateRow extends Partial<Record<keyof Checkpoint, string>> {
   partitionKey: string;
   rowKey: string;
   leaseOwner: string;
   leaseUntil: string;
-  link: string;
 }
 
-export interface ForgottenRow {
+interface ForgottenRow {
   partitionKey: string;
   rowKey: string;
   receivedFrom: string;
   receivedUntil: string;
 }
 
-export function toForgotten(row: ForgottenRow): Forgotten {
-  return { from: new Date(row.receivedFrom), until: new Date(row.receivedUntil) };
+export async function forgottenIn(client: TableClient, mailboxId: string): Promise<Forgotten | undefined> {
+  const row = await unlessAbsent(client.getEntity<ForgottenRow>(mailboxId, FORGOTTEN_ROW));
+  return row && { from: new Date(row.receivedFrom), until: new Date(row.receivedUntil) };
 }
 
 export interface MessageRow {

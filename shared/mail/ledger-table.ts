@@ -12,7 +12,7 @@ import {
 } from "./ledger.ts";
 import {
   FORGOTTEN_ROW,
-  type ForgottenRow,
+  forgottenIn,
   indexRow,
   keyOf,
   listRows,
@@ -25,7 +25,6 @@ import {
   STATE_ROW,
   type StateRow,
   toEntry,
-  toForgotten,
   writeMessage,
 } from "./ledger-rows.ts";
 
@@ -48,10 +47,9 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     const key = { partitionKey: mailboxId, rowKey: STATE_ROW };
     const [row, forgotten] = await Promise.all([
       unlessAbsent(client.getEntity<StateRow>(mailboxId, STATE_ROW)),
-      forgottenRow(client, mailboxId),
+      forgottenIn(client, mailboxId),
     ]);
-    const held = (state: StateRow, etag: string) =>
-      leasedLedger({ client, mailboxId, state, etag, forgotten: forgotten && toForgotten(forgotten), now });
+    const held = (state: StateRow, etag: string) => leasedLedger({ client, mailboxId, state, etag, forgotten, now });
     try {
       if (row === undefined) {
         const fresh = { ...key, leaseOwner, leaseUntil, link: "" };
@@ -67,9 +65,6 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
       throw error;
     }
   }
-
-  const forgottenRow = (client: TableClient, mailboxId: string) =>
-    unlessAbsent(client.getEntity<ForgottenRow>(mailboxId, FORGOTTEN_ROW));
 
   /** Changes a settled message and its index rows at once. */
   async function change(
@@ -127,10 +122,7 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     discard: (mailboxId, entry, note, at) =>
       change(mailboxId, entry, { state: "discarded", answer: note, settledAt: at.toISOString() }, []),
 
-    async forgotten(mailboxId) {
-      const row = await forgottenRow(await table(), mailboxId);
-      return row && toForgotten(row);
-    },
+    forgotten: async (mailboxId) => await forgottenIn(await table(), mailboxId),
 
     async waiting(mailboxId) {
       const client = await table();
@@ -160,10 +152,10 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
       if (old.length === 0) return 0;
 
       // First the mark, then the rows: a crash in between forgets nothing.
-      const mark = await forgottenRow(client, mailboxId);
+      const mark = await forgottenIn(client, mailboxId);
       const times = [
         ...old.map((row) => row.receivedAt),
-        ...(mark ? [mark.receivedFrom, mark.receivedUntil] : []),
+        ...(mark ? [mark.from.toISOString(), mark.until.toISOString()] : []),
       ].sort();
       const range = { receivedFrom: times.at(0), receivedUntil: times.at(-1) };
       await client.upsertEntity({ partitionKey: mailboxId, rowKey: FORGOTTEN_ROW, ...range }, "Replace");

@@ -1,10 +1,5 @@
 import { AppError } from "../errors.ts";
-
-/** Where discovery stands: everything before `link` is in the ledger. */
-export interface Checkpoint {
-  /** The next page of a round, or the start of the next round. `undefined` starts from the beginning. */
-  readonly link: string | undefined;
-}
+import type { Checkpoint } from "./checkpoint.ts";
 
 /**
  * pending: to be delivered; delivered: the desk has it; refused: the desk will not have it; quarantined: it could not be
@@ -57,10 +52,20 @@ export function mayBeForgotten(forgotten: Forgotten | undefined, receivedAt: Dat
   return forgotten !== undefined && receivedAt >= forgotten.from && receivedAt <= forgotten.until;
 }
 
+/** The first moment from this one on at which an unknown message counts as new. */
+export function beyondForgotten(forgotten: Forgotten | undefined, receivedAt: Date): Date {
+  return forgotten !== undefined && mayBeForgotten(forgotten, receivedAt) ? forgotten.until : receivedAt;
+}
+
 /** A message that discovery hands over. */
 export interface NewEntry {
   readonly messageId: string;
   readonly receivedAt: Date;
+}
+
+export interface Comparison {
+  readonly unknown: ReadonlySet<string>;
+  readonly gone: ReadonlySet<string>;
 }
 
 interface Settlement {
@@ -99,8 +104,18 @@ export interface LeasedLedger {
   readonly forgotten: Forgotten | undefined;
   /** Gives those of the messages that the ledger does not know. */
   unknown(messageIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /**
+   * Looks for many messages at once.
+   * @returns ids that the ledger does not know, and those of messages that count as gone
+   */
+  compare(messageIds: readonly string[]): Promise<Comparison>;
   /** Writes the messages, known ones excepted, and only then moves the checkpoint. Gives how many were new. */
-  record(messages: readonly NewEntry[], checkpoint: Checkpoint): Promise<number>;
+  record(messages: readonly NewEntry[], moved: Partial<Checkpoint>): Promise<number>;
+  /**
+   * A message that counts as gone is in the folder: it is pending again, or after many attempts in quarantine.
+   * False where it is something else by now.
+   */
+  bringBack(messageId: string, at: Date): Promise<boolean>;
   /** Pending messages whose time has come, the longest due first. */
   due(now: Date, limit: number): Promise<StoredEntry[]>;
   /** Marks an attempt as begun. `undefined` where another run was faster. */

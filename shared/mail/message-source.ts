@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { Acknowledge } from "../mailboxes/mailbox.ts";
+import type { Refusal } from "./checkpoint.ts";
 import type { MailContent } from "./mail-content.ts";
 import type { DiscoveredMessage } from "./message.ts";
 
@@ -12,13 +13,34 @@ export interface ChangePage {
   readonly complete: boolean;
 }
 
+/** A page of what is in the folder. */
+export interface ListPage {
+  readonly messages: readonly { readonly id: string; readonly receivedAt: Date }[];
+  /** The next page, where Graph named one. */
+  readonly link: string | undefined;
+  /** As many messages as were asked for: there may be more, even without a link. */
+  readonly full: boolean;
+}
+
 /** Where the mail is read from: one folder of one mailbox. Every failure is a `GraphError`. */
 export interface MessageSource {
   /**
+   * How requests name the folder.
+   * @throws {FolderNotFoundError}
+   */
+  folder(): Promise<string>;
+  /**
    * A page of changes, from the start where there is no link.
    * @throws {SyncStateLostError} the link is of no use any more: walk again from the start
+   * @throws {ChangesRefusedError} there are none to be had: list the folder instead
+   * @throws {FolderNotFoundError}
    */
   changes(link: string | undefined): Promise<ChangePage>;
+  /**
+   * What is in the folder, received at `from` or later, the oldest first; or the page that a link leads to.
+   * @throws {FolderNotFoundError}
+   */
+  list(from: Date, link?: string): Promise<ListPage>;
   /** When the message was received; `undefined` where it is gone. */
   receivedAt(messageId: string): Promise<Date | undefined>;
   /** The message's MIME, every byte as Graph gives it; `undefined` where it is gone. */
@@ -71,6 +93,28 @@ export class SyncStateLostError extends AppError {
     super(
       "SYNC_STATE_LOST",
       `The saved position in the folder is of no use any more (${graphCode}); the folder is walked again from the start`,
+    );
+  }
+}
+
+/** Graph gives no changes of this folder, whatever link is used. */
+export class ChangesRefusedError extends AppError {
+  override readonly name = "ChangesRefusedError";
+  readonly because: Refusal;
+  constructor(because: Refusal, options?: ErrorOptions) {
+    super("CHANGES_REFUSED", `Graph gives no changes of the folder (${because}); it is listed instead`, options);
+    this.because = because;
+  }
+}
+
+/** The mailbox has no such folder, or no longer: somebody must say which one is meant. */
+export class FolderNotFoundError extends AppError {
+  override readonly name = "FolderNotFoundError";
+  constructor(address: string, folder: string, what: string, options?: ErrorOptions) {
+    super(
+      "FOLDER_NOT_FOUND",
+      `The folder "${folder}" of ${address} ${what}: make it again under this name, or remove the mailbox here and add it with the present name or id of the folder`,
+      options,
     );
   }
 }

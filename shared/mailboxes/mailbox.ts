@@ -27,7 +27,7 @@ export interface Mailbox {
   readonly id: string;
   /** Lower case. */
   readonly address: string;
-  /** Well-known name or id of the folder. https://learn.microsoft.com/graph/api/resources/mailfolder */
+  /** Well-known name, id, or name of the folder. https://learn.microsoft.com/graph/api/resources/mailfolder */
   readonly folder: string;
   /** Name of a desk of the configuration. */
   readonly desk: string;

@@ -57,8 +57,9 @@ describe("when Graph forgets where we were", () => {
     mailbox.graph.expireSyncState();
 
     const first = await discoverIn(mailbox, { deadline: new Date() });
-    assert.deepEqual(first, { discovered: 0, pages: 1, more: true });
-    assert.deepEqual(await discoverIn(mailbox), { discovered: 0, pages: 1, more: false });
+    assert.partialDeepStrictEqual(first, { discovered: 0, pages: 1, more: true });
+    // The second page of the walk, and one of the sweep that is due by now.
+    assert.partialDeepStrictEqual(await discoverIn(mailbox), { discovered: 0, pages: 2, more: false });
   });
 
   it("a message that waits to be delivered stays, however old it is", async () => {

@@ -242,7 +242,8 @@ describe("a run that fails", () => {
     mailbox.receive("one");
     await bed.run(mailbox, at(deskThat(() => FAULT_OF_DESK)));
     bed.clock.advance(MINUTE_MS);
-    mailbox.graph.setFull(true);
+    const denied = json(403, { error: { code: "ErrorAccessDenied" } });
+    bed.graph.server.plan(asksForChanges, { kind: "answer", answer: denied });
     assert.deepEqual(await bed.run(mailbox), { kind: "failed", code: "GRAPH_REFUSED" });
     assert.deepEqual(bed.taken(), ["one"]);
     const { delivered, lastError } = await mailbox.stored();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { cannotOpenFolder, createGraphSource } from "../../../shared/mail/graph-source.ts";
+import { cannotOpenFolder } from "../../../shared/mail/graph-folder.ts";
+import { createGraphSource } from "../../../shared/mail/graph-source.ts";
 import type { MessageSource } from "../../../shared/mail/message-source.ts";
 import { type Answer, json } from "../../simulator/stand-in.ts";
 import { useGraphBed } from "./graph-bed.ts";
@@ -69,10 +70,11 @@ describe("changes", () => {
   });
 
   it("of an address and a folder with awkward letters are asked for in the right place", async () => {
+    bed.answer(json(200, { value: [] }), 2);
     bed.answer(page([]));
     await source({ address: "o'brien+x/y@example.com", folder: "AAMk/a=b?c" }).changes(undefined);
     assert.equal(
-      bed.requests[0]?.path,
+      bed.requests.at(-1)?.path,
       "/v1.0/users/o'brien%2Bx%2Fy%40example.com/mailFolders/AAMk%2Fa%3Db%3Fc/messages/delta",
     );
   });
@@ -100,6 +102,8 @@ describe("a position that is of no use", () => {
     [400, "syncStateInvalid"],
     [400, "ErrorInvalidUrlQuery"],
     [404, "SyncStateNotFound"],
+    [404, "ErrorFolderNotFound"],
+    [404, "ErrorItemNotFound"],
   ] as const) {
     it(`is told by ${status} ${code}`, async () => {
       bed.answer(refusal(status, code));
@@ -117,8 +121,10 @@ describe("a position that is of no use", () => {
 
   for (const [status, code, expected] of [
     [403, "ErrorAccessDenied", "GRAPH_REFUSED"],
-    [403, "ErrorQuotaExceeded", "GRAPH_REFUSED"],
-    [404, "ErrorFolderNotFound", "GRAPH_REFUSED"],
+    [403, "ErrorQuotaExceeded", "CHANGES_REFUSED"],
+    [405, "ErrorInvalidRequest", "CHANGES_REFUSED"],
+    [501, "NotImplemented", "CHANGES_REFUSED"],
+    [404, "ErrorInvalidUser", "GRAPH_REFUSED"],
     [503, "ServiceUnavailable", "GRAPH_UNAVAILABLE"],
     [429, "ApplicationThrottled", "GRAPH_THROTTLED"],
   ] as const) {
@@ -209,11 +215,15 @@ describe("acknowledging", () => {
 
 describe("the check of a folder", () => {
   it("finds nothing wrong where it opens", async () => {
-    assert.equal(await cannotOpenFolder(bed.send, ADDRESS, "inbox"), undefined);
+    for (const { wellKnownName, displayName, id } of bed.mailbox.folders) {
+      for (const folder of [wellKnownName ?? "", displayName, id]) {
+        assert.equal(await cannotOpenFolder(bed.send, ADDRESS, folder), undefined);
+      }
+    }
   });
 
   it("says what is wrong where it does not", async () => {
-    assert.match((await cannotOpenFolder(bed.send, ADDRESS, "Posteingang")) ?? "", /ErrorInvalidIdMalformed/);
+    assert.match((await cannotOpenFolder(bed.send, ADDRESS, "Nowhere")) ?? "", /"Nowhere" of .* is not there/);
     assert.match((await cannotOpenFolder(bed.send, "nobody@example.com", "inbox")) ?? "", /no such mailbox/);
   });
 

@@ -11,11 +11,23 @@ export type ResetShape =
   /** 400 syncStateInvalid. */
   | "sync-state-invalid";
 
+/**
+ * How delta never comes to its deltaLink: one page again and again, all pages around and around, or empty ones, each under
+ * another link (https://learn.microsoft.com/answers/a/12762375); or one page whose nextLink is its own.
+ */
+export type EndlessPages = "same-page" | "circle" | "empty" | "own-link";
+
+/** How a Graph that has no delta for messages says so; nobody documents which it is. */
+export type DeltaRefusal = 400 | 405 | 501;
+
 /** Switches for the moods of the whole service; set them at any time. What befalls one mailbox is on its handle. */
 export interface GraphControls {
   resetShape: ResetShape;
-  /** Delta never comes to its deltaLink: the same page again and again, with another link each time. */
-  endlessPages: boolean;
+  endlessPages: EndlessPages | undefined;
+  /** As in a cloud without delta: https://learn.microsoft.com/graph/api/message-delta */
+  deltaRefusal: DeltaRefusal | undefined;
+  /** So many of the next list pages lack the nextLink that they should have. */
+  lostNextLinks: number;
   /** So many of the next delta pages come back empty, with a nextLink. */
   emptyPages: number;
   /** A delta link that nobody used for so long is dead. Without it, only the generations count. */
@@ -31,7 +43,9 @@ export interface GraphControls {
 export function createGraphControls(): GraphControls {
   return {
     resetShape: "sync-state-not-found",
-    endlessPages: false,
+    endlessPages: undefined,
+    deltaRefusal: undefined,
+    lostNextLinks: 0,
     emptyPages: 0,
     syncStateLifetimeMs: undefined,
     movedInCountsAsCreated: true,

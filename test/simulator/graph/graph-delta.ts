@@ -1,6 +1,6 @@
 import { type Answer, json, type SeenRequest } from "../stand-in.ts";
 import type { GraphControls } from "./graph-controls.ts";
-import { badRequest, GraphError, gatewayTimeout, quotaExceeded } from "./graph-errors.ts";
+import { badRequest, deltaRefused, GraphError, gatewayTimeout, quotaExceeded } from "./graph-errors.ts";
 import type { Folder, MailboxStore } from "./graph-mailbox-store.ts";
 import { checkSelect, messageJson } from "./graph-message-json.ts";
 import { type Preferences, readPreferences, readReceivedFilter, readSelect, readTop } from "./graph-odata.ts";
@@ -22,11 +22,18 @@ export function createDelta({ controls, random, origin }: DeltaDeps) {
   const states = createSyncStates(controls);
 
   function comesBackEmpty(): boolean {
+    if (controls.endlessPages === "empty") return true;
     if (controls.emptyPages > 0) {
       controls.emptyPages -= 1;
       return true;
     }
     return random !== undefined && random() < 0.1;
+  }
+
+  function nextOffset(offset: number, onPage: number, inRound: number): number {
+    const { endlessPages } = controls;
+    if (endlessPages === "same-page" || endlessPages === "own-link") return offset;
+    return endlessPages === "circle" && offset + onPage >= inRound ? 0 : offset + onPage;
   }
 
   function beginRound(
@@ -47,6 +54,7 @@ export function createDelta({ controls, random, origin }: DeltaDeps) {
 
   return function deltaPage(store: MailboxStore, folder: Folder, request: SeenRequest): Answer {
     if (store.isFull) throw quotaExceeded();
+    if (controls.deltaRefusal !== undefined) throw deltaRefused(controls.deltaRefusal);
     const preferences = readPreferences(request);
     const pageSize = Math.min(preferences.maxPageSize ?? DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
     if (pageSize > (controls.heaviestPage ?? MAX_PAGE_SIZE)) throw gatewayTimeout();
@@ -62,10 +70,10 @@ export function createDelta({ controls, random, origin }: DeltaDeps) {
     const round = state.round ?? beginRound(store, folder, stream, state, preferences.immutableIds);
     const isEmpty = comesBackEmpty();
     const entries = isEmpty ? [] : round.entries.slice(round.offset, round.offset + pageSize);
-    const offset = controls.endlessPages ? round.offset : round.offset + entries.length;
-    const isLast = !isEmpty && !controls.endlessPages && offset >= round.entries.length;
+    const offset = nextOffset(round.offset, entries.length, round.entries.length);
+    const isLast = !isEmpty && controls.endlessPages === undefined && offset >= round.entries.length;
     const next: SyncState = isLast ? { seen: round.seen } : { seen: state.seen, round: { ...round, offset } };
-    const nextToken = states.save(stream, next);
+    const nextToken = token && controls.endlessPages === "own-link" ? token : states.save(stream, next);
     const link = isLast
       ? { "@odata.deltaLink": `${address}?$deltatoken=${nextToken}` }
       : { "@odata.nextLink": `${address}?$skiptoken=${nextToken}` };

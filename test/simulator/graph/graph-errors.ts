@@ -1,4 +1,5 @@
 import { type Answer, json } from "../stand-in.ts";
+import type { DeltaRefusal } from "./graph-controls.ts";
 
 interface GraphErrorDetails {
   readonly status: number;
@@ -144,6 +145,19 @@ export function quotaExceeded(): GraphError {
     code: "ErrorQuotaExceeded",
     message: "Mailbox has exceeded maximum mailbox size.",
   });
+}
+
+const NO_DELTA: Readonly<Record<DeltaRefusal, { readonly code: string; readonly message: string }>> = {
+  400: {
+    code: "BadRequest",
+    message: "Unsupported request: Change tracking is not supported against 'microsoft.graph.message'.",
+  },
+  405: { code: "ErrorInvalidRequest", message: "The OData request is not supported." },
+  501: { code: "NotImplemented", message: "The requested feature is not implemented." },
+};
+
+export function deltaRefused(status: DeltaRefusal): GraphError {
+  return new GraphError({ status, ...NO_DELTA[status] });
 }
 
 /** What comes instead of a page that is too heavy: no text, no Retry-After. */

@@ -15,7 +15,7 @@ export type FolderChange =
   | { readonly kind: "arrived"; readonly immutableId: string; readonly movedIn: boolean }
   | { readonly kind: "left"; readonly immutableId: string; readonly id: string }
   | { readonly kind: "read" | "changed" | "replayed"; readonly immutableId: string }
-  /** Stands where an arrival was that is kept back. */
+  /** Stands where an arrival was that is kept back or overlooked. */
   | { readonly kind: "hidden"; readonly immutableId: string };
 
 export interface Folder extends FolderInfo {
@@ -76,17 +76,31 @@ function inWholeSeconds(moment: Date): Date {
 
 export function createMailboxStore(options: MailboxOptions): MailboxStore {
   const ids = createGraphIds();
-  const folders: Folder[] = [...USUAL_FOLDERS, ...(options.folders ?? [])].map((folder) => ({
-    id: folder.id ?? ids.nextFolderId(),
-    wellKnownName: folder.wellKnownName?.toLowerCase(),
-    displayName: folder.displayName,
-    changes: [],
-  }));
+  const folders: Folder[] = [];
   const messages = new Map<string, StoredMessage>();
   const immutableIdOf = new Map<string, string>();
   const hidden = new Set<StoredMessage>();
   let isFull = false;
   let syncEpoch = 0;
+  for (const folder of [...USUAL_FOLDERS, ...(options.folders ?? [])]) addFolder(folder);
+
+  function addFolder({ id, wellKnownName, displayName, parent }: FolderOptions): Folder {
+    const folder: Folder = {
+      id: id ?? ids.nextFolderId(),
+      wellKnownName: wellKnownName?.toLowerCase(),
+      displayName,
+      parent: parent === undefined ? undefined : folderNamed(parent),
+      changes: [],
+    };
+    folders.push(folder);
+    return folder;
+  }
+
+  function removeFolder(reference: string): void {
+    const folder = folderNamed(reference);
+    for (const { immutableId, folder: place } of messages.values()) if (place === folder) remove(immutableId);
+    folders.splice(folders.indexOf(folder), 1);
+  }
 
   function findFolder(reference: string): Folder | undefined {
     return folders.find((folder) => folder.id === reference || folder.wellKnownName === reference.toLowerCase());
@@ -224,6 +238,12 @@ export function createMailboxStore(options: MailboxOptions): MailboxStore {
     hidden.add(message);
   }
 
+  function overlook(immutableId: string): void {
+    const { changes } = existing(immutableId).folder;
+    const arrival = changes.findLastIndex((change) => change.kind === "arrived" && change.immutableId === immutableId);
+    if (arrival >= 0) changes[arrival] = { kind: "hidden", immutableId };
+  }
+
   function infoOf(message: StoredMessage): MessageInfo {
     return {
       immutableId: message.immutableId,
@@ -272,6 +292,9 @@ export function createMailboxStore(options: MailboxOptions): MailboxStore {
     replay: (immutableId) => {
       existing(immutableId).folder.changes.push({ kind: "replayed", immutableId });
     },
+    overlook,
+    addFolder,
+    removeFolder,
     folderOf,
     messageOf,
     visibleMessage,

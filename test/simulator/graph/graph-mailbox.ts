@@ -14,6 +14,8 @@ export interface FolderOptions {
   readonly id?: string;
   readonly wellKnownName?: string;
   readonly displayName: string;
+  /** The folder that it lies in, as `DeliverOptions.folder`; default the root. */
+  readonly parent?: string;
 }
 
 export interface DeliverOptions {
@@ -63,10 +65,17 @@ export interface Mailbox {
   setHiddenUntil(immutableId: string, moment: Date): void;
   /** Delta reports it once more, although nothing about it changed. */
   replay(immutableId: string): void;
+  /** Delta never mentions its arrival; everything else shows it. */
+  overlook(immutableId: string): void;
+  addFolder(folder: FolderOptions): FolderInfo;
+  /** Gone for good, with what is in it. */
+  removeFolder(reference: string): void;
 }
 
 export interface FolderInfo {
   readonly id: string;
   readonly wellKnownName: string | undefined;
   readonly displayName: string;
+  /** Undefined below the root. */
+  readonly parent: FolderInfo | undefined;
 }

@@ -34,10 +34,14 @@ export function listMessages(
     .filter(([name]) => name !== "$skip")
     .map(([name, text]) => `${name}=${encodeURIComponent(text)}`);
   const nextLink = `${origin}${request.path}?${[...nextQuery, `$skip=${skip + size}`].join("&")}`;
+  const hasMore = skip + size < messages.length;
+  // https://github.com/microsoftgraph/microsoft-graph-docs/issues/2153
+  const isLinkLost = hasMore && controls.lostNextLinks > 0;
+  if (isLinkLost) controls.lostNextLinks -= 1;
   return json(200, {
     "@odata.context": `${origin}/v1.0/$metadata#users('${encodeURIComponent(store.address)}')/mailFolders('${folder.id}')/messages`,
     value,
-    ...(skip + size < messages.length ? { "@odata.nextLink": nextLink } : {}),
+    ...(hasMore && !isLinkLost ? { "@odata.nextLink": nextLink } : {}),
   });
 }
 

@@ -7,6 +7,7 @@ import { answerBatch } from "./graph-batch.ts";
 import { createGraphControls, type GraphControls } from "./graph-controls.ts";
 import { createDelta } from "./graph-delta.ts";
 import { badRequest, errorAnswer, GraphError, invalidUser, unsupportedRequest } from "./graph-errors.ts";
+import { listFolders } from "./graph-folders.ts";
 import type { Mailbox, MailboxOptions } from "./graph-mailbox.ts";
 import { createMailboxStore, type MailboxStore } from "./graph-mailbox-store.ts";
 import { folderJson } from "./graph-message-json.ts";
@@ -99,6 +100,9 @@ export async function startGraph({ port, certificate, describeAccessToken, rando
   ): Answer {
     authorize(token, store.options, { writes: request.method !== "GET" });
     const [collection = "", id = "", ...rest] = path;
+    if (id === "" && collection.toLowerCase() === "mailfolders" && request.method === "GET") {
+      return json(200, listFolders(store, undefined, request));
+    }
     if (id !== "" && collection.toLowerCase() === "mailfolders") return answerInFolder(store, id, rest, request);
     if (id !== "" && collection.toLowerCase() === "messages") return answerForMessage(store, id, rest, request);
     throw unknownPath(path);
@@ -112,6 +116,7 @@ export async function startGraph({ port, certificate, describeAccessToken, rando
       const context = `${server.origin}/v1.0/$metadata#mailFolders/$entity`;
       return json(200, { "@odata.context": context, ...folderJson(store, folder) });
     }
+    if (collection === "childFolders") return json(200, listFolders(store, folder, request));
     if (collection !== "messages") throw unknownPath(path);
     if (item === undefined) return listMessages(store, folder, request, { origin: server.origin, controls });
     if (item === "delta") return deltaPage(store, folder, request);

@@ -1,0 +1,73 @@
+import type { TableClient } from "@azure/data-tables";
+import { unlessAbsent } from "../tables.ts";
+import { ATTEMPTS_BEFORE_QUARANTINE } from "./delivery-policy.ts";
+import type { Comparison } from "./ledger.ts";
+import {
+  indexRow,
+  listRows,
+  MESSAGE,
+  type MessageRow,
+  messageRow,
+  PENDING,
+  QUARANTINED,
+  toEntry,
+  writeMessage,
+} from "./ledger-rows.ts";
+import { messageKey } from "./message.ts";
+
+/** Rows read side by side. */
+const READS_AT_ONCE = 16;
+/** More than so many messages are not looked up one by one: the whole ledger is read, a thousand rows a request. */
+const FEW = 200;
+const COLUMNS: (keyof MessageRow)[] = ["rowKey", "state"];
+
+/** Looks the messages up one by one. */
+export async function lookUp(client: TableClient, mailboxId: string, messageIds: readonly string[]) {
+  const unknown = new Set<string>();
+  const gone = new Set<string>();
+  for (let start = 0; start < messageIds.length; start += READS_AT_ONCE) {
+    await Promise.all(
+      messageIds.slice(start, start + READS_AT_ONCE).map(async (id) => {
+        const key = MESSAGE + messageKey(id);
+        const read = client.getEntity<MessageRow>(mailboxId, key, { queryOptions: { select: COLUMNS } });
+        const row = await unlessAbsent(read);
+        if (row === undefined) unknown.add(id);
+        else if (row.state === "gone") gone.add(id);
+      }),
+    );
+  }
+  return { unknown, gone } satisfies Comparison;
+}
+
+/** As `lookUp`, by whatever costs less. Holds the messages that are looked for in memory, never the ledger. */
+export async function compare(
+  client: TableClient,
+  mailboxId: string,
+  messageIds: readonly string[],
+): Promise<Comparison> {
+  if (messageIds.length <= FEW) return await lookUp(client, mailboxId, messageIds);
+  const idOf = new Map(messageIds.map((id) => [MESSAGE + messageKey(id), id]));
+  const gone = new Set<string>();
+  for await (const { rowKey, state } of listRows<MessageRow>(client, mailboxId, MESSAGE, undefined, COLUMNS)) {
+    const id = idOf.get(rowKey);
+    idOf.delete(rowKey);
+    if (id !== undefined && state === "gone") gone.add(id);
+  }
+  return { unknown: new Set(idOf.values()), gone };
+}
+
+export async function bringBack(client: TableClient, mailboxId: string, messageId: string, at: Date): Promise<boolean> {
+  const key = messageKey(messageId);
+  const row = await unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + key));
+  if (row?.state !== "gone") return false;
+  const entry = toEntry(row);
+  const time = at.toISOString();
+  // The attempts are kept: a message that Graph lists, yet never gives, must not come back for ever.
+  const isHopeless = entry.attempts >= ATTEMPTS_BEFORE_QUARANTINE;
+  const changes = isHopeless
+    ? { state: "quarantined", settledAt: time, answer: "Graph lists the message, yet time and again does not find it" }
+    : { state: "pending", settledAt: "", answer: "", firstFailedAt: "", dueAt: time };
+  const index = indexRow(mailboxId, isHopeless ? QUARANTINED : PENDING, at, key, messageId);
+  await writeMessage(client, mailboxId, entry, { ...messageRow(mailboxId, entry), ...changes }, [["create", index]]);
+  return true;
+}

@@ -1,0 +1,65 @@
+import type { DiscoverOptions } from "./discover.ts";
+import { listPages } from "./list-pages.ts";
+import { isWanted } from "./wanted.ts";
+
+const SWEEP_EVERY_MS = 60 * 60_000;
+/** Of about a thousand messages each; the next run goes on. */
+const PAGES_PER_RUN = 10;
+/** Changes may come this late; the next sweep sees to what is younger. */
+const GRACE_MS = 10 * 60_000;
+
+interface Sweep {
+  /** Messages that the changes did not show. */
+  readonly found: number;
+  /** Messages that counted as gone. */
+  readonly returned: number;
+  readonly pages: number;
+}
+
+const NO_SWEEP: Sweep = { found: 0, returned: 0, pages: 0 };
+
+/**
+ * Once an hour, compares what is in the folder with the ledger. Changes do not tell everything: a message that is moved
+ * out and back between two rounds may never be heard of again. https://github.com/microsoftgraph/microsoft-graph-docs/issues/21752
+ */
+export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
+  const { mailboxId, source, ledger, deliverFrom, deadline, now, log } = options;
+  const { sweepFrom, sweptAt } = ledger.checkpoint;
+  const isDue = sweptAt !== undefined && now().getTime() - sweptAt.getTime() >= SWEEP_EVERY_MS;
+  if (sweepFrom === undefined) {
+    if (!isDue) return NO_SWEEP;
+    await lookForFolder(options);
+  }
+
+  const listed = new Map<string, Date>();
+  let pages = 0;
+  let moved: { sweepFrom: Date | undefined; sweptAt?: Date } = { sweepFrom };
+  for await (const { messages, next, complete } of listPages(source, ledger, sweepFrom ?? deliverFrom)) {
+    pages += 1;
+    for (const { id, receivedAt } of messages) {
+      const isYoung = now().getTime() - receivedAt.getTime() < GRACE_MS;
+      if (!isYoung && isWanted(receivedAt, options)) listed.set(id, receivedAt);
+    }
+    moved = complete ? { sweepFrom: undefined, sweptAt: now() } : { sweepFrom: next };
+    if (pages >= PAGES_PER_RUN || now() >= deadline) break;
+  }
+  await ledger.renew();
+  const { unknown, gone } = await ledger.compare([...listed.keys()]);
+  let returned = 0;
+  for (const id of gone) if (await ledger.bringBack(id, now())) returned += 1;
+  const missed = [...listed].flatMap(([messageId, receivedAt]) =>
+    unknown.has(messageId) ? [{ messageId, receivedAt }] : [],
+  );
+  const found = await ledger.record(missed, moved);
+  if (found + returned > 0) log.warn("reconciled", { mailboxId, found, returned, listed: listed.size });
+  return { found, returned, pages };
+}
+
+/** Whoever deletes a folder in Outlook moves it into the bin, where it can still be read: its name is what counts. */
+async function lookForFolder({ mailboxId, source, ledger, log }: DiscoverOptions): Promise<void> {
+  const { folder, link } = ledger.checkpoint;
+  const present = await source.folder();
+  if (link === undefined || folder === undefined || folder === present) return;
+  log.warn("folder replaced", { mailboxId });
+  await ledger.record([], { folder: present, link: undefined, circles: undefined, roundBeganAt: undefined });
+}

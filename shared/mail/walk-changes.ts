@@ -1,0 +1,54 @@
+import type { Refusal } from "./checkpoint.ts";
+import { lookForCircle } from "./circles.ts";
+import type { DiscoverOptions } from "./discover.ts";
+import { ChangesRefusedError, SyncStateLostError } from "./message-source.ts";
+import { wantedIn } from "./wanted.ts";
+
+interface Walk {
+  readonly discovered: number;
+  readonly pages: number;
+  /** True where the deadline came before the end of the round. */
+  readonly more: boolean;
+  /** Why the round did not come to its end, and will not. */
+  readonly refusal: Refusal | undefined;
+}
+
+const START = { link: undefined, circles: undefined, roundBeganAt: undefined };
+
+/**
+ * Reads the changes of the folder, page by page: first the page's messages into the ledger, then the checkpoint. A
+ * message that was seen is thereby never forgotten, and one that is seen again is known.
+ */
+export async function walkChanges(options: DiscoverOptions): Promise<Walk> {
+  const { mailboxId, source, ledger, deadline, now, log } = options;
+  let position: Pick<typeof ledger.checkpoint, keyof typeof START> = ledger.checkpoint;
+  let discovered = 0;
+  let pages = 0;
+  let isAnew = false;
+  for (;;) {
+    const { link, circles, roundBeganAt = now() } = position;
+    try {
+      const page = await source.changes(link);
+      pages += 1;
+      const { memory, isCircle } = lookForCircle(circles, page, link);
+      const folder = link === undefined ? { folder: await source.folder() } : {};
+      if (page.complete) {
+        const { sweptAt = now() } = ledger.checkpoint;
+        const ended = { ...START, link: page.link, completeUntil: roundBeganAt, sweptAt };
+        discovered += await ledger.record(await wantedIn(page, options), { ...folder, ...ended });
+        return { discovered, pages, more: false, refusal: undefined };
+      }
+      position = isCircle ? START : { link: page.link, circles: memory, roundBeganAt };
+      discovered += await ledger.record(await wantedIn(page, options), { ...folder, ...position });
+      if (isCircle) return { discovered, pages, more: false, refusal: "no-end" };
+      if (now() >= deadline) return { discovered, pages, more: true, refusal: undefined };
+    } catch (error) {
+      if (error instanceof ChangesRefusedError) return { discovered, pages, more: false, refusal: error.because };
+      // Once in a run: a start that fails would be made for ever.
+      if (!(error instanceof SyncStateLostError) || isAnew) throw error;
+      isAnew = true;
+      position = START;
+      log.warn("resync started", { mailboxId, message: error.message });
+    }
+  }
+}
