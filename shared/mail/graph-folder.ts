@@ -5,13 +5,13 @@ import { FolderNotFoundError, GraphError } from "./message-source.ts";
 const WELL_KNOWN =
   /^(?:archive|clutter|conflicts|conversationhistory|deleteditems|drafts|inbox|junkemail|localfailures|msgfolderroot|outbox|recoverableitemsdeletions|scheduled|searchfolders|sentitems|serverfailures|syncissues)$/i;
 /** Ids of folders are constant, whatever kind of ids is asked for. https://learn.microsoft.com/graph/outlook-immutable-id */
-const FOLDER_ID = /^A[AQ]Mk[\w-]{40,}={0,2}$/;
+const FOLDER_ID = /^[\w-]{60,}={0,2}$/;
 
 /**
  * How requests name the folder: a well-known name or an id as it is; any other name is looked for among the folders at
  * the top and those in the inbox. A folder that was deleted and made again is thereby found again by its name.
  *
- * @throws {FolderNotFoundError} two folders have the name
+ * @throws {FolderNotFoundError} no folder has the name, or two have it
  */
 export async function findFolder(send: SendToGraph, address: string, folder: string): Promise<string> {
   if (WELL_KNOWN.test(folder) || FOLDER_ID.test(folder)) return folder;
@@ -23,9 +23,10 @@ export async function findFolder(send: SendToGraph, address: string, folder: str
     const { value = [] } = (await response.json()) as { value?: readonly { readonly id: string }[] };
     found.push(...value.map(({ id }) => id));
   }
+  const [id] = found;
+  if (id === undefined) throw new FolderNotFoundError(address, folder, "is not there");
   if (found.length > 1) throw new FolderNotFoundError(address, folder, "is there more than once");
-  // None: Graph is asked for it as it is, should it be an id of another shape or a name that is well known by now.
-  return found[0] ?? folder;
+  return id;
 }
 
 /** Whether the failure says that the folder does not exist, or that what names it is no name of a folder. */

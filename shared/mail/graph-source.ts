@@ -18,8 +18,8 @@ import {
 const PAGE_SIZE = 500;
 /** The largest page of a list that is proven. https://github.com/alcionai/corso/tree/main/src/pkg/services/m365/api */
 const LIST_SIZE = 999;
-/** Pages that are too heavy are asked for in a quarter of their size, down to this. */
-const SMALLEST_LIST_SIZE = 50;
+/** A page that is too heavy is asked for in a quarter of its size, and once more. */
+const SMALLEST_SHARE = 1 / 16;
 /** Ids that survive a move within the mailbox. https://learn.microsoft.com/graph/outlook-immutable-id */
 const IMMUTABLE_IDS = 'IdType="ImmutableId"';
 
@@ -46,7 +46,7 @@ export interface GraphSourceOptions {
 export function createGraphSource({ graphUrl, address, folder, send }: GraphSourceOptions): MessageSource {
   const user = `/users/${encodeURIComponent(address)}`;
   let found: Promise<string> | undefined;
-  let listSize = LIST_SIZE;
+  let share = 1;
   // The path through the folder answers 405 for $value: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/5546
   const message = (id: string) => `${user}/messages/${encodeURIComponent(id)}`;
   const headers = { Prefer: IMMUTABLE_IDS };
@@ -66,12 +66,10 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
     async changes(link) {
       try {
         const path = link === undefined ? await startOfChanges() : pathOfLink(graphUrl, link);
-        const response = await send({
-          method: "GET",
-          path,
-          headers: { Prefer: `${IMMUTABLE_IDS}, odata.maxpagesize=${PAGE_SIZE}` },
+        return await inPages(PAGE_SIZE, async (size) => {
+          const Prefer = `${IMMUTABLE_IDS}, odata.maxpagesize=${size}`;
+          return toPage(await jsonOf<DeltaBody>(await send({ method: "GET", path, headers: { Prefer } })));
         });
-        return toPage(await jsonOf<DeltaBody>(response));
       } catch (error) {
         const lost = link === undefined ? undefined : whyLost(error);
         if (lost !== undefined) throw new SyncStateLostError(lost);
@@ -82,15 +80,13 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
     },
 
     async list(from, link) {
-      for (;;) {
-        try {
-          const path = link === undefined ? await startOfList(from, listSize) : pathOfLink(graphUrl, link);
-          return toListPage(await jsonOf<DeltaBody>(await send({ method: "GET", path, headers })), listSize);
-        } catch (error) {
-          if (saysNoFolder(error)) throw new FolderNotFoundError(address, folder, "is not there", { cause: error });
-          if (!isTooHeavy(error) || link !== undefined || listSize <= SMALLEST_LIST_SIZE) throw error;
-          listSize = Math.max(SMALLEST_LIST_SIZE, Math.floor(listSize / 4));
-        }
+      try {
+        return await inPages(LIST_SIZE, async (size) => {
+          const path = link === undefined ? await startOfList(from, size) : pathOfLink(graphUrl, link);
+          return toListPage(await jsonOf<DeltaBody>(await send({ method: "GET", path, headers })), size);
+        });
+      } catch (error) {
+        throw saysNoFolder(error) ? new FolderNotFoundError(address, folder, "is not there", { cause: error }) : error;
       }
     },
 
@@ -113,6 +109,18 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
       });
     },
   };
+
+  /** Asks for less where a page takes Graph too long. */
+  async function inPages<T>(largest: number, ask: (size: number) => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await ask(Math.floor(largest * share));
+      } catch (error) {
+        if (!isTooHeavy(error) || share <= SMALLEST_SHARE) throw error;
+        share /= 4;
+      }
+    }
+  }
 
   function folderInUse(): Promise<string> {
     found ??= findFolder(send, address, folder);
@@ -181,7 +189,7 @@ function whyRefused(error: unknown): Refusal | undefined {
 function isTooHeavy(error: unknown): boolean {
   if (!(error instanceof GraphError) || error.code !== "GRAPH_UNAVAILABLE") return false;
   const { status } = error.answer;
-  return status === 500 || status === 502 || status === 504;
+  return status === 502 || status === 504;
 }
 
 function toListPage(body: DeltaBody, size: number): ListPage {

@@ -178,7 +178,7 @@ describe("listing", () => {
 
   it("asks for smaller pages where they are too heavy", async () => {
     bed.graph.controls.deltaRefusal = 405;
-    bed.graph.controls.heaviestPage = 60;
+    bed.graph.controls.heaviestPage = 62;
     const mailbox = await bed.connect();
     mailbox.receive("one");
     assert.equal((await discoverIn(mailbox)).discovered, 1);

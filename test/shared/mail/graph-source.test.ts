@@ -70,12 +70,12 @@ describe("changes", () => {
   });
 
   it("of an address and a folder with awkward letters are asked for in the right place", async () => {
-    bed.answer(json(200, { value: [] }), 2);
     bed.answer(page([]));
-    await source({ address: "o'brien+x/y@example.com", folder: "AAMk/a=b?c" }).changes(undefined);
+    const folder = `AAMk${"x".repeat(70)}-_==`;
+    await source({ address: "o'brien+x/y@example.com", folder }).changes(undefined);
     assert.equal(
-      bed.requests.at(-1)?.path,
-      "/v1.0/users/o'brien%2Bx%2Fy%40example.com/mailFolders/AAMk%2Fa%3Db%3Fc/messages/delta",
+      bed.requests[0]?.path,
+      `/v1.0/users/o'brien%2Bx%2Fy%40example.com/mailFolders/${encodeURIComponent(folder)}/messages/delta`,
     );
   });
 
@@ -92,6 +92,32 @@ describe("changes", () => {
       await assert.rejects(source().changes(undefined), { code: "GRAPH_UNAVAILABLE" });
     });
   }
+});
+
+describe("pages that take Graph too long", () => {
+  it("are asked for in smaller ones", async () => {
+    bed.mailbox.deliver(mail("one"));
+    bed.graph.controls.heaviestPage = 100;
+    const reader = source();
+    await reader.changes(undefined).finally(() => {
+      bed.graph.controls.heaviestPage = undefined;
+    });
+    assert.deepEqual(
+      bed.requests.map(({ headers }) => /maxpagesize=(\d+)/.exec(String(headers.prefer))?.[1]),
+      ["500", "125", "31"],
+    );
+  });
+
+  it("are given up after the third", async () => {
+    for (const status of [502, 504]) {
+      bed.answer({ status }, 3);
+      await assert.rejects(source().list(NOON), { code: "GRAPH_UNAVAILABLE" });
+      assert.deepEqual(
+        bed.requests.slice(-3).map(({ query }) => query.get("$top")),
+        ["999", "249", "62"],
+      );
+    }
+  });
 });
 
 describe("a position that is of no use", () => {

@@ -222,7 +222,7 @@ describe("the cost of a sweep", () => {
 
   it("is spread over runs, which go on where the last one ended, and counts as made behind the last page", async () => {
     const mailbox = await withHistory();
-    bed.graph.controls.heaviestPage = 70;
+    bed.graph.controls.heaviestPage = 62;
     const hidden = mailbox.graph.deliver(mail("last"), { receivedAt: new Date(NOON.getTime() + HOUR_MS) });
     mailbox.graph.overlook(hidden.immutableId);
     let runs = 0;

@@ -200,6 +200,42 @@ describe("delta", () => {
     assert.equal((await round(second.next ?? "")).items.length, 12);
   });
 
+  it("may go around and around over all pages, or empty ones, or through a page that leads to itself", async () => {
+    bed.deliver(25);
+    bed.graph.controls.endlessPages = "circle";
+    const pages = [await page(INBOX_DELTA)];
+    for (let turn = 0; turn < 5; turn += 1) pages.push(await page(pages.at(-1)?.next ?? ""));
+    assert.deepEqual(
+      pages.slice(3).map(({ value }) => value),
+      pages.slice(0, 3).map(({ value }) => value),
+    );
+    assert.equal(new Set(pages.map(({ next }) => next)).size, 6);
+
+    bed.graph.controls.endlessPages = "empty";
+    assert.deepEqual((await page(INBOX_DELTA)).value, []);
+
+    bed.graph.controls.endlessPages = "own-link";
+    const { next } = await page(INBOX_DELTA);
+    assert.equal((await page(next ?? "")).next, next);
+  });
+
+  it("may not exist, in three ways of saying so", async () => {
+    for (const status of [400, 405, 501] as const) {
+      bed.graph.controls.deltaRefusal = status;
+      assert.equal((await errorOf(await bed.get(INBOX_DELTA))).status, status);
+    }
+    assert.equal((await bed.get("/mailFolders/inbox/messages")).status, 200);
+  });
+
+  it("may never mention a message that is there", async () => {
+    const [id = ""] = bed.deliver(1);
+    const { link } = await round(INBOX_DELTA);
+    const [overlooked = ""] = bed.deliver(1);
+    bed.mailbox.overlook(overlooked);
+    assert.deepEqual((await round(link)).items, []);
+    assert.deepEqual(idsOf((await round(INBOX_DELTA)).items), [id, overlooked].toSorted());
+  });
+
   it("fails in a full mailbox, where everything else works", async () => {
     bed.mailbox.setFull(true);
     assert.partialDeepStrictEqual(await errorOf(await bed.get(INBOX_DELTA)), {

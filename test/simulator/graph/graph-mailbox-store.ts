@@ -19,6 +19,7 @@ export type FolderChange =
   | { readonly kind: "hidden"; readonly immutableId: string };
 
 export interface Folder extends FolderInfo {
+  parent: FolderInfo | undefined;
   readonly changes: FolderChange[];
 }
 
@@ -294,6 +295,9 @@ export function createMailboxStore(options: MailboxOptions): MailboxStore {
     },
     overlook,
     addFolder,
+    moveFolder: (reference, parent) => {
+      folderNamed(reference).parent = folderNamed(parent);
+    },
     removeFolder,
     folderOf,
     messageOf,

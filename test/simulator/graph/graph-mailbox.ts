@@ -68,6 +68,8 @@ export interface Mailbox {
   /** Delta never mentions its arrival; everything else shows it. */
   overlook(immutableId: string): void;
   addFolder(folder: FolderOptions): FolderInfo;
+  /** Below another folder, under the same id: what Outlook does with one that is deleted. */
+  moveFolder(reference: string, parent: string): void;
   /** Gone for good, with what is in it. */
   removeFolder(reference: string): void;
 }

@@ -177,6 +177,41 @@ describe("a folder", () => {
     assert.equal(second["@odata.nextLink"], undefined);
   });
 
+  it("lists by places that move: whoever follows the links misses what moves up", async () => {
+    const ids = bed.deliver(4);
+    const path = "/mailFolders/inbox/messages?$orderby=receivedDateTime&$select=id&$top=2";
+    const first = await jsonOf(await bed.get(path, { prefer: IMMUTABLE }));
+    bed.mailbox.move(ids[0] ?? "", "archive");
+    const second = await jsonOf(await bed.get(String(first["@odata.nextLink"]), { prefer: IMMUTABLE }));
+    const seen = [first, second].flatMap(({ value }) => (value as { id: string }[]).map(({ id }) => id));
+    assert.deepEqual(seen, [ids[0], ids[1], ids[3]]);
+  });
+
+  it("may lose the link to the next page of a list", async () => {
+    bed.deliver(15);
+    bed.graph.controls.lostNextLinks = 1;
+    const path = "/mailFolders/inbox/messages";
+    assert.equal((await jsonOf(await bed.get(path)))["@odata.nextLink"], undefined);
+    assert.notEqual((await jsonOf(await bed.get(path)))["@odata.nextLink"], undefined);
+  });
+
+  it("finds folders by their name, below the root or below another, and knows them no more once they are gone", async () => {
+    const { id } = bed.mailbox.addFolder({ displayName: "O'Brien", parent: "inbox" });
+    const search = async (path: string) => {
+      const query = `$filter=${encodeURIComponent("displayName eq 'o''brien'")}`;
+      const { value } = await jsonOf(await bed.get(`${path}?${query}`));
+      return (value as { id: string }[]).map((folder) => folder.id);
+    };
+    assert.deepEqual(await search("/mailFolders"), []);
+    assert.deepEqual(await search("/mailFolders/inbox/childFolders"), [id]);
+    bed.mailbox.moveFolder("O'Brien", "deleteditems");
+    assert.deepEqual(await search("/mailFolders/inbox/childFolders"), []);
+    assert.equal((await bed.get(`/mailFolders/${id}`)).status, 200);
+    bed.mailbox.removeFolder("O'Brien");
+    const gone = await errorOf(await bed.get(`/mailFolders/${id}/messages/delta`));
+    assert.partialDeepStrictEqual(gone, { status: 404, code: "ErrorFolderNotFound" });
+  });
+
   it("refuses a sort order that is not in the filter", async () => {
     const path = "/mailFolders/inbox/messages?$filter=receivedDateTime ge 2026-11-23T12:00:00Z&$orderby=subject";
     assert.partialDeepStrictEqual(await errorOf(await bed.get(path)), { status: 400, code: "InefficientFilter" });
