@@ -38,7 +38,7 @@ export function saysNoFolder(error: unknown): boolean {
 }
 
 /** Whether the folder opens, by what `findFolder` gave. */
-export async function opens(send: SendToGraph, address: string, folder: string): Promise<boolean> {
+async function opens(send: SendToGraph, address: string, folder: string): Promise<boolean> {
   const path = `/users/${encodeURIComponent(address)}/mailFolders/${encodeURIComponent(folder)}?$select=id`;
   try {
     const response = await send({ method: "GET", path });

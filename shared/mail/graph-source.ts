@@ -2,7 +2,7 @@ import { AppError, messageOf } from "../errors.ts";
 import type { Acknowledge } from "../mailboxes/mailbox.ts";
 import type { Refusal } from "./checkpoint.ts";
 import { pathOfLink, type SendToGraph } from "./graph-client.ts";
-import { findFolder, opens, saysNoFolder } from "./graph-folder.ts";
+import { findFolder, saysNoFolder } from "./graph-folder.ts";
 import { receiveContent } from "./mail-content.ts";
 import {
   type ChangePage,
@@ -73,7 +73,6 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
       } catch (error) {
         const lost = link === undefined ? undefined : whyLost(error);
         if (lost !== undefined) throw new SyncStateLostError(lost);
-        if (link === undefined && saysNoFolder(error)) await mustOpen(error);
         const refusal = whyRefused(error);
         throw refusal === undefined ? error : new ChangesRefusedError(refusal, { cause: error });
       }
@@ -142,12 +141,6 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
     return `${await messagesIn()}?$filter=${filter}&$orderby=receivedDateTime&$select=receivedDateTime&$top=${size}`;
   }
 
-  /** A delegate may get 404 for the changes of a folder that opens: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/3606 */
-  async function mustOpen(cause: unknown): Promise<void> {
-    if (await opens(send, address, await folderInUse())) return;
-    throw new FolderNotFoundError(address, folder, "is not there", { cause });
-  }
-
   async function sendAcknowledge(id: string, how: Acknowledge): Promise<Response | undefined> {
     switch (how.kind) {
       case "nothing":
@@ -176,7 +169,9 @@ function whyLost(error: unknown): string | undefined {
 
 /**
  * Why changes are not to be had at all. Graph keeps its state for them in the mailbox, so that a full one refuses them
- * (https://github.com/alcionai/corso/pull/3184), and not every cloud has them (https://learn.microsoft.com/graph/api/message-delta).
+ * (https://github.com/alcionai/corso/pull/3184), not every cloud has them (https://learn.microsoft.com/graph/api/message-delta),
+ * and a delegate may get 404 for those of a folder that opens (https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/3606);
+ * whether it does, listing shows.
  */
 function whyRefused(error: unknown): Refusal | undefined {
   if (!(error instanceof GraphError)) return undefined;

@@ -33,7 +33,7 @@ export interface MessageSource {
    * A page of changes, from the start where there is no link.
    * @throws {SyncStateLostError} the link is of no use any more: walk again from the start
    * @throws {ChangesRefusedError} there are none to be had: list the folder instead
-   * @throws {FolderNotFoundError}
+   * @throws {FolderNotFoundError} no folder has the name
    */
   changes(link: string | undefined): Promise<ChangePage>;
   /**

@@ -200,6 +200,17 @@ describe("listing", () => {
     assert.partialDeepStrictEqual(await discoverIn(mailbox), { discovered: 138, more: false });
   });
 
+  it("comes to an end, however few pages a run can read and however much came within a short time", async () => {
+    bed.graph.controls.deltaRefusal = 405;
+    bed.graph.controls.heaviestPage = 62;
+    const mailbox = await bed.connect();
+    for (const [index, name] of names(200).entries()) {
+      mailbox.graph.deliver(mail(name), { receivedAt: new Date(NOON.getTime() + index * SECOND_MS) });
+    }
+    for (let run = 0; run < 5; run += 1) await discoverIn(mailbox, { deadline: new Date() });
+    assert.equal((await known(mailbox)).length, 200);
+  });
+
   it("takes no answer without its list for an empty folder", async () => {
     bed.graph.controls.deltaRefusal = 405;
     const mailbox = await bed.connect();
