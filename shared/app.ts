@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
 import { type Config, ConfigurationError, readConfig } from "./config.ts";
 import type { Desk } from "./desks/desk.ts";
@@ -24,7 +24,7 @@ import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
 import { createOverview, type Overview } from "./mailboxes/overview.ts";
 import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
 import { attemptTimeout } from "./sdk-timeout.ts";
-import { createTables } from "./tables.ts";
+import { createTables, type Tables } from "./tables.ts";
 import { currentLog } from "./telemetry/current-log.ts";
 import type { Log } from "./telemetry/log.ts";
 import { createAccessTokens, GrantRefusedError } from "./tokens/access-tokens.ts";
@@ -66,18 +66,28 @@ export interface AppOptions {
   readonly log: Log;
   readonly now?: () => Date;
   readonly random?: () => number;
+  /** Waits between attempts, in the app's own code; the SDKs have theirs. */
+  readonly sleep?: (ms: number) => Promise<void>;
+  /** Instead of those of the configured storage account. */
+  readonly tables?: Tables;
 }
 
 /** Wires Deskpost together. It does no I/O: everything is reached when it is first needed. */
-export function createApp({ config, log, now = () => new Date(), random = Math.random }: AppOptions): App {
-  const wait = async (ms: number) => void (await sleep(ms));
+export function createApp({
+  config,
+  log,
+  now = () => new Date(),
+  random = Math.random,
+  sleep = async (ms) => void (await setTimeout(ms)),
+  tables: givenTables,
+}: AppOptions): App {
   const clientId = config.managedIdentityClientId;
   const identity = new ManagedIdentityCredential({
     ...(clientId === undefined ? {} : { clientId }),
     additionalPolicies: attemptTimeout(IDENTITY_TIMEOUT_MS),
   });
-  const tables = createTables({ storage: config.storage, credential: identity });
-  const secrets = createSecrets({ vaultUrl: config.keyVaultUrl, credential: identity, sleep: wait });
+  const tables = givenTables ?? createTables({ storage: config.storage, credential: identity });
+  const secrets = createSecrets({ vaultUrl: config.keyVaultUrl, credential: identity, sleep });
   const readSecret = async (name: string) => (await secrets.read(name))?.value;
 
   const registry = createMailboxRegistry(tables);
@@ -103,7 +113,7 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
     log,
     now,
     random,
-    sleep: wait,
+    sleep,
   });
   const graphFor = createGraphClient({ graphUrl: config.graphUrl, now });
 
@@ -112,7 +122,7 @@ export function createApp({ config, log, now = () => new Date(), random = Math.r
     switch (settings.kind) {
       case "uvdesk": {
         const desk = createUvdesk({ ...settings, now });
-        return oneAtATime({ desk, name, tables, now, random, sleep: wait });
+        return oneAtATime({ desk, name, tables, now, random, sleep });
       }
       case "webhook":
         return createWebhook({ ...settings, secret: () => signingSecret(settings.secretName), now });

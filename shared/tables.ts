@@ -8,8 +8,14 @@ const STORAGE_TIMEOUT_MS = 15_000;
 
 type TableName = "Mailboxes" | "Grants" | "Ledger" | "Consents";
 
-/** Gives a table's client; makes the table where it does not exist yet. */
-export type Tables = (name: TableName) => Promise<TableClient>;
+/** What Deskpost asks of a table: the methods of the client that it calls. */
+export type Table = Pick<
+  TableClient,
+  "createEntity" | "deleteEntity" | "getEntity" | "listEntities" | "submitTransaction" | "updateEntity" | "upsertEntity"
+>;
+
+/** Gives a table; makes it where it does not exist yet. */
+export type Tables = (name: TableName) => Promise<Table>;
 
 /** The row changed between reading and writing it: somebody else was here first. Nothing was written. */
 export class RowChangedError extends AppError {

@@ -1,5 +1,5 @@
-import type { TableClient, TransactionAction } from "@azure/data-tables";
-import { etagOf, isConflict, isNotFound, isPreconditionFailed, unlessAbsent } from "../tables.ts";
+import type { TransactionAction } from "@azure/data-tables";
+import { etagOf, isConflict, isNotFound, isPreconditionFailed, type Table, unlessAbsent } from "../tables.ts";
 import { toCheckpoint, toColumns } from "./checkpoint.ts";
 import {
   type Forgotten,
@@ -36,7 +36,7 @@ export const MAILBOX_LEASE_MS = 3 * 60_000;
 const MESSAGES_PER_TRANSACTION = 49;
 
 interface LeaseHeld {
-  readonly client: TableClient;
+  readonly client: Table;
   readonly mailboxId: string;
   readonly state: StateRow;
   readonly etag: string;

@@ -1,5 +1,4 @@
-import type { TableClient } from "@azure/data-tables";
-import { unlessAbsent } from "../tables.ts";
+import { type Table, unlessAbsent } from "../tables.ts";
 import { ATTEMPTS_BEFORE_QUARANTINE } from "./delivery-policy.ts";
 import type { Comparison } from "./ledger.ts";
 import {
@@ -22,7 +21,7 @@ const FEW = 200;
 const COLUMNS: (keyof MessageRow)[] = ["rowKey", "state"];
 
 /** Looks the messages up one by one. */
-export async function lookUp(client: TableClient, mailboxId: string, messageIds: readonly string[]) {
+export async function lookUp(client: Table, mailboxId: string, messageIds: readonly string[]) {
   const unknown = new Set<string>();
   const gone = new Set<string>();
   for (let start = 0; start < messageIds.length; start += READS_AT_ONCE) {
@@ -40,11 +39,7 @@ export async function lookUp(client: TableClient, mailboxId: string, messageIds:
 }
 
 /** As `lookUp`, by whatever costs less. Holds the messages that are looked for in memory, never the ledger. */
-export async function compare(
-  client: TableClient,
-  mailboxId: string,
-  messageIds: readonly string[],
-): Promise<Comparison> {
+export async function compare(client: Table, mailboxId: string, messageIds: readonly string[]): Promise<Comparison> {
   if (messageIds.length <= FEW) return await lookUp(client, mailboxId, messageIds);
   const idOf = new Map(messageIds.map((id) => [MESSAGE + messageKey(id), id]));
   const gone = new Set<string>();
@@ -56,7 +51,7 @@ export async function compare(
   return { unknown: new Set(idOf.values()), gone };
 }
 
-export async function bringBack(client: TableClient, mailboxId: string, messageId: string, at: Date): Promise<boolean> {
+export async function bringBack(client: Table, mailboxId: string, messageId: string, at: Date): Promise<boolean> {
   const key = messageKey(messageId);
   const row = await unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + key));
   if (row?.state !== "gone") return false;

@@ -1,5 +1,13 @@
-import { odata, type TableClient, type TransactionAction } from "@azure/data-tables";
-import { etagOf, isConflict, isNotFound, isPreconditionFailed, RowChangedError, unlessAbsent } from "../tables.ts";
+import { odata, type TransactionAction } from "@azure/data-tables";
+import {
+  etagOf,
+  isConflict,
+  isNotFound,
+  isPreconditionFailed,
+  RowChangedError,
+  type Table,
+  unlessAbsent,
+} from "../tables.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Forgotten, MessageState, NewEntry, StoredEntry } from "./ledger.ts";
 import { messageKey } from "./message.ts";
@@ -36,7 +44,7 @@ interface ForgottenRow {
   receivedUntil: string;
 }
 
-export async function forgottenIn(client: TableClient, mailboxId: string): Promise<Forgotten | undefined> {
+export async function forgottenIn(client: Table, mailboxId: string): Promise<Forgotten | undefined> {
   const row = await unlessAbsent(client.getEntity<ForgottenRow>(mailboxId, FORGOTTEN_ROW));
   return row && { from: new Date(row.receivedFrom), until: new Date(row.receivedUntil) };
 }
@@ -101,7 +109,7 @@ export function until(prefix: string, at: Date): string {
 }
 
 export async function firstKeys(
-  client: TableClient,
+  client: Table,
   mailboxId: string,
   prefix: string,
   at: Date,
@@ -116,7 +124,7 @@ export async function firstKeys(
 }
 
 export function listRows<T extends object>(
-  client: TableClient,
+  client: Table,
   mailboxId: string,
   prefix: string,
   condition?: string,
@@ -147,7 +155,7 @@ export function toEntry(row: MessageRow & { etag?: string }): StoredEntry {
 
 /** Writes a message row by its ETag, together with its index rows. */
 export async function writeMessage(
-  client: TableClient,
+  client: Table,
   mailboxId: string,
   entry: StoredEntry,
   row: Partial<MessageRow> & { partitionKey: string; rowKey: string },

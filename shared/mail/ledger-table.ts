@@ -1,6 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { odata, type TableClient, type TransactionAction } from "@azure/data-tables";
-import { etagOf, isConflict, isNotFound, isPreconditionFailed, type Tables, unlessAbsent } from "../tables.ts";
+import { odata, type TransactionAction } from "@azure/data-tables";
+import {
+  etagOf,
+  isConflict,
+  isNotFound,
+  isPreconditionFailed,
+  type Table,
+  type Tables,
+  unlessAbsent,
+} from "../tables.ts";
 import { leasedLedger, MAILBOX_LEASE_MS } from "./leased-ledger.ts";
 import {
   type LeasedLedger,
@@ -80,7 +88,7 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     ]);
   }
 
-  async function count(client: TableClient, mailboxId: string, prefix: string): Promise<number> {
+  async function count(client: Table, mailboxId: string, prefix: string): Promise<number> {
     let found = 0;
     for await (const _ of listRows(client, mailboxId, prefix, undefined, ["rowKey"])) found += 1;
     return found;
