@@ -55,7 +55,13 @@ export interface StorageGate extends StorageFaults {
   guard(service: StorageService, server: http.Server): void;
 }
 
-export function createStorageGate(): StorageGate {
+/** The faults that are planned, for whatever puts them in front of storage. */
+export interface StorageFaultPlan extends StorageFaults {
+  /** What this request meets. */
+  faultFor(service: StorageService, method: string | undefined): StorageFault | undefined;
+}
+
+export function createStorageFaultPlan(): StorageFaultPlan {
   let outage: StorageFault | undefined;
   let plans: { readonly fault: StorageFault; readonly target: StorageFaultTarget; spared: number }[] = [];
 
@@ -72,6 +78,24 @@ export function createStorageGate(): StorageGate {
     return plan.fault;
   }
 
+  return {
+    faultFor,
+    setOutage: async (fault) => {
+      outage = fault;
+    },
+    plan: async (fault, target = {}) => {
+      plans.push({ fault, target, spared: 0 });
+    },
+    clear: async () => {
+      plans = [];
+      outage = undefined;
+    },
+  };
+}
+
+export function createStorageGate(): StorageGate {
+  const plan = createStorageFaultPlan();
+
   function guard(service: StorageService, server: http.Server): void {
     const listeners = server.listeners("request") as http.RequestListener[];
     server.removeAllListeners("request");
@@ -79,7 +103,7 @@ export function createStorageGate(): StorageGate {
       const serve = () => {
         for (const listener of listeners) listener(incoming, outgoing);
       };
-      const fault = faultFor(service, incoming.method);
+      const fault = plan.faultFor(service, incoming.method);
       switch (fault?.kind) {
         case undefined:
           serve();
@@ -101,19 +125,7 @@ export function createStorageGate(): StorageGate {
     });
   }
 
-  return {
-    setOutage: async (fault) => {
-      outage = fault;
-    },
-    plan: async (fault, target = {}) => {
-      plans.push({ fault, target, spared: 0 });
-    },
-    clear: async () => {
-      plans = [];
-      outage = undefined;
-    },
-    guard,
-  };
+  return { ...plan, guard };
 }
 
 /** The first byte of the answer cuts the connection instead: by then the request has had its effect. */
