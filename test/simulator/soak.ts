@@ -13,11 +13,13 @@ Options
   --hours N               simulated hours (default 24)
   --mailboxes N           mailboxes, each with an owner of its own (default 1)
   --tick MINUTES          how often mail is fetched: 1 to 60, a divisor of 60
-                          (default 1; 15 beyond 1,000 hours, 60 beyond 4,000)
+                          (default 1; 15 beyond 1,000 hours)
   --troubles              outages of Entra, Key Vault, storage, Graph and the desk each month, single requests to
                           storage that fail, lost delta positions; and once a client secret that expires, an owner's
                           new password and an organisation that blocks an owner. At least ${LEAST_HOURS_WITH_TROUBLES} hours.
                           (on beyond 1,000 hours; --no-troubles switches them off)
+  --tables azurite|memory where Deskpost keeps its tables (default azurite; memory beyond 1,000 hours). With memory the
+                          product runs from its source instead of the bundle.
   --seed N                repeats a run: its mails, its troubles and their moments, the moods of Microsoft's services
                           (default: by chance, and printed)
   --desk uvdesk|webhook   the desk that gets the mail (default uvdesk)
@@ -32,13 +34,13 @@ const MOST_MAILBOXES = 100;
 const LARGEST_SEED = 2 ** 32 - 3;
 /** Beyond this a run is a long one. */
 const LONG_RUN_HOURS = 1_000;
-const LONGEST_RUNS_HOURS = 4_000;
 
 const OPTIONS = {
   hours: { type: "string", default: "24" },
   mailboxes: { type: "string", default: "1" },
   tick: { type: "string" },
   troubles: { type: "boolean" },
+  tables: { type: "string" },
   seed: { type: "string" },
   desk: { type: "string", default: "uvdesk" },
   help: { type: "boolean", default: false },
@@ -53,8 +55,10 @@ await runCommand("npm run soak", async (args) => {
   const desk = readDesk(values.desk);
   const hours = readWholeNumber("hours", values.hours, 1, LONGEST_HOURS);
   const mailboxes = readWholeNumber("mailboxes", values.mailboxes, 1, MOST_MAILBOXES);
-  const tickMinutes = values.tick === undefined ? usualTick(hours) : readTick(values.tick);
-  const troubles = values.troubles ?? hours > LONG_RUN_HOURS;
+  const isLong = hours > LONG_RUN_HOURS;
+  const tickMinutes = values.tick === undefined ? (isLong ? 15 : 1) : readTick(values.tick);
+  const troubles = values.troubles ?? isLong;
+  const tables = readTables(values.tables ?? (isLong ? "memory" : "azurite"));
   if (troubles && hours < LEAST_HOURS_WITH_TROUBLES) {
     throw new UsageError(`--troubles needs --hours ${LEAST_HOURS_WITH_TROUBLES} at least`);
   }
@@ -64,7 +68,7 @@ await runCommand("npm run soak", async (args) => {
       : readWholeNumber("seed", values.seed, 0, LARGEST_SEED);
 
   process.stdout.write(
-    `${hours} simulated hours with seed ${seed}, desk ${desk}, a fetch each ${tickMinutes} min, ${troubles ? "with" : "no"} troubles\n`,
+    `${hours} simulated hours with seed ${seed}, desk ${desk}, a fetch each ${tickMinutes} min, ${troubles ? "with" : "no"} troubles, tables in ${tables}\n`,
   );
   // Loaded only here: the help and a wrong option need not wait for it.
   const { soak } = await import("./soak/soak-run.ts");
@@ -74,6 +78,7 @@ await runCommand("npm run soak", async (args) => {
     mailboxes,
     tickMinutes,
     troubles,
+    tables,
     seed,
     desk,
     progress: (hour, arrived) => showProgress(`hour ${hour} of ${hours}: ${arrived} mails arrived`),
@@ -83,10 +88,9 @@ await runCommand("npm run soak", async (args) => {
   return isGood(report) ? 0 : 1;
 });
 
-/** What ends in minutes, not hours, of real time. */
-function usualTick(hours: number): number {
-  if (hours > LONGEST_RUNS_HOURS) return 60;
-  return hours > LONG_RUN_HOURS ? 15 : 1;
+function readTables(value: string): "azurite" | "memory" {
+  if (value === "azurite" || value === "memory") return value;
+  throw new UsageError(`--tables must be azurite or memory, not "${value}"`);
 }
 
 function readTick(value: string): number {

@@ -13,6 +13,8 @@ import { createTimerFunctions, type TimerFunctions } from "./host-timers.ts";
 export interface FunctionsHostOptions {
   /** Holds host.json and a package.json whose `main` registers the functions. */
   readonly appFolder: string;
+  /** What registers the functions, instead of that `main`. */
+  readonly entryPoint?: string;
   /** 0 takes a free one. */
   readonly port: number;
   /** The app settings; they go into this process's environment before the app is loaded. */
@@ -51,8 +53,8 @@ export interface FunctionsHost {
 
 /** Starts the app of a folder. Once in a process: `@azure/functions` binds to its first host for good. */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
-  const { appFolder, log } = options;
-  const config = readAppConfig(appFolder);
+  const { appFolder, entryPoint, log } = options;
+  const config = readAppConfig(appFolder, entryPoint);
   const settings = createSettings(options.settings);
   const core = supplyFunctionsCore((level, _source, message) => log({ level, category: "Worker", message }));
 

@@ -34,9 +34,11 @@ interface HostJson {
   };
 }
 
-export function readAppConfig(appFolder: string): AppConfig {
+/** @param entryPoint instead of the one that package.json names */
+export function readAppConfig(appFolder: string, entryPoint?: string): AppConfig {
   const hostJson = readJson(path.join(appFolder, "host.json")) as HostJson;
-  const { main } = readJson(path.join(appFolder, "package.json")) as { main?: string };
+  const packageJson = readJson(path.join(appFolder, "package.json")) as { main?: string };
+  const main = entryPoint ?? packageJson.main;
   if (main === undefined) throw new Error(`${appFolder}/package.json names no "main": there is nothing to load`);
 
   const { http = {}, queues = {} } = hostJson.extensions ?? {};

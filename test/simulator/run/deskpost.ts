@@ -9,6 +9,8 @@ interface DeskpostOptions {
   readonly runTimers: boolean;
   /** Poll the queues; otherwise messages wait for `host.drainQueues`. */
   readonly runQueues: boolean;
+  /** What registers the functions; default the bundle that is deployed. */
+  readonly entryPoint?: string;
   log(line: LogLine): void;
 }
 

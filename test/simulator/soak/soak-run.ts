@@ -4,6 +4,7 @@ import { connectMailbox } from "../run/once.ts";
 import { type Simulator, startSimulator } from "../simulator.ts";
 import { createAgenda } from "./agenda.ts";
 import { createDeskpostEvents, type DeskpostEvents } from "./deskpost-events.ts";
+import { type SoakStorage, tablesInMemory } from "./memory-storage.ts";
 import { createRequestLogs } from "./request-logs.ts";
 import { createSeededRandom } from "./seeded-random.ts";
 import { shortenWaits } from "./short-waits.ts";
@@ -30,6 +31,8 @@ export interface SoakOptions {
   /** Mail is fetched each so many minutes; a divisor of 60. */
   readonly tickMinutes: number;
   readonly troubles: boolean;
+  /** Where Deskpost's tables are; queues are Azurite's in any case. */
+  readonly tables: "azurite" | "memory";
   readonly seed: number;
   readonly desk: DeskName;
   /** Told after each simulated hour. */
@@ -50,9 +53,16 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   });
   try {
     const events = createDeskpostEvents();
-    const deskpost = await startDeskpost(simulator, { runTimers: false, runQueues: false, log: events.read });
+    const storage = options.tables === "memory" ? tablesInMemory(simulator.azurite) : simulator.azurite;
+    const deskpost = await startDeskpost(simulator, {
+      runTimers: false,
+      runQueues: false,
+      log: events.read,
+      // The bundle has its storage client built in.
+      ...(options.tables === "memory" ? { entryPoint: "functions/main.ts" } : {}),
+    });
     try {
-      return await run({ simulator, deskpost, events }, options);
+      return await run({ simulator, deskpost, events, storage }, options);
     } finally {
       await deskpost.stop();
     }
@@ -65,9 +75,10 @@ interface World {
   readonly simulator: Simulator;
   readonly deskpost: Deskpost;
   readonly events: DeskpostEvents;
+  readonly storage: SoakStorage;
 }
 
-async function run({ simulator, deskpost, events }: World, options: SoakOptions): Promise<SoakReport> {
+async function run({ simulator, deskpost, events, storage }: World, options: SoakOptions): Promise<SoakReport> {
   const { hours, mailboxes, tickMinutes, seed } = options;
   const { clock, ownedMailboxes } = simulator;
   const startedAt = performance.now();
@@ -93,6 +104,7 @@ async function run({ simulator, deskpost, events }: World, options: SoakOptions)
   const troubles = arrangeTroubles(plan, {
     simulator,
     api: deskpost.api,
+    storageFaults: storage.faults,
     agenda,
     events,
     mailboxIds,
@@ -169,7 +181,7 @@ async function run({ simulator, deskpost, events }: World, options: SoakOptions)
     errors: failed.length - expectedErrors,
     expectedErrors,
     graphRequests: simulator.graph.requestCount,
-    storageRequests: simulator.azurite.requestCount,
+    storageRequests: storage.requestCount,
     realSeconds: (performance.now() - startedAt) / 1_000,
     processorSeconds: (user + system) / 1_000_000,
     fetchSeconds: spent["fetch-mail"] / 1_000,

@@ -4,6 +4,7 @@ import { createPerson } from "../person/person.ts";
 import type { DeskpostApi } from "../run/deskpost-api.ts";
 import type { Simulator } from "../simulator.ts";
 import type { Answer, StandIn } from "../stand-in.ts";
+import type { StorageFaults } from "../storage-faults.ts";
 import type { Agenda } from "./agenda.ts";
 import type { DeskpostEvents } from "./deskpost-events.ts";
 import type { Outage, OutageManner, OutageService, Trouble } from "./troubles-plan.ts";
@@ -37,6 +38,8 @@ export interface Troubles {
 export interface TroublesDeps {
   readonly simulator: Simulator;
   readonly api: DeskpostApi;
+  /** Of tables and queues. */
+  readonly storageFaults: StorageFaults;
   readonly agenda: Agenda;
   readonly events: DeskpostEvents;
   /** In the order of the simulator's mailboxes. */
@@ -49,8 +52,8 @@ type SetOutage = (manner: OutageManner | undefined) => void | Promise<void>;
 
 /** Puts troubles on the agenda, and the people who put right what only people can. */
 export function arrangeTroubles(plan: readonly Trouble[], deps: TroublesDeps): Troubles {
-  const { simulator, api, agenda, events, mailboxIds, random } = deps;
-  const { azurite, clientId, clock, desk, entra, graph, keyVault, ownedMailboxes } = simulator;
+  const { simulator, api, storageFaults, agenda, events, mailboxIds, random } = deps;
+  const { clientId, clock, desk, entra, graph, keyVault, ownedMailboxes } = simulator;
   const down = new Set<OutageService>();
   const storageOutages: Outage[] = [];
   const ownersDemanded: string[] = [];
@@ -65,7 +68,7 @@ export function arrangeTroubles(plan: readonly Trouble[], deps: TroublesDeps): T
     Graph: failing(graph.server, () => GRAPH_REFUSES),
     "Table Storage": (manner) => {
       const faults = { silent: { kind: "cut-before" }, refusing: { kind: "refuse", refusal: "server-busy" } } as const;
-      return azurite.faults.setOutage(manner && faults[manner]);
+      return storageFaults.setOutage(manner && faults[manner]);
     },
     "the desk": (manner) => desk.setMood(manner === undefined ? "ok" : manner === "silent" ? "unreachable" : "503"),
   };
@@ -133,7 +136,7 @@ export function arrangeTroubles(plan: readonly Trouble[], deps: TroublesDeps): T
         const after = Math.floor(random() * REQUESTS_OF_A_FETCH);
         agenda.add(from, () => {
           lastBlipAt = clock.now();
-          return azurite.faults.plan(fault, { after });
+          return storageFaults.plan(fault, { after });
         });
         break;
       }

@@ -11,7 +11,7 @@ import { readTableFilter } from "./table-filter.ts";
 import type { Property, Row } from "./table-row.ts";
 import { createTableRows, type RowPlace, type TableRows, type Write } from "./table-rows.ts";
 
-type TableName = Parameters<Tables>[0];
+export type TableName = Parameters<Tables>[0];
 
 /** One attempt at a request, as a hook sees it. */
 export interface TableRequest {
@@ -41,6 +41,8 @@ export interface TableHooks {
 export interface MemoryTables {
   /** As one process sees the tables: requests of each meet hooks of their own. */
   open(hooks?: TableHooks): Tables;
+  /** One of these tables. */
+  table(name: TableName, hooks?: TableHooks): Table;
   /** Attempts at requests since the start. */
   readonly requestCount: number;
 }
@@ -67,7 +69,7 @@ export function createMemoryTables({ now = () => new Date() }: { readonly now?: 
     return rows;
   }
 
-  function open({ before, after }: TableHooks = {}): Tables {
+  function table(name: TableName, { before, after }: TableHooks = {}): Table {
     async function send<T>(request: Omit<TableRequest, "attempt">, act: () => T): Promise<T> {
       for (let attempt = 1; ; attempt += 1) {
         requestCount += 1;
@@ -82,11 +84,12 @@ export function createMemoryTables({ now = () => new Date() }: { readonly now?: 
         }
       }
     }
-    return async (name) => openTable(name, rowsOf(name), send);
+    return openTable(name, rowsOf(name), send);
   }
 
   return {
-    open,
+    table,
+    open: (hooks) => async (name) => table(name, hooks),
     get requestCount() {
       return requestCount;
     },
