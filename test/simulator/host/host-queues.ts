@@ -39,9 +39,11 @@ export function createQueues(options: QueueOptions, settings: Settings): Queues 
   }
 
   async function write(binding: Binding, data: TypedData): Promise<void> {
+    const texts = messageTexts(data);
+    if (texts.length === 0) return;
     const { queue } = open(binding);
     await queue.createIfNotExists();
-    for (const text of messageTexts(data)) await queue.sendMessage(codec.encode(text));
+    for (const text of texts) await queue.sendMessage(codec.encode(text));
   }
 
   return {
