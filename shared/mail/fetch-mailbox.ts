@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Desk } from "../desks/desk.ts";
 import type { DeskRests } from "../desks/desk-rests.ts";
 import { AppError, codeOf, messageOf } from "../errors.ts";
-import type { MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
+import type { MailboxChanges, MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
 import { updateLatest } from "../mailboxes/update-latest.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import { redact } from "../telemetry/redact.ts";
@@ -153,7 +153,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   async function recordReport(mailbox: StoredMailbox, report: RunReport): Promise<void> {
     const at = now();
     const trouble = troubleIn(mailbox, report, at);
-    await updateLatest(registry, mailbox.id, (latest) => {
+    const changes = (latest: StoredMailbox): MailboxChanges | undefined => {
       // The write came through, only its answer was lost: counting twice would be wrong.
       if (latest.lastRun === report.run) return undefined;
       return {
@@ -167,7 +167,8 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
         delivered: latest.delivered + report.delivered,
         refused: latest.refused + report.refused,
       };
-    });
+    };
+    await updateLatest(registry, mailbox.id, changes, mailbox);
   }
 
   function logReport(mailbox: StoredMailbox, startedAt: Date, report: RunReport): void {

@@ -50,9 +50,12 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
   let leaseUntil = new Date(state.leaseUntil);
   let renewal: Promise<void> | undefined;
   let checkpoint = toCheckpoint(state);
+  /** What the stored checkpoint lacks. */
+  let unsaved: Partial<StateRow> | undefined;
   let { forgotten } = held;
 
   const stateRow = (changes: Partial<StateRow>) => ({ partitionKey: mailboxId, rowKey: STATE_ROW, ...changes });
+  const isLeaseHalfOver = () => leaseUntil.getTime() - now().getTime() < MAILBOX_LEASE_MS / 2;
   const prolonged = () => new Date(now().getTime() + MAILBOX_LEASE_MS);
 
   /** Writes rows together with the state row: all or nothing, and only while the lease is ours. */
@@ -60,7 +63,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
     const until = prolonged();
     const own: TransactionAction = [
       "update",
-      stateRow({ leaseUntil: until.toISOString(), ...changes }),
+      stateRow({ leaseUntil: until.toISOString(), ...unsaved, ...changes }),
       "Merge",
       { etag: stateEtag },
     ];
@@ -68,6 +71,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       const { subResponses } = await client.submitTransaction([own, ...rows]);
       stateEtag = etagOf(subResponses[0] ?? {});
       leaseUntil = until;
+      unsaved = undefined;
     } catch (error) {
       if (isPreconditionFailed(error) || isNotFound(error)) throw new LeaseLostError(mailboxId, { cause: error });
       throw error;
@@ -98,6 +102,13 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
           .map((message) => [message.messageId, message]),
       );
       const rows = [...fresh.values()];
+      // A page that brings nothing is not worth a write of its own: the checkpoint moves with the next one, at the latest with
+      // the release. Should the run die before, one page is read again.
+      if (rows.length === 0 && unsaved === undefined && !isLeaseHalfOver()) {
+        unsaved = toColumns(moved);
+        checkpoint = { ...checkpoint, ...moved };
+        return 0;
+      }
       // The checkpoint moves in the last transaction, together with the last messages.
       for (let start = 0; start === 0 || start < rows.length; start += MESSAGES_PER_TRANSACTION) {
         const some = rows.slice(start, start + MESSAGES_PER_TRANSACTION);
@@ -204,7 +215,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
     },
 
     async renew() {
-      if (leaseUntil.getTime() - now().getTime() >= MAILBOX_LEASE_MS / 2) return;
+      if (!isLeaseHalfOver()) return;
       // Deliveries side by side ask for it at the same moment; two writes by one ETag would look like a lost lease.
       renewal ??= writeUnderLease([], {}).finally(() => {
         renewal = undefined;

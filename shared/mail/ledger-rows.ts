@@ -37,7 +37,7 @@ export interface StateRow extends Partial<Record<keyof Checkpoint, string>> {
   leaseUntil: string;
 }
 
-interface ForgottenRow {
+export interface ForgottenRow {
   partitionKey: string;
   rowKey: string;
   receivedFrom: string;
@@ -46,7 +46,11 @@ interface ForgottenRow {
 
 export async function forgottenIn(client: Table, mailboxId: string): Promise<Forgotten | undefined> {
   const row = await unlessAbsent(client.getEntity<ForgottenRow>(mailboxId, FORGOTTEN_ROW));
-  return row && { from: new Date(row.receivedFrom), until: new Date(row.receivedUntil) };
+  return row && toForgotten(row);
+}
+
+export function toForgotten({ receivedFrom, receivedUntil }: ForgottenRow): Forgotten {
+  return { from: new Date(receivedFrom), until: new Date(receivedUntil) };
 }
 
 export interface MessageRow {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { odata, type TransactionAction } from "@azure/data-tables";
+import { odata, type TableEntityResult, type TransactionAction } from "@azure/data-tables";
 import {
   etagOf,
   isConflict,
@@ -11,6 +11,7 @@ import {
 } from "../tables.ts";
 import { leasedLedger, MAILBOX_LEASE_MS } from "./leased-ledger.ts";
 import {
+  type Forgotten,
   type LeasedLedger,
   type Ledger,
   MESSAGE_STATES,
@@ -20,6 +21,7 @@ import {
 } from "./ledger.ts";
 import {
   FORGOTTEN_ROW,
+  type ForgottenRow,
   forgottenIn,
   indexRow,
   keyOf,
@@ -33,6 +35,7 @@ import {
   STATE_ROW,
   type StateRow,
   toEntry,
+  toForgotten,
   writeMessage,
 } from "./ledger-rows.ts";
 
@@ -53,10 +56,7 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     const leaseOwner = randomUUID();
     const leaseUntil = new Date(now().getTime() + MAILBOX_LEASE_MS).toISOString();
     const key = { partitionKey: mailboxId, rowKey: STATE_ROW };
-    const [row, forgotten] = await Promise.all([
-      unlessAbsent(client.getEntity<StateRow>(mailboxId, STATE_ROW)),
-      forgottenIn(client, mailboxId),
-    ]);
+    const { row, forgotten } = await stateRows(client, mailboxId);
     const held = (state: StateRow, etag: string) => leasedLedger({ client, mailboxId, state, etag, forgotten, now });
     try {
       if (row === undefined) {
@@ -72,6 +72,17 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
       if (isConflict(error) || isPreconditionFailed(error) || isNotFound(error)) return undefined;
       throw error;
     }
+  }
+
+  /** Both in one request: every run begins with it. */
+  async function stateRows(client: Table, mailboxId: string) {
+    let row: TableEntityResult<StateRow> | undefined;
+    let forgotten: Forgotten | undefined;
+    for await (const found of listRows<StateRow & ForgottenRow>(client, mailboxId, STATE_ROW)) {
+      if (found.rowKey === STATE_ROW) row = found;
+      if (found.rowKey === FORGOTTEN_ROW) forgotten = toForgotten(found);
+    }
+    return { row, forgotten };
   }
 
   /** Changes a settled message and its index rows at once. */

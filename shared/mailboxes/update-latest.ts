@@ -7,15 +7,17 @@ const ATTEMPTS = 5;
 /**
  * Changes a mailbox as it is stored now: reads and writes again where somebody was faster, so that neither change is lost.
  * @param changes what to write, given the newest state; `undefined` leaves the mailbox as it is
+ * @param known the mailbox as it was read before: where it has not changed since, it need not be read again
  * @throws {RowChangedError} where somebody is faster every time
  */
 export async function updateLatest(
   registry: MailboxRegistry,
   id: string,
   changes: (latest: StoredMailbox) => MailboxChanges | undefined,
+  known?: StoredMailbox,
 ): Promise<"updated" | "unchanged" | "absent"> {
   for (let attempt = 1; ; attempt += 1) {
-    const latest = await registry.get(id);
+    const latest = attempt === 1 && known !== undefined ? known : await registry.get(id);
     if (latest === undefined) return "absent";
     const wanted = changes(latest);
     if (wanted === undefined) return "unchanged";

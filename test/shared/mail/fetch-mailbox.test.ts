@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AppError, type ErrorCode } from "../../../shared/errors.ts";
+import { createLedger } from "../../../shared/mail/ledger-table.ts";
 import type { MailboxRegistry, MailboxStatus } from "../../../shared/mailboxes/mailbox.ts";
+import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
 import { RowChangedError } from "../../../shared/tables.ts";
 import { json } from "../../simulator/stand-in.ts";
+import { createMemoryTables } from "../../simulator/storage/memory-tables.ts";
 import { ACCEPTED, at, deskThat, FAULT_OF_DESK } from "./fake-desk.ts";
-import { asksForChanges, HOUR_MS, MINUTE_MS, NOON, readsContent, SECOND_MS, useMailBed } from "./mail-bed.ts";
+import { asksForChanges, HOUR_MS, MINUTE_MS, NOON, now, readsContent, SECOND_MS, useMailBed } from "./mail-bed.ts";
 
 const bed = useMailBed();
 
@@ -44,6 +47,34 @@ describe("a mailbox that is not to be fetched", () => {
     assert.ok(outcomes.some((outcome) => outcome.kind === "skipped" && outcome.reason === "busy"));
     assert.deepEqual(bed.taken().sort(), ["one", "two"]);
     assert.equal((await mailbox.stored()).delivered, 2);
+  });
+});
+
+describe("a run that finds nothing new", () => {
+  it("asks little of storage, because most runs are such", async () => {
+    const mailbox = await bed.connect();
+    const requests: string[] = [];
+    const tables = createMemoryTables().open({
+      before: ({ table, operation }) => void requests.push(`${table} ${operation}`),
+    });
+    const deps = { registry: createMailboxRegistry(tables), ledger: createLedger({ tables, now }) };
+    const { etag: _, ...stored } = await mailbox.stored();
+    await deps.registry.add(stored);
+    await bed.run(mailbox, { deps });
+    requests.length = 0;
+    assert.equal((await bed.run(mailbox, { deps })).kind, "fetched");
+    assert.deepEqual(requests, [
+      "Mailboxes getEntity",
+      // The lease, with what was swept.
+      "Ledger listEntities",
+      "Ledger updateEntity",
+      // What is due, and what is to be acknowledged.
+      "Ledger listEntities",
+      "Ledger listEntities",
+      // The checkpoint, and the lease given back.
+      "Ledger submitTransaction",
+      "Mailboxes updateEntity",
+    ]);
   });
 });
 

@@ -168,8 +168,26 @@ describe("recording a page", () => {
   it("moves the checkpoint of an empty page too", async () => {
     const run = await lease();
     assert.equal(await run.record([], { link: "page 2" }), 0);
+    assert.equal(run.checkpoint.link, "page 2");
     await run.release();
     assert.equal((await lease()).checkpoint.link, "page 2");
+  });
+
+  it("never leaves more than one page without its checkpoint", async () => {
+    const run = await lease();
+    await run.record([], { link: "page 2" });
+    await run.record([], { link: "page 3" });
+    await run.record([], { link: "page 4" });
+    clock.advance(LEASE_MS + SECOND_MS);
+    assert.equal((await lease()).checkpoint.link, "page 3");
+  });
+
+  it("keeps the lease over pages that bring nothing", async () => {
+    const run = await lease();
+    clock.advance(LEASE_MS - SECOND_MS);
+    await run.record([], { link: "page 2" });
+    clock.advance(2 * SECOND_MS);
+    assert.equal(await ledger.lease(mailboxId), undefined);
   });
 
   for (const count of [49, 50, 98, 120]) {
@@ -225,7 +243,9 @@ describe("recording a page", () => {
     await run.record(messages(1), { link: "1" });
     await run.settle(await claim(run), DELIVERED, now());
     await ledger.forgetCheckpoint(mailboxId);
-    await assert.rejects(run.record([], { link: "2" }), { code: "LEASE_LOST" });
+    assert.equal(await run.record([], { link: "2" }), 0);
+    await assert.rejects(run.record(messages(2), { link: "3" }), { code: "LEASE_LOST" });
+    await run.release();
     const next = await lease();
     assert.equal(next.checkpoint.link, undefined);
     assert.equal(await next.record(messages(1), { link: "1" }), 0);
