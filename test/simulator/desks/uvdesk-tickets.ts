@@ -53,22 +53,24 @@ export interface UvdeskTickets {
 
 export function createUvdeskTickets(): UvdeskTickets {
   const all: UvdeskTicket[] = [];
+  /** The tickets' column of Message-IDs. A desk of a year has many tickets; each mail looks through them all. */
+  const columns: string[] = [];
   const threads: { thread: UvdeskThread; ticket: UvdeskTicket }[] = [];
+  /** The first thread with each Message-ID. */
+  const threadRows = new Map<string | undefined, (typeof threads)[number]>();
 
-  const threadRow = (messageId: string | undefined) => threads.find(({ thread }) => thread.messageId === messageId);
-  const ticketOfThread = (messageId: string) => threadRow(messageId)?.ticket;
+  const ticketOfThread = (messageId: string) => threadRows.get(messageId)?.ticket;
 
   return {
     all,
     find: ({ messageId, inReplyTo, references }) => {
       if (messageId !== undefined) {
         // Exact equality with the whole column: this finds tickets of one mail only.
-        const found = all.find(({ messageIds }) => messageIds.join(" ") === messageId) ?? ticketOfThread(messageId);
+        const found = all[columns.indexOf(messageId)] ?? ticketOfThread(messageId);
         if (found !== undefined) return found;
       }
       if (inReplyTo !== undefined) {
-        const found =
-          all.find(({ messageIds }) => messageIds.join(" ").includes(inReplyTo)) ?? ticketOfThread(inReplyTo);
+        const found = all[columns.findIndex((ids) => ids.includes(inReplyTo))] ?? ticketOfThread(inReplyTo);
         if (found !== undefined) return found;
       }
       for (const reference of references) {
@@ -77,7 +79,7 @@ export function createUvdeskTickets(): UvdeskTickets {
       }
       return undefined;
     },
-    threadWith: (messageId) => threadRow(messageId)?.thread,
+    threadWith: (messageId) => threadRows.get(messageId)?.thread,
     addTicket: ({ from, subject, messageId }) => {
       const ticket: UvdeskTicket = {
         number: all.length + 1,
@@ -90,14 +92,18 @@ export function createUvdeskTickets(): UvdeskTickets {
         state: "open",
       };
       all.push(ticket);
+      columns.push(ticket.messageIds.join(" "));
       return ticket;
     },
     addThread: (ticket, { from, messageId }) => {
       const thread = { id: threads.length + 1, from, messageId, at: Date.now() };
       const isFirst = !threads.some((other) => other.ticket === ticket);
-      threads.push({ thread, ticket });
+      const row = { thread, ticket };
+      threads.push(row);
+      if (!threadRows.has(messageId)) threadRows.set(messageId, row);
       if (!isFirst) ticket.replies.push(thread);
       if (messageId !== undefined && !ticket.messageIds.includes(messageId)) ticket.messageIds.push(messageId);
+      columns[ticket.number - 1] = ticket.messageIds.join(" ");
       return thread;
     },
   };
