@@ -6,6 +6,7 @@ import { shortenWaits } from "../simulator/soak/short-waits.ts";
 import { createMemoryFaults } from "../simulator/storage/memory-faults.ts";
 import { createMemoryTables } from "../simulator/storage/memory-tables.ts";
 import { tableContract } from "./table-contract.ts";
+import { tableSearchContract } from "./table-search-contract.ts";
 
 describe("the contract", () => {
   let azurite: Azurite;
@@ -19,14 +20,15 @@ describe("the contract", () => {
     await azurite.stop();
   });
 
-  tableContract("the real client on Azurite", {
-    table: async () => await azuriteTables(azurite)("Ledger"),
-    faults: () => azurite.faults,
-  });
+  const real = { table: async () => await azuriteTables(azurite)("Ledger"), faults: () => azurite.faults };
+  tableContract("the real client on Azurite", real);
+  tableSearchContract("the real client on Azurite", real.table);
 
-  const memory = createMemoryTables();
   const faults = createMemoryFaults();
-  tableContract("in memory", { table: async () => await memory.open(faults.hooks)("Ledger"), faults: () => faults });
+  const rows = createMemoryTables();
+  const memory = { table: async () => await rows.open(faults.hooks)("Ledger"), faults: () => faults };
+  tableContract("in memory", memory);
+  tableSearchContract("in memory", memory.table);
 });
 
 /** What the service does, but Azurite does not. */
