@@ -56,6 +56,7 @@ describe("a folder that goes", () => {
     bed.webhook.standIn.setDown(true);
     await bed.run(mailbox);
     bed.webhook.standIn.setDown(false);
+    bed.clock.advance(MINUTE_MS);
     const [, two] = mailbox.graph.messages("Support");
     mailbox.graph.move(two?.immutableId ?? "", "archive");
     mailbox.graph.removeFolder("Support");
