@@ -8,12 +8,14 @@ import { createUvdesk } from "./desks/uvdesk.ts";
 import { createWebhook } from "./desks/webhook.ts";
 import { AppError } from "./errors.ts";
 import { createSecrets } from "./key-vault.ts";
+import { type Account, createAccount } from "./mail/account.ts";
 import { LEDGER_MEMORY_MS } from "./mail/discover.ts";
 import { createFetchMailbox, type FetchOutcome } from "./mail/fetch-mailbox.ts";
 import { createGraphClient } from "./mail/graph-client.ts";
 import { cannotOpenFolder } from "./mail/graph-folder.ts";
 import { createGraphSource } from "./mail/graph-source.ts";
-import type { Ledger } from "./mail/ledger.ts";
+import { createImportMail, type ImportMail } from "./mail/import-mail.ts";
+import type { Ledger, Period } from "./mail/ledger.ts";
 import { createLedger } from "./mail/ledger-table.ts";
 import { createQuarantine, type Quarantine } from "./mail/quarantine.ts";
 import { createAppHealth } from "./mailboxes/app-health.ts";
@@ -51,6 +53,8 @@ export interface App {
   readonly consents: Consents;
   readonly changeMailbox: ChangeMailbox;
   readonly quarantine: Quarantine;
+  readonly importMail: ImportMail;
+  account(mailbox: StoredMailbox, period: Period): Promise<Account>;
   /** One tick. Gives the ids of the mailboxes that are left for the queue. */
   fetchDueMailboxes(): Promise<readonly string[]>;
   /** One run for one mailbox, within the budget of the configuration. */
@@ -164,11 +168,12 @@ export function createApp({
     await changeMailbox.refused(mailboxId, error);
   }
 
+  const sourceOf = ({ id, address, folder }: StoredMailbox) =>
+    createGraphSource({ graphUrl: config.graphUrl, address, folder, send: graphFor(id, tokens.accessTokenFor) });
   const fetchMailbox = createFetchMailbox({
     registry,
     ledger,
-    sourceOf: ({ id, address, folder }) =>
-      createGraphSource({ graphUrl: config.graphUrl, address, folder, send: graphFor(id, tokens.accessTokenFor) }),
+    sourceOf,
     deskOf,
     askDesk: deskRests.ask,
     grantRefused,
@@ -210,6 +215,8 @@ export function createApp({
     registry,
     ledger,
     changeMailbox,
+    importMail: createImportMail({ ledger, sourceOf, deliverFrom: changeMailbox.deliverFrom, now }),
+    account: createAccount({ ledger, sourceOf, now }),
     quarantine: createQuarantine({ ledger, fetchNow: changeMailbox.fetchNow, log, now }),
     consents,
     fetchDueMailboxes: createFetchDueMailboxes({

@@ -19,6 +19,8 @@ export interface Checkpoint {
   readonly listBecause: Refusal | undefined;
   /** When changes are tried again. */
   readonly changesAt: Date | undefined;
+  /** Messages received from this moment on have been looked for, or are by the sweep that is under way. */
+  readonly coveredFrom: Date | undefined;
   /** Where the sweep that is under way goes on. */
   readonly sweepFrom: Date | undefined;
   /** When the last sweep came to its end. */
@@ -40,6 +42,7 @@ export function toCheckpoint(row: Columns): Checkpoint {
     listSince: time(row.listSince),
     listBecause: (row.listBecause || undefined) as Refusal | undefined,
     changesAt: time(row.changesAt),
+    coveredFrom: time(row.coveredFrom),
     sweepFrom: time(row.sweepFrom),
     sweptAt: time(row.sweptAt),
   };

@@ -1,5 +1,14 @@
-import type { TransactionAction } from "@azure/data-tables";
-import { etagOf, isConflict, isNotFound, isPreconditionFailed, type Table, unlessAbsent } from "../tables.ts";
+import { randomUUID } from "node:crypto";
+import type { TableTransactionResponse, TransactionAction } from "@azure/data-tables";
+import {
+  etagOf,
+  isConflict,
+  isNotFound,
+  isPreconditionFailed,
+  RowChangedError,
+  type Table,
+  unlessAbsent,
+} from "../tables.ts";
 import { toCheckpoint, toColumns } from "./checkpoint.ts";
 import {
   type Forgotten,
@@ -11,6 +20,7 @@ import {
 import { bringBack, compare, lookUp } from "./ledger-compare.ts";
 import {
   ACKNOWLEDGE,
+  BACKLOG,
   firstKeys,
   forgottenIn,
   indexRow,
@@ -18,7 +28,6 @@ import {
   listRows,
   MESSAGE,
   type MessageRow,
-  messageRow,
   newRows,
   PENDING,
   pendingRow,
@@ -61,20 +70,25 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
   /** Writes rows together with the state row: all or nothing, and only while the lease is ours. */
   async function writeUnderLease(rows: TransactionAction[], changes: Partial<StateRow>): Promise<void> {
     const until = prolonged();
-    const own: TransactionAction = [
-      "update",
-      stateRow({ leaseUntil: until.toISOString(), ...unsaved, ...changes }),
-      "Merge",
-      { etag: stateEtag },
-    ];
+    const writeId = randomUUID();
+    const row = stateRow({ leaseUntil: until.toISOString(), ...unsaved, ...changes, writeId });
+    stateEtag = await writeOrRecognise(
+      () => client.submitTransaction([["update", row, "Merge", { etag: stateEtag }], ...rows]),
+      writeId,
+    );
+    leaseUntil = until;
+    unsaved = undefined;
+  }
+
+  /** Where the answer to a write is lost, the SDK writes again and meets its own first write: the write id tells. */
+  async function writeOrRecognise(write: () => Promise<TableTransactionResponse>, writeId: string): Promise<string> {
     try {
-      const { subResponses } = await client.submitTransaction([own, ...rows]);
-      stateEtag = etagOf(subResponses[0] ?? {});
-      leaseUntil = until;
-      unsaved = undefined;
+      return etagOf((await write()).subResponses[0] ?? {});
     } catch (error) {
-      if (isPreconditionFailed(error) || isNotFound(error)) throw new LeaseLostError(mailboxId, { cause: error });
-      throw error;
+      if (!isPreconditionFailed(error) && !isNotFound(error) && !isConflict(error)) throw error;
+      const latest = await unlessAbsent(client.getEntity<StateRow>(mailboxId, STATE_ROW));
+      if (latest?.writeId === writeId) return etagOf(latest);
+      throw new LeaseLostError(mailboxId, { cause: error });
     }
   }
 
@@ -114,7 +128,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
         const some = rows.slice(start, start + MESSAGES_PER_TRANSACTION);
         const last = start + MESSAGES_PER_TRANSACTION >= rows.length;
         await writeUnderLease(
-          some.flatMap((message) => newRows(mailboxId, message)),
+          some.flatMap((message) => newRows(mailboxId, message, now())),
           last ? toColumns(moved) : {},
         );
       }
@@ -124,6 +138,8 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
 
     async due(at, limit) {
       const indexed = await firstKeys(client, mailboxId, PENDING, at, limit);
+      const rest = limit - indexed.length;
+      if (rest > 0) indexed.push(...(await firstKeys(client, mailboxId, BACKLOG, at, rest)));
       const found = await Promise.all(
         indexed.map((row) => unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + keyOf(row)))),
       );
@@ -137,26 +153,24 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       const attempts = entry.attempts + 1;
       // A claim that nobody took back is an attempt whose end nobody knows.
       const uncertain = entry.uncertain || entry.claimedUntil !== undefined;
-      const claimed = { ...entry, attempts, uncertain, claimedUntil, dueAt: claimedUntil };
+      const claimed = { ...entry, attempts, uncertain, claimedUntil, dueAt: claimedUntil, isBacklog: false };
       const ends = claimedUntil.toISOString();
-      const row = { ...messageRow(mailboxId, entry), attempts, uncertain, claimedUntil: ends, dueAt: ends };
+      const changes = { attempts, uncertain, claimedUntil: ends, dueAt: ends, queue: "" };
       try {
         // Should this run die, the message comes back when the claim ends, behind those that were due before.
-        const { subResponses } = await client.submitTransaction([
-          ["update", row, "Merge", { etag: entry.etag }],
+        const etag = await writeMessage(client, mailboxId, entry, changes, [
           ["delete", pendingRow(mailboxId, entry)],
           ["create", indexRow(mailboxId, PENDING, claimedUntil, entry.key, entry.messageId)],
         ]);
-        return { ...claimed, etag: etagOf(subResponses[0] ?? {}) };
+        return { ...claimed, etag };
       } catch (error) {
-        if (isPreconditionFailed(error) || isNotFound(error) || isConflict(error)) return undefined;
+        if (error instanceof RowChangedError) return undefined;
         throw error;
       }
     },
 
     async settle(claimed, { state: settledState, answer, acknowledge }, at) {
-      const row = {
-        ...messageRow(mailboxId, claimed),
+      const changes = {
         state: settledState,
         answer,
         claimedUntil: "",
@@ -167,12 +181,11 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       if (settledState === "quarantined") {
         rows.push(["create", indexRow(mailboxId, QUARANTINED, at, claimed.key, claimed.messageId)]);
       }
-      await writeMessage(client, mailboxId, claimed, row, rows);
+      await writeMessage(client, mailboxId, claimed, changes, rows);
     },
 
     async postpone(claimed, { dueAt, answer, firstFailedAt, uncertain, counts }) {
-      const row = {
-        ...messageRow(mailboxId, claimed),
+      const changes = {
         answer,
         uncertain,
         dueAt: dueAt.toISOString(),
@@ -190,7 +203,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
               ["delete", before],
               ["create", next],
             ];
-      await writeMessage(client, mailboxId, claimed, row, moved);
+      await writeMessage(client, mailboxId, claimed, changes, moved);
     },
 
     async toAcknowledge(at, limit) {

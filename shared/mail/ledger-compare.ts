@@ -6,7 +6,6 @@ import {
   listRows,
   MESSAGE,
   type MessageRow,
-  messageRow,
   PENDING,
   QUARANTINED,
   toEntry,
@@ -59,10 +58,10 @@ export async function bringBack(client: Table, mailboxId: string, messageId: str
   const time = at.toISOString();
   // The attempts are kept: a message that Graph lists, yet never gives, must not come back for ever.
   const isHopeless = entry.attempts >= ATTEMPTS_BEFORE_QUARANTINE;
-  const changes = isHopeless
+  const changes: Partial<MessageRow> = isHopeless
     ? { state: "quarantined", settledAt: time, answer: "Graph lists the message, yet time and again does not find it" }
-    : { state: "pending", settledAt: "", answer: "", firstFailedAt: "", dueAt: time };
+    : { state: "pending", settledAt: "", answer: "", firstFailedAt: "", dueAt: time, queue: "" };
   const index = indexRow(mailboxId, isHopeless ? QUARANTINED : PENDING, at, key, messageId);
-  await writeMessage(client, mailboxId, entry, { ...messageRow(mailboxId, entry), ...changes }, [["create", index]]);
+  await writeMessage(client, mailboxId, entry, changes, [["create", index]]);
   return true;
 }

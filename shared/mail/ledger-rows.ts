@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { odata, type TransactionAction } from "@azure/data-tables";
 import {
   etagOf,
@@ -18,6 +19,7 @@ import { messageKey } from "./message.ts";
  *   state-forgotten   between which times of arrival settled messages may have been swept
  *   m_<key>           a message
  *   p_<due>_<key>     index of the pending ones, by the time when they are due
+ *   r_<due>_<key>     the same of old mail that was never tried: it comes after all others
  *   a_<due>_<key>     index of the delivered ones that are still to be acknowledged
  *   q_<time>_<key>    index of the quarantined ones
  * One transaction thereby covers what belongs together, and what waits is found without reading history.
@@ -26,8 +28,12 @@ export const STATE_ROW = "state";
 export const FORGOTTEN_ROW = "state-forgotten";
 export const MESSAGE = "m_";
 export const PENDING = "p_";
+export const BACKLOG = "r_";
 export const ACKNOWLEDGE = "a_";
 export const QUARANTINED = "q_";
+
+/** Mail that is older than this when it is found, as after an import, waits until all younger mail is delivered. */
+export const BACKLOG_AFTER_MS = 7 * 24 * 3_600_000;
 
 /** ISO 8601 times in UTC, "" for none. */
 export interface StateRow extends Partial<Record<keyof Checkpoint, string>> {
@@ -35,6 +41,8 @@ export interface StateRow extends Partial<Record<keyof Checkpoint, string>> {
   rowKey: string;
   leaseOwner: string;
   leaseUntil: string;
+  /** Names the last write, so that whoever lost its answer knows it again. */
+  writeId?: string;
 }
 
 export interface ForgottenRow {
@@ -66,9 +74,12 @@ export interface MessageRow {
   claimedUntil: string;
   settledAt: string;
   answer: string;
+  /** "backlog" where its first index row is a backlog row; "" otherwise. */
+  queue: string;
 }
 
-export function newRows(mailboxId: string, { messageId, receivedAt }: NewEntry): TransactionAction[] {
+export function newRows(mailboxId: string, { messageId, receivedAt }: NewEntry, now: Date): TransactionAction[] {
+  const isBacklog = now.getTime() - receivedAt.getTime() > BACKLOG_AFTER_MS;
   const key = messageKey(messageId);
   const message: MessageRow = {
     partitionKey: mailboxId,
@@ -83,10 +94,11 @@ export function newRows(mailboxId: string, { messageId, receivedAt }: NewEntry):
     claimedUntil: "",
     settledAt: "",
     answer: "",
+    queue: isBacklog ? "backlog" : "",
   };
   return [
     ["create", { ...message }],
-    ["create", indexRow(mailboxId, PENDING, receivedAt, key, messageId)],
+    ["create", indexRow(mailboxId, isBacklog ? BACKLOG : PENDING, receivedAt, key, messageId)],
   ];
 }
 
@@ -98,8 +110,8 @@ export function indexRow(mailboxId: string, prefix: string, at: Date, key: strin
   return { partitionKey: mailboxId, rowKey: `${prefix}${at.toISOString()}_${key}`, messageId };
 }
 
-export function pendingRow(mailboxId: string, { dueAt, key }: StoredEntry) {
-  return { partitionKey: mailboxId, rowKey: `${PENDING}${dueAt.toISOString()}_${key}` };
+export function pendingRow(mailboxId: string, { dueAt, key, isBacklog }: StoredEntry) {
+  return { partitionKey: mailboxId, rowKey: `${isBacklog ? BACKLOG : PENDING}${dueAt.toISOString()}_${key}` };
 }
 
 /** The message's key within an index row's key: what follows the letter and the time, which has a fixed length. */
@@ -153,25 +165,36 @@ export function toEntry(row: MessageRow & { etag?: string }): StoredEntry {
     claimedUntil: time(row.claimedUntil),
     settledAt: time(row.settledAt),
     answer: row.answer,
+    isBacklog: row.queue === "backlog",
     etag: etagOf(row),
   };
 }
 
-/** Writes a message row by its ETag, together with its index rows. */
+/**
+ * Writes a message row by its ETag, together with its index rows, and gives its new ETag. Where the answer to a write is
+ * lost, the SDK writes again and meets its own first write: the row's write id tells.
+ * @throws {RowChangedError} somebody else was faster
+ */
 export async function writeMessage(
   client: Table,
   mailboxId: string,
   entry: StoredEntry,
-  row: Partial<MessageRow> & { partitionKey: string; rowKey: string },
+  changes: Partial<MessageRow>,
   indexRows: TransactionAction[],
-): Promise<void> {
+): Promise<string> {
+  const writeId = randomUUID();
+  const row = { ...messageRow(mailboxId, entry), ...changes, writeId };
   try {
-    await client.submitTransaction([["update", row, "Merge", { etag: entry.etag }], ...indexRows]);
+    const { subResponses } = await client.submitTransaction([
+      ["update", row, "Merge", { etag: entry.etag }],
+      ...indexRows,
+    ]);
+    return etagOf(subResponses[0] ?? {});
   } catch (error) {
-    if (isPreconditionFailed(error) || isNotFound(error) || isConflict(error)) {
-      throw new RowChangedError(`Message ${entry.key} of mailbox ${mailboxId}`, { cause: error });
-    }
-    throw error;
+    if (!isPreconditionFailed(error) && !isNotFound(error) && !isConflict(error)) throw error;
+    const latest = await unlessAbsent(client.getEntity<{ writeId?: string }>(mailboxId, row.rowKey));
+    if (latest?.writeId === writeId) return etagOf(latest);
+    throw new RowChangedError(`Message ${entry.key} of mailbox ${mailboxId}`, { cause: error });
   }
 }
 

@@ -19,7 +19,9 @@ import {
   type StateCounts,
   type StoredEntry,
 } from "./ledger.ts";
+import { compare } from "./ledger-compare.ts";
 import {
+  BACKLOG,
   FORGOTTEN_ROW,
   type ForgottenRow,
   forgottenIn,
@@ -28,7 +30,6 @@ import {
   listRows,
   MESSAGE,
   type MessageRow,
-  messageRow,
   PENDING,
   QUARANTINED,
   removalFromQuarantine,
@@ -69,8 +70,10 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
       const { etag } = await client.updateEntity(taken, "Merge", { etag: etagOf(row) });
       return held({ ...row, ...taken }, etagOf({ etag }));
     } catch (error) {
-      if (isConflict(error) || isPreconditionFailed(error) || isNotFound(error)) return undefined;
-      throw error;
+      if (!isConflict(error) && !isPreconditionFailed(error) && !isNotFound(error)) throw error;
+      // Where the answer was lost, the SDK wrote again and met its own first write.
+      const latest = await unlessAbsent(client.getEntity<StateRow>(mailboxId, STATE_ROW));
+      return latest?.leaseOwner === leaseOwner ? held(latest, etagOf(latest)) : undefined;
     }
   }
 
@@ -93,7 +96,7 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     rows: TransactionAction[],
   ) {
     const client = await table();
-    await writeMessage(client, mailboxId, entry, { ...messageRow(mailboxId, entry), ...changes }, [
+    await writeMessage(client, mailboxId, entry, changes, [
       ...(entry.state === "quarantined" ? [removalFromQuarantine(mailboxId, entry)] : []),
       ...rows,
     ]);
@@ -134,7 +137,7 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
 
     async replay(mailboxId, entry, at) {
       const dueAt = at.toISOString();
-      const anew = { state: "pending", attempts: 0, firstFailedAt: "", settledAt: "", dueAt };
+      const anew = { state: "pending", attempts: 0, firstFailedAt: "", settledAt: "", dueAt, queue: "" };
       await change(mailboxId, entry, anew, [["create", indexRow(mailboxId, PENDING, at, entry.key, entry.messageId)]]);
     },
 
@@ -146,16 +149,22 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     async waiting(mailboxId) {
       const client = await table();
       return {
-        pending: await count(client, mailboxId, PENDING),
+        pending: (await count(client, mailboxId, PENDING)) + (await count(client, mailboxId, BACKLOG)),
         quarantined: await count(client, mailboxId, QUARANTINED),
       };
     },
 
-    async counts(mailboxId) {
+    async counts(mailboxId, period) {
       const counts = Object.fromEntries(MESSAGE_STATES.map((state) => [state, 0])) as Record<MessageState, number>;
-      for (const { state } of await entries(mailboxId)) counts[state] += 1;
+      const received =
+        period && odata`receivedAt ge ${period.from.toISOString()} and receivedAt lt ${period.until.toISOString()}`;
+      for await (const { state } of listRows<MessageRow>(await table(), mailboxId, MESSAGE, received, ["state"])) {
+        counts[state as MessageState] += 1;
+      }
       return counts satisfies StateCounts;
     },
+
+    compare: async (mailboxId, messageIds) => await compare(await table(), mailboxId, messageIds),
 
     async forgetCheckpoint(mailboxId) {
       const client = await table();

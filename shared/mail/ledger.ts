@@ -30,6 +30,8 @@ interface LedgerEntry {
   readonly settledAt: Date | undefined;
   /** The desk's reference or its reason. */
   readonly answer: string;
+  /** Old mail that was never tried: it comes after all others. */
+  readonly isBacklog: boolean;
 }
 
 export interface StoredEntry extends LedgerEntry {
@@ -82,6 +84,12 @@ interface Postponement {
   readonly uncertain: boolean;
   /** False where the attempt says nothing about the message, because the desk or Graph was ill: it is not counted. */
   readonly counts: boolean;
+}
+
+/** From the first moment on, and before the second. */
+export interface Period {
+  readonly from: Date;
+  readonly until: Date;
 }
 
 export type StateCounts = Readonly<Record<MessageState, number>>;
@@ -146,8 +154,10 @@ export interface Ledger {
   lease(mailboxId: string): Promise<LeasedLedger | undefined>;
   /** Counts what waits and what is quarantined, without reading history. */
   waiting(mailboxId: string): Promise<{ readonly pending: number; readonly quarantined: number }>;
-  /** Counts every message that the ledger holds, by state. Reads the whole partition. */
-  counts(mailboxId: string): Promise<StateCounts>;
+  /** Counts the messages that the ledger holds, by state; those received in a period, where one is given. */
+  counts(mailboxId: string, period?: Period): Promise<StateCounts>;
+  /** Looks for many messages at once, without a lease. */
+  compare(mailboxId: string, messageIds: readonly string[]): Promise<Comparison>;
   /** Every message that the ledger holds. Reads the whole partition. */
   entries(mailboxId: string): Promise<StoredEntry[]>;
   entry(mailboxId: string, key: string): Promise<StoredEntry | undefined>;

@@ -18,7 +18,11 @@ interface Stretch {
  * the date of the last message of the page before, and a link is followed only through messages of one and the same second.
  * https://learn.microsoft.com/graph/paging
  */
-export async function* listPages(source: MessageSource, ledger: LeasedLedger, start: Date): AsyncGenerator<Stretch> {
+export async function* listPages(
+  source: Pick<MessageSource, "list">,
+  ledger: Pick<LeasedLedger, "forgotten">,
+  start: Date,
+): AsyncGenerator<Stretch> {
   let from = beyondForgotten(ledger.forgotten, start);
   let link: string | undefined;
   for (;;) {

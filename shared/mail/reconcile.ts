@@ -24,8 +24,11 @@ const NO_SWEEP: Sweep = { found: 0, returned: 0, pages: 0 };
  */
 export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
   const { mailboxId, source, ledger, deliverFrom, deadline, now, log } = options;
-  const { sweepFrom, sweptAt } = ledger.checkpoint;
-  const isDue = sweptAt !== undefined && now().getTime() - sweptAt.getTime() >= SWEEP_EVERY_MS;
+  const { sweptAt, coveredFrom } = ledger.checkpoint;
+  // Somebody wants older mail as well: what the changes showed is known, what is older is found by the sweep.
+  const isImport = coveredFrom !== undefined && deliverFrom < coveredFrom;
+  const sweepFrom = isImport ? undefined : ledger.checkpoint.sweepFrom;
+  const isDue = isImport || (sweptAt !== undefined && now().getTime() - sweptAt.getTime() >= SWEEP_EVERY_MS);
   if (sweepFrom === undefined) {
     if (!isDue) return NO_SWEEP;
     await lookForFolder(options);
@@ -34,6 +37,7 @@ export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
   const listed = new Map<string, Date>();
   let pages = 0;
   let moved: { sweepFrom: Date | undefined; sweptAt?: Date } = { sweepFrom };
+  const covered = isImport ? { coveredFrom: deliverFrom } : {};
   for await (const { messages, next, complete } of listPages(source, ledger, sweepFrom ?? deliverFrom)) {
     pages += 1;
     for (const { id, receivedAt } of messages) {
@@ -50,7 +54,7 @@ export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
   const missed = [...listed].flatMap(([messageId, receivedAt]) =>
     unknown.has(messageId) ? [{ messageId, receivedAt }] : [],
   );
-  const found = await ledger.record(missed, moved);
+  const found = await ledger.record(missed, { ...moved, ...covered });
   if (found + returned > 0) log.warn("reconciled", { mailboxId, found, returned, listed: listed.size });
   return { found, returned, pages };
 }

@@ -20,7 +20,7 @@ const START = { link: undefined, circles: undefined, roundBeganAt: undefined };
  * message that was seen is thereby never forgotten, and one that is seen again is known.
  */
 export async function walkChanges(options: DiscoverOptions): Promise<Walk> {
-  const { mailboxId, source, ledger, deadline, now, log } = options;
+  const { mailboxId, source, ledger, deliverFrom, deadline, now, log } = options;
   let position: Pick<typeof ledger.checkpoint, keyof typeof START> = ledger.checkpoint;
   let discovered = 0;
   let pages = 0;
@@ -31,7 +31,7 @@ export async function walkChanges(options: DiscoverOptions): Promise<Walk> {
       const page = await source.changes(link);
       pages += 1;
       const { memory, isCircle } = lookForCircle(circles, page, link);
-      const folder = link === undefined ? { folder: await source.folder() } : {};
+      const folder = link === undefined ? { folder: await source.folder(), coveredFrom: deliverFrom } : {};
       if (page.complete) {
         const { sweptAt = now() } = ledger.checkpoint;
         const ended = { ...START, link: page.link, completeUntil: roundBeganAt, sweptAt };

@@ -32,6 +32,8 @@ export interface ChangeMailbox {
   resume(id: string): Promise<void>;
   /** Makes the mailbox due at once, and lets its desk be tried again. False where it is not connected. */
   fetchNow(id: string): Promise<boolean>;
+  /** Lets the mailbox deliver from an earlier moment on; it is due at once. */
+  deliverFrom(id: string, since: Date): Promise<void>;
   /** Forgets grant and mailbox. The ledger stays, so that adding it again doubles nothing. */
   remove(id: string): Promise<void>;
   /** After a consent. */
@@ -105,6 +107,13 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
       return change(id, ({ status }) =>
         status === "connected" ? { nextFetchAt: now(), throttledUntil: undefined } : undefined,
       );
+    },
+
+    async deliverFrom(id, since) {
+      const changed = await change(id, ({ deliverFrom }) =>
+        deliverFrom !== undefined && since < deliverFrom ? { deliverFrom: since, nextFetchAt: now() } : undefined,
+      );
+      if (changed) log.info("import started", { mailboxId: id, since });
     },
 
     async remove(id) {

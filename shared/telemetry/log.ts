@@ -13,6 +13,7 @@ export type LogEvent =
   | "mailbox paused"
   | "mailbox resumed"
   | "mailbox connected"
+  | "import started"
   | "mailbox needs its owner"
   | "mailbox needs an administrator"
   | "message quarantined"

@@ -318,6 +318,7 @@ describe("a pending message", () => {
       dueAt,
       claimedUntil: undefined,
       settledAt: undefined,
+      isBacklog: false,
       answer: "a fault",
     });
     clock.advance(5 * MINUTE_MS);
@@ -515,5 +516,38 @@ describe("what a person decides", () => {
     await assert.rejects(ledger.discard(mailboxId, entry, "spam", now()), { code: "ROW_CHANGED" });
     await assert.rejects(ledger.replay(mailboxId, entry, now()), { code: "ROW_CHANGED" });
     assert.deepEqual(await ledger.waiting(mailboxId), { pending: 1, quarantined: 0 });
+  });
+});
+
+describe("an answer of storage that is lost", () => {
+  /** Each write is made, and made again by the SDK, which meets the first one. */
+  const repeating: Tables = async (name) =>
+    new Proxy(await tables(name), {
+      get(client, property) {
+        const member: unknown = Reflect.get(client, property);
+        if (typeof member !== "function") return member;
+        const call = member.bind(client) as (...args: unknown[]) => Promise<unknown>;
+        if (!["submitTransaction", "createEntity", "updateEntity"].includes(String(property))) return call;
+        return async (...args: unknown[]) => {
+          await call(...args);
+          return await call(...args);
+        };
+      },
+    });
+
+  it("takes no mailbox and no message from the run that wrote", async () => {
+    ledger = createLedger({ tables: repeating, now });
+    const first = await lease();
+    await first.record(messages(3), { link: "1" });
+    await first.settle(await claim(first, "message-0"), DELIVERED, now());
+    const postponed = { dueAt: now(), answer: "busy", firstFailedAt: now(), uncertain: false, counts: true };
+    await first.postpone(await claim(first, "message-1"), postponed);
+    clock.advance(2 * MINUTE_MS);
+    await first.renew();
+    await first.release();
+    const second = await lease();
+    assert.equal(second.checkpoint.link, "1");
+    assert.deepEqual((await idsDue(second)).toSorted(), ["message-1", "message-2"]);
+    assert.equal(await ledger.lease(mailboxId), undefined);
   });
 });

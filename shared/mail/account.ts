@@ -1,0 +1,50 @@
+import type { StoredMailbox } from "../mailboxes/mailbox.ts";
+import { type Ledger, mayBeForgotten, type Period, type StateCounts } from "./ledger.ts";
+import { listFolder } from "./list-folder.ts";
+import type { MessageSource } from "./message-source.ts";
+
+/** What came this shortly before the last look at the folder may not have been visible then. */
+const GRACE_MS = 60_000;
+
+export interface AccountDeps {
+  readonly ledger: Pick<Ledger, "counts" | "compare" | "forgotten">;
+  readonly sourceOf: (mailbox: StoredMailbox) => Pick<MessageSource, "list">;
+  readonly now: () => Date;
+}
+
+/** What became of the mail of a period, and whether the ledger agrees with the folder. */
+export interface Account extends Period {
+  /** Messages received in the period that the ledger knows. */
+  readonly received: number;
+  readonly states: StateCounts;
+  /** Messages of the period that are in the folder now. Those that were moved or deleted since are not. */
+  readonly inFolder: number;
+  /** Messages that are in the folder and not accounted for. Anything but 0 is a fault. */
+  readonly difference: number;
+  /** False where the folder was too large to be read to the end in time. */
+  readonly complete: boolean;
+}
+
+/**
+ * Accounts for a period: counts what the ledger knows, and compares it with the folder. The period is cut to what the
+ * ledger can know: not before the mailbox's mail is delivered from, and not after the last time that the folder was read.
+ */
+export function createAccount({ ledger, sourceOf, now }: AccountDeps) {
+  return async function account(mailbox: StoredMailbox, wanted: Period): Promise<Account> {
+    const { deliverFrom = now(), lastSuccessAt } = mailbox;
+    const seenUntil = new Date((lastSuccessAt?.getTime() ?? deliverFrom.getTime()) - GRACE_MS);
+    const from = latest(wanted.from, deliverFrom);
+    const period = { from, until: latest(from, earliest(wanted.until, seenUntil)) };
+
+    const { messages, complete } = await listFolder(sourceOf(mailbox), period, now);
+    const forgotten = await ledger.forgotten(mailbox.id);
+    const known = [...messages].filter(([, receivedAt]) => !mayBeForgotten(forgotten, receivedAt)).map(([id]) => id);
+    const { unknown, gone } = await ledger.compare(mailbox.id, known);
+    const states = await ledger.counts(mailbox.id, period);
+    const received = Object.values(states).reduce((sum, count) => sum + count, 0);
+    return { ...period, received, states, inFolder: messages.size, difference: unknown.size + gone.size, complete };
+  };
+}
+
+const latest = (one: Date, other: Date) => (one > other ? one : other);
+const earliest = (one: Date, other: Date) => (one < other ? one : other);

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createAccount } from "../../../shared/mail/account.ts";
+import type { Period } from "../../../shared/mail/ledger.ts";
+import { ACCEPTED, at, deskThat, REFUSED } from "./fake-desk.ts";
+import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, NOON, now, useMailBed } from "./mail-bed.ts";
+
+const bed = useMailBed();
+const EVER: Period = { from: new Date(0), until: new Date("2100-01-01") };
+
+async function accountOf(mailbox: ConnectedMailbox, period: Period = EVER) {
+  const account = createAccount({ ledger: bed.ledger, sourceOf: bed.source, now });
+  return account(await mailbox.stored(), period);
+}
+
+describe("the account of a mailbox", () => {
+  it("counts what became of each message, and agrees with the folder", async () => {
+    const mailbox = await bed.connect();
+    const [first = ""] = mailbox.receive("one", "two", "refused", "too-large");
+    const desk = deskThat((name) => {
+      if (name === "refused") return REFUSED;
+      return name === "too-large" ? { kind: "impossible", code: "TOO_LARGE", words: "too large" } : ACCEPTED;
+    });
+    await bed.run(mailbox, at(desk));
+    mailbox.graph.move(first, "archive");
+    bed.clock.advance(5 * MINUTE_MS);
+    await bed.run(mailbox, at(desk));
+    const { received, states, inFolder, difference, complete } = await accountOf(mailbox);
+    assert.deepEqual(
+      { received, inFolder, difference, complete },
+      { received: 4, inFolder: 3, difference: 0, complete: true },
+    );
+    assert.partialDeepStrictEqual(states, { delivered: 2, refused: 1, quarantined: 1, pending: 0 });
+  });
+
+  it("names a difference where the ledger lacks what is in the folder, or believes it gone", async () => {
+    const mailbox = await bed.connect();
+    mailbox.receive("one", "two");
+    bed.clock.advance(5 * MINUTE_MS);
+    await bed.run(mailbox);
+    const table = await bed.tables("Ledger");
+    const [one, two] = await bed.ledger.entries(mailbox.id);
+    await table.deleteEntity(mailbox.id, `m_${one?.key}`);
+    assert.equal((await accountOf(mailbox)).difference, 1);
+    await table.updateEntity({ partitionKey: mailbox.id, rowKey: `m_${two?.key}`, state: "gone" }, "Merge");
+    assert.equal((await accountOf(mailbox)).difference, 2);
+  });
+
+  it("looks at the period alone: not at what came before the mailbox was connected, nor at what no run has seen", async () => {
+    const mailbox = await bed.connect();
+    mailbox.graph.deliver(Buffer.from("From: a@b.c\r\n\r\nold"), { receivedAt: new Date(NOON.getTime() - DAY_MS) });
+    mailbox.receive("noon");
+    bed.clock.advance(2 * HOUR_MS);
+    mailbox.receive("two o'clock");
+    bed.clock.advance(5 * MINUTE_MS);
+    await bed.run(mailbox);
+    mailbox.receive("not seen yet");
+    const whole = await accountOf(mailbox);
+    assert.deepEqual([whole.received, whole.inFolder, whole.difference], [2, 2, 0]);
+    assert.deepEqual(whole.from, NOON);
+    const noon = await accountOf(mailbox, { from: NOON, until: new Date(NOON.getTime() + HOUR_MS) });
+    assert.deepEqual([noon.received, noon.inFolder, noon.difference], [1, 1, 0]);
+  });
+
+  it("does not miss what was delivered so long ago that the ledger has forgotten it", async () => {
+    const mailbox = await bed.connect();
+    mailbox.receive("one");
+    await bed.run(mailbox);
+    bed.clock.advance(100 * DAY_MS);
+    await bed.ledger.sweep(mailbox.id, now());
+    await bed.run(mailbox);
+    const { received, inFolder, difference } = await accountOf(mailbox);
+    assert.deepEqual([received, inFolder, difference], [0, 1, 0]);
+  });
+});
