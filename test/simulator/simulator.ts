@@ -24,6 +24,12 @@ const OWNER: Account = {
 };
 /** The owners of further mailboxes, in their order; whoever comes after these has a number. */
 const FURTHER_OWNERS = ["sales", "billing", "orders", "returns", "press", "jobs"];
+const ADMINISTRATOR: Account = {
+  oid: "f1a2b3c4-d5e6-4f70-8a9b-0c1d2e3f4a5b",
+  tenantId: TENANT.id,
+  userName: "ada@contoso.example",
+  name: "Ada, who runs Deskpost",
+};
 const STRANGER: Account = {
   oid: "b7e2d8cf-63c9-4b17-8c8f-2e3d4c5b6a71",
   tenantId: TENANT.id,
@@ -81,6 +87,8 @@ export interface Simulator {
   readonly ownedMailboxes: readonly OwnedMailbox[];
   /** An account without any right to the mailbox. */
   readonly stranger: Account;
+  /** An account with the app role that Deskpost's pages ask for, and without any right to the mailbox. */
+  readonly administrator: Account;
   readonly clientId: string;
   /** The app settings of Deskpost. */
   readonly settings: Readonly<Record<string, string>>;
@@ -128,13 +136,16 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
         port: portFor("entra", ports),
         ...(random && { random }),
         tenants: [TENANT],
-        accounts: [...owners, STRANGER],
+        accounts: [...owners, ADMINISTRATOR, STRANGER],
         applications: [
           {
             clientId: CLIENT_ID,
             name: "Deskpost",
             homeTenantId: TENANT.id,
-            redirectUris: [`${publicBaseUrl}/api/finish-consent`],
+            redirectUris: [`${publicBaseUrl}/api/finish-consent`, `${publicBaseUrl}/api/finish-sign-in`],
+            roleAssignments: { [ADMINISTRATOR.oid]: ["Deskpost.Admin"] },
+            // An administrator agreed for everybody to what a sign-in alone needs.
+            grantedScopes: ["openid", "profile"],
             secrets: [],
             requiredRoles: ["Mail.ReadWrite"],
             federatedCredentials: [
@@ -206,6 +217,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       ...managedIdentity.settings,
       ENTRA_CLIENT_ID: CLIENT_ID,
       ENTRA_LOGIN_URL: entra.origin,
+      ADMIN_TENANT: TENANT.id,
       ENTRA_CLIENT_AUTHENTICATION: "client-secret",
       ENTRA_CLIENT_SECRET_NAME: CLIENT_SECRET_NAME,
       ENTRA_FEDERATION_AUDIENCE: FEDERATION_AUDIENCE,
@@ -231,6 +243,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       ...first,
       ownedMailboxes,
       stranger: STRANGER,
+      administrator: ADMINISTRATOR,
       clientId: CLIENT_ID,
       settings,
       deskpostPort,

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { type Answer, html, type SeenRequest } from "../stand-in.ts";
 import { readReplyAddress } from "./entra-authorization-request.ts";
-import { applicationName, type Directory } from "./entra-directory.ts";
+import { type Application, applicationName, type Directory } from "./entra-directory.ts";
 import { EntraError } from "./entra-errors.ts";
 import { adminConsentPage } from "./entra-pages.ts";
+import { parseScopes } from "./entra-permissions.ts";
 
 /** The page on which an administrator grants an application its own permissions, for the whole organisation. */
 interface AdminConsent {
@@ -37,8 +38,8 @@ export function createAdminConsent(directory: Directory): AdminConsent {
       const [state, scope] = [query.get("state") ?? "", query.get("scope") ?? ""];
       visits.set(ctx, { clientId, tenantId: tenant.id, redirectUri, state, scope });
       const form = { action: `/${tenant.id}/AdminConsent/Set`, ctx };
-      const roles = application.requiredRoles ?? [];
-      return html(200, adminConsentPage({ form, application: applicationName(application), roles }));
+      const permissions = isDefault(scope) ? rolesOf(application) : delegatedNames(scope);
+      return html(200, adminConsentPage({ form, application: applicationName(application), permissions }));
     },
 
     decide({ form }) {
@@ -48,10 +49,7 @@ export function createAdminConsent(directory: Directory): AdminConsent {
       const fields = new URLSearchParams({ admin_consent: "True", tenant: tenantId, state });
       if (form.get("decision") === "accept") {
         fields.set("scope", scope);
-        directory.changeApplication(clientId, (application) => ({
-          ...application,
-          roles: [...new Set([...(application.roles ?? []), ...(application.requiredRoles ?? [])])],
-        }));
+        directory.changeApplication(clientId, (application) => ({ ...application, ...granted(application, scope) }));
       } else {
         // An error comes with admin_consent=True as well.
         fields.set("error", "access_denied");
@@ -62,4 +60,25 @@ export function createAdminConsent(directory: Directory): AdminConsent {
       return { status: 302, headers: { location: location.href, "cache-control": "no-store" } };
     },
   };
+}
+
+/** `.default` grants the application permissions of the registration; named scopes are delegated ones, for everybody. */
+function granted(application: Application, scope: string): Partial<Application> {
+  if (isDefault(scope)) {
+    return { roles: [...new Set([...(application.roles ?? []), ...(application.requiredRoles ?? [])])] };
+  }
+  const names = parseScopes(scope).map(({ name }) => name);
+  return { grantedScopes: [...new Set([...(application.grantedScopes ?? []), ...names])] };
+}
+
+function isDefault(scope: string): boolean {
+  return scope.endsWith("/.default");
+}
+
+function rolesOf({ requiredRoles = [] }: Application): readonly string[] {
+  return requiredRoles.map((role) => `${role}, in all mailboxes`);
+}
+
+function delegatedNames(scope: string): readonly string[] {
+  return parseScopes(scope).flatMap(({ permission }) => permission?.title ?? []);
 }

@@ -34,6 +34,10 @@ export interface Application {
   readonly roles?: readonly string[];
   /** Application permissions that the registration asks for; an admin's consent grants them. */
   readonly requiredRoles?: readonly string[];
+  /** Delegated permissions that an admin consented to on behalf of everybody. */
+  readonly grantedScopes?: readonly string[];
+  /** App roles of people, by object id: what the enterprise application's "Users and groups" says, in any tenant. */
+  readonly roleAssignments?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A person (or a shared mailbox) who can sign in. */
@@ -61,7 +65,7 @@ export interface Directory {
   addAccount(account: Account): void;
   setDisabled(oid: string, disabled: boolean): void;
   changeApplication(clientId: string, change: (application: Application) => Application): void;
-  /** Names of the scopes to which the account consented for the application. */
+  /** Names of the scopes to which the account, or an admin for everybody, consented for the application. */
   consented(clientId: string, oid: string): ReadonlySet<string>;
   consent(clientId: string, oid: string, scopes: Iterable<string>): void;
   withdrawConsents(oid: string): void;
@@ -122,7 +126,10 @@ export function createDirectory(options: DirectoryOptions): Directory {
       if (application === undefined) throw new Error(`The simulated directory has no application ${clientId}`);
       applications.set(clientId, change(application));
     },
-    consented: (clientId, oid) => consents.get(`${clientId} ${oid}`)?.scopes ?? new Set(),
+    consented: (clientId, oid) => {
+      const own = consents.get(`${clientId} ${oid}`)?.scopes ?? [];
+      return new Set([...own, ...(applications.get(clientId)?.grantedScopes ?? [])]);
+    },
     consent(clientId, oid, scopes) {
       const key = `${clientId} ${oid}`;
       const given = consents.get(key) ?? { oid, scopes: new Set() };

@@ -70,9 +70,9 @@ export function consentPage(page: {
 export function adminConsentPage(page: {
   readonly form: PageForm;
   readonly application: string;
-  readonly roles: readonly string[];
+  readonly permissions: readonly string[];
 }): string {
-  const items = page.roles.map((role) => `<li>${escapeHtml(role)}, in all mailboxes</li>`);
+  const items = page.permissions.map((permission) => `<li>${escapeHtml(permission)}</li>`);
   return document(
     "Permissions requested",
     `<p>Review for your organization</p>
@@ -105,6 +105,11 @@ export function approvalPage(page: {
       `<button class="link" name="decision" value="return">Return to the application without granting consent</button>`,
     )}`,
   );
+}
+
+/** The end of a sign-out that names no page to go on to. */
+export function signedOutPage(): string {
+  return document("You signed out of your account", "<p>It’s a good idea to close all browser windows.</p>");
 }
 
 /** A refusal that stays with Entra: the application hears nothing of it. */

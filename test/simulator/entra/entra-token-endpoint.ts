@@ -73,7 +73,7 @@ export function createTokenEndpoint({
     if (tenant !== undefined && tenant.id !== account.tenantId) throw new EntraError(700005);
     const scopes = askedScopes(form.get("scope") ?? signIn.scope, signIn, application);
     tokens.markRedeemed(value);
-    return tokenAnswer({ signIn, account, scopes, nonce: signIn.nonce, brings: true });
+    return tokenAnswer({ signIn, account, application, scopes, nonce: signIn.nonce, brings: true });
   }
 
   function refresh({ form, segment, tenant, application }: TokenRequest): object {
@@ -91,7 +91,8 @@ export function createTokenEndpoint({
       throw new EntraError(50020, { ...facts, userName, homeTenant, tenant: segment });
     }
     const scopes = askedScopes(form.get("scope") ?? signIn.scope, signIn, application);
-    return tokenAnswer({ signIn, account, scopes, nonce: undefined, brings: settings.rotation === "returns-new" });
+    const brings = settings.rotation === "returns-new";
+    return tokenAnswer({ signIn, account, application, scopes, nonce: undefined, brings });
   }
 
   function withoutPerson({ form, segment, tenant, application }: TokenRequest): object {
@@ -130,12 +131,13 @@ export function createTokenEndpoint({
   function tokenAnswer(grant: {
     readonly signIn: SignIn;
     readonly account: Account;
+    readonly application: Application;
     readonly scopes: readonly Scope[];
     readonly nonce: string | undefined;
     /** Whether a refresh token comes along, if there is consent to one. */
     readonly brings: boolean;
   }): object {
-    const { signIn, account, scopes } = grant;
+    const { signIn, account, application, scopes } = grant;
     const { clientId } = signIn;
     const consented = directory.consented(clientId, account.oid);
     // The token carries all that was consented to, not only what this request asks for.
@@ -149,11 +151,15 @@ export function createTokenEndpoint({
       audience: GRAPH_RESOURCE,
     });
     const asksForIdToken = scopes.some(({ name }) => name === "openid");
+    // A sign-in that did not ask for it gets no refresh token, whatever was consented to before.
+    const asked = new Set(parseScopes(signIn.scope).map(({ name }) => name));
     return {
       ...lifeFields(issued.value, issued.lifeSeconds),
       scope: scopeAnswer(scopes, inToken),
-      ...(grant.brings && consented.has("offline_access") && { refresh_token: tokens.issueRefreshToken(signIn) }),
-      ...(asksForIdToken && { id_token: tokens.issueIdToken(account, clientId, grant.nonce) }),
+      ...(grant.brings &&
+        asked.has("offline_access") &&
+        consented.has("offline_access") && { refresh_token: tokens.issueRefreshToken(signIn) }),
+      ...(asksForIdToken && { id_token: tokens.issueIdToken(account, application, grant.nonce) }),
     };
   }
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import type { Account } from "./entra-directory.ts";
+import type { Account, Application } from "./entra-directory.ts";
 import { EntraError } from "./entra-errors.ts";
 import type { Signer } from "./entra-signing.ts";
 
@@ -52,7 +52,7 @@ export interface Tokens {
   issueAccessToken(
     token: Pick<AccessTokenDescription, "oid" | "tenantId" | "clientId" | "scopes" | "roles" | "audience">,
   ): { readonly value: string; readonly lifeSeconds: number };
-  issueIdToken(account: Account, clientId: string, nonce: string | undefined): string;
+  issueIdToken(account: Account, application: Application, nonce: string | undefined): string;
   describeAccessToken(value: string): AccessTokenDescription | undefined;
   /** Ends all codes and refresh tokens of the account. Access tokens live on. */
   revoke(oid: string): void;
@@ -126,7 +126,8 @@ export function createTokens({ signer, issuerOf, random }: TokensOptions): Token
       });
       return { value, lifeSeconds };
     },
-    issueIdToken(account, clientId, nonce) {
+    issueIdToken(account, { clientId, roleAssignments }, nonce) {
+      const roles = roleAssignments?.[account.oid];
       const issuedAt = Math.floor(Date.now() / 1000);
       return signer.sign({
         iss: issuerOf(account.tenantId),
@@ -141,6 +142,8 @@ export function createTokens({ signer, issuerOf, random }: TokensOptions): Token
         preferred_username: account.userName,
         name: account.name,
         ...(nonce !== undefined && { nonce }),
+        // https://learn.microsoft.com/entra/identity-platform/howto-add-app-roles-in-apps: absent where there is none
+        ...(roles !== undefined && roles.length > 0 && { roles }),
         uti: randomUUID(),
         ver: "2.0",
       });

@@ -1,4 +1,4 @@
-import { type Answer, json, type SeenRequest, type StandIn, startStandIn } from "../stand-in.ts";
+import { type Answer, html, json, type SeenRequest, type StandIn, startStandIn } from "../stand-in.ts";
 import { createAdminConsent } from "./entra-admin-consent.ts";
 import { readCertificate } from "./entra-certificates.ts";
 import { createClientAuthentication, type TrustedIssuer } from "./entra-client-authentication.ts";
@@ -11,6 +11,7 @@ import {
 } from "./entra-directory.ts";
 import { EntraError, entraErrorAnswer, noStore } from "./entra-errors.ts";
 import { entraMetadata } from "./entra-metadata.ts";
+import { signedOutPage } from "./entra-pages.ts";
 import { createSignInPages, errorPageAnswer } from "./entra-sign-in.ts";
 import { createSigner } from "./entra-signing.ts";
 import { createTokenEndpoint, type GrantType, type TokenEndpointSettings } from "./entra-token-endpoint.ts";
@@ -40,6 +41,8 @@ export interface Entra {
   requireAdminApproval(on: boolean): void;
   /** Ends the account's refresh tokens and withdraws its consents. Access tokens live on. */
   revoke(oid: string): void;
+  /** Gives an account app roles of an application, in place of those that it had. */
+  assignRoles(clientId: string, oid: string, roles: readonly string[]): void;
   disable(oid: string): void;
   enable(oid: string): void;
   addSecret(clientId: string, secret: ClientSecret): void;
@@ -109,6 +112,7 @@ export async function startEntra(options: EntraOptions): Promise<Entra> {
   };
   const pageRoutes: Readonly<Record<string, Route>> = {
     "oauth2/v2.0/authorize": pages.authorize,
+    "oauth2/v2.0/logout": () => html(200, signedOutPage()),
     login: pages.login,
     "Consent/Set": pages.decide,
     "v2.0/adminconsent": adminConsent.ask,
@@ -149,6 +153,11 @@ export async function startEntra(options: EntraOptions): Promise<Entra> {
       tokens.revoke(oid);
       directory.withdrawConsents(oid);
     },
+    assignRoles: (clientId, oid, roles) =>
+      directory.changeApplication(clientId, (application) => ({
+        ...application,
+        roleAssignments: { ...application.roleAssignments, [oid]: roles },
+      })),
     disable: (oid) => directory.setDisabled(oid, true),
     enable: (oid) => directory.setDisabled(oid, false),
     addSecret: (clientId, secret) =>
