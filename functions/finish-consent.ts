@@ -1,4 +1,4 @@
-import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from "@azure/functions";
+import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
 import { consentPage } from "../shared/web/consent-page.ts";
 import { fetchesQueue, type MailboxFetch } from "./fetches-queue.ts";
 import { cookieOf, formOf, withHttpApp } from "./http.ts";
@@ -12,14 +12,15 @@ app.http("finish-consent", {
   authLevel: "anonymous",
   extraOutputs: [fetchesQueue],
   handler: (request: HttpRequest, context: InvocationContext) =>
-    withHttpApp(request, context, async ({ registry, consents, changeMailbox, urls }): Promise<HttpResponseInit> => {
+    withHttpApp(request, context, async ({ registry, consents, changeMailbox, urls }) => {
       const parameters = request.method === "POST" ? await formOf(request) : new URLSearchParams(request.query);
       const result = await consents.finish({ parameters, cookie: (name) => cookieOf(request, name) });
       if (result.kind === "connected") {
         await changeMailbox.connected(result.mailboxId);
         context.extraOutputs.set(fetchesQueue, { mailboxId: result.mailboxId } satisfies MailboxFetch);
       }
-      const mailbox = result.mailboxId === undefined ? undefined : await registry.get(result.mailboxId);
-      return { ...(await consentPage(result, mailbox?.address, urls)) };
+      const id = result.kind === "approved" ? undefined : result.mailboxId;
+      const mailbox = id === undefined ? undefined : await registry.get(id);
+      return consentPage(result, mailbox?.address, urls);
     }),
 });

@@ -2,6 +2,7 @@ import { app, type InvocationContext } from "@azure/functions";
 import { ConfigurationError } from "../shared/config.ts";
 import { errorFields } from "../shared/telemetry/log.ts";
 import { TICK_OVERDUE_MS } from "../shared/web/mailboxes-page.ts";
+import { jsonAnswer, toResponse } from "./http.ts";
 import { withApp } from "./invocation.ts";
 
 /**
@@ -12,15 +13,14 @@ app.http("health", {
   methods: ["GET"],
   authLevel: "anonymous",
   handler: async (_request, context: InvocationContext) => {
-    const headers = { "cache-control": "no-store" };
     try {
       const lastTick = await withApp(context, ({ registry }) => registry.lastTick());
       const isLate = lastTick === undefined || Date.now() - lastTick.getTime() > TICK_OVERDUE_MS;
-      return { status: isLate ? 503 : 200, headers, jsonBody: { status: isLate ? "no recent tick" : "ok", lastTick } };
+      return toResponse(jsonAnswer(isLate ? 503 : 200, { status: isLate ? "no recent tick" : "ok", lastTick }));
     } catch (error) {
       const faults = error instanceof ConfigurationError ? error.faults : undefined;
       const status = faults === undefined ? "storage does not answer" : "configuration";
-      return { status: 503, headers, jsonBody: { status, faults, code: errorFields(error).code } };
+      return toResponse(jsonAnswer(503, { status, faults, code: errorFields(error).code }));
     }
   },
 });

@@ -3,13 +3,16 @@ import type { App } from "../shared/app.ts";
 import { ConfigurationError } from "../shared/config.ts";
 import { AppError } from "../shared/errors.ts";
 import { errorPage } from "../shared/web/error-page.ts";
+import { FORM_TOKEN, SECURITY_HEADERS, type WebAnswer } from "../shared/web/layout.ts";
+import { isOwnForm, type Session } from "../shared/web/session/sessions.ts";
 import { withApp } from "./invocation.ts";
 
-/** A form of Microsoft or of our own pages has a few kilobytes. */
-const FORM_LIMIT_BYTES = 64 * 1024;
+/** A form of Microsoft or of our own pages, or a mailbox in JSON, has a few kilobytes. */
+const BODY_LIMIT_BYTES = 64 * 1024;
 
 const STATUS_OF: Readonly<Partial<Record<AppError["code"], number>>> = {
   INPUT_INVALID: 400,
+  NOT_ALLOWED: 403,
   MAILBOX_NOT_FOUND: 404,
   MESSAGE_NOT_FOUND: 404,
   MAILBOX_EXISTS: 409,
@@ -22,28 +25,64 @@ const STATUS_OF: Readonly<Partial<Record<AppError["code"], number>>> = {
 export async function withHttpApp(
   request: HttpRequest,
   context: InvocationContext,
-  work: (app: App) => Promise<HttpResponseInit>,
+  work: (app: App) => Promise<WebAnswer>,
 ): Promise<HttpResponseInit> {
   try {
-    return await withApp(context, work);
+    return toResponse(await withApp(context, work));
   } catch (error) {
     const known = error instanceof AppError ? error : undefined;
     const status = (known && STATUS_OF[known.code]) ?? 500;
     const message =
       known?.message ??
       "Something that Deskpost depends on does not answer. The function's log names it; try again in a minute.";
-    if (wantsPage(request)) return { ...(await errorPage(status, message)) };
+    if (wantsPage(request)) return toResponse(await errorPage(status, message));
     const faults = error instanceof ConfigurationError ? error.faults : undefined;
-    return {
-      status,
-      headers: { "cache-control": "no-store" },
-      jsonBody: { code: known?.code ?? "UNAVAILABLE", message, faults },
-    };
+    return toResponse(jsonAnswer(status, { code: known?.code ?? "UNAVAILABLE", message, faults }));
+  }
+}
+
+/** Puts an answer into the form that the Functions library wants. */
+export function toResponse({ status, headers, body, cookies = [] }: WebAnswer): HttpResponseInit {
+  return { status, headers, ...(body !== undefined && { body }), cookies: [...cookies] };
+}
+
+/** An answer for programs. */
+export function jsonAnswer(status: number, value: unknown): WebAnswer {
+  const headers = { ...SECURITY_HEADERS, "content-type": "application/json; charset=utf-8" };
+  return { status, headers, body: JSON.stringify(value) };
+}
+
+/**
+ * A page of another site must not press our buttons: a browser names the site of a form in Origin.
+ * @throws {AppError} NOT_ALLOWED
+ */
+export function refuseForeignForms({ urls }: App, request: HttpRequest): void {
+  const origin = request.headers.get("origin");
+  if (origin !== null && origin !== urls.origin) {
+    throw new AppError(
+      "NOT_ALLOWED",
+      `This form was not sent from a page of Deskpost. Open ${urls.mailboxes} and try again.`,
+    );
+  }
+}
+
+/**
+ * Of a session, a form counts only with the token that the session's own pages put into it.
+ * https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
+ * @throws {AppError} NOT_ALLOWED
+ */
+export function refuseForgedForm(app: App, request: HttpRequest, session: Session, form: URLSearchParams): void {
+  refuseForeignForms(app, request);
+  if (!isOwnForm(session, form.get(FORM_TOKEN))) {
+    throw new AppError(
+      "NOT_ALLOWED",
+      `This form does not belong to the session that is open now, so nothing was changed. Open ${app.urls.mailboxes} and try again.`,
+    );
   }
 }
 
 /** True for a browser. */
-export function wantsPage(request: HttpRequest): boolean {
+function wantsPage(request: HttpRequest): boolean {
   return /\btext\/html\b/.test(request.headers.get("accept") ?? "");
 }
 
@@ -52,17 +91,42 @@ export function wantsPage(request: HttpRequest): boolean {
  * @throws {AppError} INPUT_INVALID where it is larger than any form here
  */
 export async function formOf(request: HttpRequest): Promise<URLSearchParams> {
+  return new URLSearchParams(await textOf(request));
+}
+
+/**
+ * Reads a request of a program.
+ * @throws {AppError} INPUT_INVALID
+ */
+export async function jsonOf(request: HttpRequest): Promise<unknown> {
+  const text = await textOf(request);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AppError("INPUT_INVALID", "The request is not JSON");
+  }
+}
+
+async function textOf(request: HttpRequest): Promise<string> {
   const text = await request.text();
-  if (text.length > FORM_LIMIT_BYTES)
-    throw new AppError("INPUT_INVALID", "The form is larger than any that belongs here");
-  return new URLSearchParams(text);
+  if (Buffer.byteLength(text) <= BODY_LIMIT_BYTES) return text;
+  throw new AppError("INPUT_INVALID", "The request is larger than any that belongs here");
 }
 
 /** A cookie of the request. */
 export function cookieOf(request: HttpRequest, name: string): string | undefined {
   for (const pair of (request.headers.get("cookie") ?? "").split(";")) {
     const [key, ...value] = pair.trim().split("=");
-    if (key === name) return decodeURIComponent(value.join("="));
+    if (key === name) return decoded(value.join("="));
   }
   return undefined;
+}
+
+/** What cannot be decoded was not written by us. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }

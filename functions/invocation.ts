@@ -25,7 +25,7 @@ export function withApp<T>(context: InvocationContext, work: (app: App) => Promi
 function isAnswerToARequest(error: unknown): boolean {
   return (
     error instanceof AppError &&
-    ["INPUT_INVALID", "MAILBOX_NOT_FOUND", "MESSAGE_NOT_FOUND", "MAILBOX_EXISTS"].includes(error.code)
+    ["INPUT_INVALID", "NOT_ALLOWED", "MAILBOX_NOT_FOUND", "MESSAGE_NOT_FOUND", "MAILBOX_EXISTS"].includes(error.code)
   );
 }
 

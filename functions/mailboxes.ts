@@ -1,17 +1,14 @@
-import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from "@azure/functions";
+import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
 import { type App, subjectOf } from "../shared/app.ts";
 import { AppError } from "../shared/errors.ts";
-import { MailboxNotFoundError, type StoredMailbox } from "../shared/mailboxes/mailbox.ts";
+import { existingMailbox, type StoredMailbox } from "../shared/mailboxes/mailbox.ts";
 import { readNewMailbox } from "../shared/mailboxes/new-mailbox.ts";
-import { consentPage } from "../shared/web/consent-page.ts";
+import type { WebAnswer } from "../shared/web/layout.ts";
 import { mailboxJson, overviewJson } from "../shared/web/mailbox-json.ts";
-import { mailboxesPage, newMailboxPage, type PageContext, removeMailboxPage } from "../shared/web/mailboxes-page.ts";
 import { fetchesQueue, type MailboxFetch } from "./fetches-queue.ts";
-import { formOf, wantsPage, withHttpApp } from "./http.ts";
+import { jsonAnswer, jsonOf, refuseForeignForms, withHttpApp } from "./http.ts";
 
-const NO_STORE = { "cache-control": "no-store" };
-
-/** The list of mailboxes: a page for people, JSON for programs, behind a function key. */
+/** The list of mailboxes for programs, behind a function key. People have the pages. */
 app.http("mailboxes", {
   methods: ["GET", "POST", "DELETE"],
   authLevel: "function",
@@ -23,39 +20,33 @@ app.http("mailboxes", {
     ),
 });
 
-async function show(deskpost: App, request: HttpRequest): Promise<HttpResponseInit> {
+async function show({ overview, registry, ledger }: App, request: HttpRequest): Promise<WebAnswer> {
   const { id, action } = request.params;
-  const page = pageContext(deskpost, request);
-  if (id === undefined) {
-    const overview = await deskpost.overview();
-    return wantsPage(request) ? { ...(await mailboxesPage(overview, page)) } : json(200, overviewJson(overview));
-  }
-  if (id === "new") return { ...(await newMailboxPage(Object.keys(deskpost.config.desks), page)) };
-  const mailbox = await existing(deskpost, id);
+  if (id === undefined) return jsonAnswer(200, overviewJson(await overview()));
+  const mailbox = await existingMailbox(registry, id);
   switch (action) {
     case undefined:
-      return json(200, mailboxJson(mailbox));
-    case "remove":
-      return { ...(await removeMailboxPage(mailbox, page)) };
+      return jsonAnswer(200, mailboxJson(mailbox));
     case "messages": {
       const state = request.query.get("state");
-      const entries = await deskpost.ledger.entries(id);
+      const entries = await ledger.entries(id);
       const messages = entries
         .filter((entry) => state === null || entry.state === state)
         .map(({ etag: _, ...entry }) => entry);
-      return json(200, { messages });
+      return jsonAnswer(200, { messages });
     }
     default:
       throw new AppError("INPUT_INVALID", `There is nothing to see under "${action}"`);
   }
 }
 
-async function change(deskpost: App, request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {
+async function change(deskpost: App, request: HttpRequest, context: InvocationContext): Promise<WebAnswer> {
   refuseForeignForms(deskpost, request);
   const { id } = request.params;
-  const { changeMailbox } = deskpost;
-  if (id === undefined) return add(deskpost, request);
-
+  const { changeMailbox, registry } = deskpost;
+  if (id === undefined) {
+    return jsonAnswer(201, mailboxJson(await changeMailbox.add(readNewMailbox(await jsonOf(request)))));
+  }
   const action = request.method === "DELETE" ? "remove" : request.params.action;
   switch (action) {
     case "pause":
@@ -66,94 +57,42 @@ async function change(deskpost: App, request: HttpRequest, context: InvocationCo
       break;
     case "remove":
       await changeMailbox.remove(id);
-      break;
+      return jsonAnswer(200, { id, removed: true });
     case "fetch":
       if (await changeMailbox.fetchNow(id))
         context.extraOutputs.set(fetchesQueue, { mailboxId: id } satisfies MailboxFetch);
       break;
     case "connect":
-      return connectGranted(deskpost, request, context, await existing(deskpost, id));
+      return connectGranted(deskpost, context, await existingMailbox(registry, id));
+    case "invite": {
+      await existingMailbox(registry, id);
+      return jsonAnswer(201, await deskpost.invite(id, request.query.get("account") === "any"));
+    }
     default:
       throw new AppError(
         "INPUT_INVALID",
-        `There is no action "${action}"; there are pause, resume, fetch, connect and remove`,
+        `There is no action "${action}"; there are pause, resume, fetch, connect, invite and remove`,
       );
   }
-  if (wantsPage(request)) return backToList(deskpost, request);
-  return action === "remove" ? json(200, { id, removed: true }) : json(200, mailboxJson(await existing(deskpost, id)));
+  return jsonAnswer(200, mailboxJson(await existingMailbox(registry, id)));
 }
 
 /** For a mailbox whose access an administrator has granted to the application already, as by RBAC in Exchange. */
 async function connectGranted(
-  deskpost: App,
-  request: HttpRequest,
+  { consents, changeMailbox }: App,
   context: InvocationContext,
   mailbox: StoredMailbox,
-): Promise<HttpResponseInit> {
+): Promise<WebAnswer> {
   if (mailbox.access !== "application") {
     throw new AppError(
       "INPUT_INVALID",
-      `${mailbox.address} is connected by its owner: open start-consent in a browser`,
+      `${mailbox.address} is connected by its owner: send the link that "invite" gives`,
     );
   }
-  const result = await deskpost.consents.connectGranted(subjectOf(mailbox));
+  const result = await consents.connectGranted(subjectOf(mailbox));
   if (result.kind === "connected") {
-    await deskpost.changeMailbox.connected(mailbox.id);
+    await changeMailbox.connected(mailbox.id);
     context.extraOutputs.set(fetchesQueue, { mailboxId: mailbox.id } satisfies MailboxFetch);
   }
-  if (wantsPage(request)) return { ...(await consentPage(result, mailbox.address, deskpost.urls)) };
-  return json(result.kind === "connected" ? 200 : 409, result);
-}
-
-async function add(deskpost: App, request: HttpRequest): Promise<HttpResponseInit> {
-  if (!wantsPage(request)) {
-    const added = await deskpost.changeMailbox.add(readNewMailbox(await jsonOf(request)));
-    return json(201, mailboxJson(added));
-  }
-  const entered = Object.fromEntries(await formOf(request));
-  try {
-    await deskpost.changeMailbox.add(readNewMailbox(entered));
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    const fault = { message: error.message, entered };
-    return { ...(await newMailboxPage(Object.keys(deskpost.config.desks), pageContext(deskpost, request), fault)) };
-  }
-  return backToList(deskpost, request);
-}
-
-/** A page of another site must not press our buttons: a browser names the site of a form in Origin. */
-function refuseForeignForms({ urls }: App, request: HttpRequest): void {
-  const origin = request.headers.get("origin");
-  if (origin !== null && origin !== urls.origin) {
-    throw new AppError(
-      "INPUT_INVALID",
-      `This form was sent from ${origin}. Open the page at ${urls.mailboxes(undefined)} and try again.`,
-    );
-  }
-}
-
-function pageContext({ urls, config }: App, request: HttpRequest): PageContext {
-  return { urls, key: request.query.get("code") ?? undefined, links: config.pageLinks };
-}
-
-function backToList({ urls }: App, request: HttpRequest): HttpResponseInit {
-  return { status: 303, headers: { ...NO_STORE, location: urls.mailboxes(request.query.get("code") ?? undefined) } };
-}
-
-async function existing({ registry }: App, id: string): Promise<StoredMailbox> {
-  const mailbox = await registry.get(id);
-  if (mailbox === undefined) throw new MailboxNotFoundError(id);
-  return mailbox;
-}
-
-async function jsonOf(request: HttpRequest): Promise<unknown> {
-  try {
-    return await request.json();
-  } catch {
-    throw new AppError("INPUT_INVALID", "The request is not JSON");
-  }
-}
-
-function json(status: number, body: unknown): HttpResponseInit {
-  return { status, headers: NO_STORE, jsonBody: body };
+  return jsonAnswer(result.kind === "connected" ? 200 : 409, result);
 }

@@ -3,7 +3,12 @@
 import "./fetch-mail.ts";
 import "./fetch-mailbox.ts";
 import "./finish-consent.ts";
+import "./finish-sign-in.ts";
 import "./health.ts";
+import "./invitation.ts";
 import "./keep-tokens.ts";
 import "./mailboxes.ts";
+import "./pages.ts";
+import "./sign-in.ts";
+import "./sign-out.ts";
 import "./start-consent.ts";

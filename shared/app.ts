@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
 import { type Config, ConfigurationError, readConfig } from "./config.ts";
 import type { Desk } from "./desks/desk.ts";
+import { probeDesk } from "./desks/desk-probe.ts";
 import { createDeskRests } from "./desks/desk-rests.ts";
 import { oneAtATime } from "./desks/one-at-a-time.ts";
 import { createUvdesk } from "./desks/uvdesk.ts";
@@ -23,6 +24,8 @@ import { type ChangeMailbox, createChangeMailbox } from "./mailboxes/change-mail
 import { createFetchDueMailboxes } from "./mailboxes/fetch-due-mailboxes.ts";
 import { createKeepTokens, type KeepTokensReport } from "./mailboxes/keep-tokens.ts";
 import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
+import type { NewMailbox } from "./mailboxes/new-mailbox.ts";
+import { type Check, createNewMailboxChecks } from "./mailboxes/new-mailbox-checks.ts";
 import { createOverview, type Overview } from "./mailboxes/overview.ts";
 import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
 import { attemptTimeout } from "./sdk-timeout.ts";
@@ -36,9 +39,16 @@ import { createCredentialEnd } from "./tokens/credential-end.ts";
 import { isDueForSaving, REFRESH_TOKEN_LIFE_MS, SAVE_AFTER_MS } from "./tokens/expiry.ts";
 import type { GrantStore } from "./tokens/grant.ts";
 import { createGrantStore } from "./tokens/grant-store-azure.ts";
+import { createInvitations, type Invitations } from "./tokens/invitations.ts";
+import { mailScopes } from "./tokens/mail-scopes.ts";
 import { createPendingConsents } from "./tokens/pending-consents.ts";
+import { createRedirectProbe } from "./tokens/redirect-probe.ts";
 import { createTokenEndpoint } from "./tokens/token-endpoint.ts";
 import { createTokenSealer } from "./tokens/token-sealer.ts";
+import { createCookieKeys } from "./web/session/cookie-keys.ts";
+import { createCookieSealer } from "./web/session/cookie-sealer.ts";
+import { createSessions, type Sessions } from "./web/session/sessions.ts";
+import { createSignIn, type SignIn } from "./web/session/sign-in.ts";
 import { createUrls, type Urls } from "./web/urls.ts";
 
 /** One attempt at the managed identity endpoint, which is on the same machine, may take this long. */
@@ -51,10 +61,17 @@ export interface App {
   readonly registry: MailboxRegistry;
   readonly ledger: Ledger;
   readonly consents: Consents;
+  readonly invitations: Invitations;
   readonly changeMailbox: ChangeMailbox;
   readonly quarantine: Quarantine;
   readonly importMail: ImportMail;
   account(mailbox: StoredMailbox, period: Period): Promise<Account>;
+  /** Of the people who may see the pages. */
+  readonly signIn: SignIn;
+  readonly sessions: Sessions;
+  /** Makes a link for the owner of a mailbox. */
+  invite(mailboxId: string, anyAccount: boolean): Promise<{ readonly url: string; readonly endsAt: Date }>;
+  checkNewMailbox(wanted: NewMailbox): Promise<readonly Check[]>;
   /** One tick. Gives the ids of the mailboxes that are left for the queue. */
   fetchDueMailboxes(): Promise<readonly string[]>;
   /** One run for one mailbox, within the budget of the configuration. */
@@ -152,12 +169,16 @@ export function createApp({
   }
 
   const deskRests = createDeskRests({ tables, log, now });
+  const invitations = createInvitations({ tables, now });
   const changeMailbox = createChangeMailbox({
     registry,
     wakeDesk: deskRests.wake,
     deskNames: [...desks.keys()],
     forgetCheckpoint: (id) => ledger.forgetCheckpoint(id),
-    removeGrant: (id) => grants.remove(id),
+    async removeGrant(id) {
+      await invitations.withdraw(id);
+      await grants.remove(id);
+    },
     log,
     now,
   });
@@ -204,9 +225,23 @@ export function createApp({
         mailbox.folder,
       );
     },
+    useInvitation: invitations.use,
     log,
     now,
     random,
+  });
+
+  const { adminTenant } = config.entra;
+  const cookieSealer = createCookieSealer(createCookieKeys({ secrets, now }));
+  const sessions = createSessions({ sealer: cookieSealer, tenant: adminTenant, now });
+  const signIn = createSignIn({
+    endpoint,
+    sealer: cookieSealer,
+    sessions,
+    tenant: adminTenant,
+    redirectUrl: urls.signInRedirect,
+    log,
+    now,
   });
 
   return {
@@ -219,6 +254,24 @@ export function createApp({
     account: createAccount({ ledger, sourceOf, now }),
     quarantine: createQuarantine({ ledger, fetchNow: changeMailbox.fetchNow, log, now }),
     consents,
+    invitations,
+    signIn,
+    sessions,
+    async invite(mailboxId, anyAccount) {
+      const { token, endsAt } = await invitations.create({ mailboxId, anyAccount });
+      log.info("owner invited", { mailboxId, endsAt });
+      return { url: urls.invitation(token), endsAt };
+    },
+    checkNewMailbox: createNewMailboxChecks({
+      tenantId: endpoint.tenantId,
+      tenant: config.entra.tenant,
+      probeRedirect: createRedirectProbe(endpoint, urls.redirect),
+      redirectUrl: urls.redirect,
+      clientId: config.entra.clientId,
+      scopes: mailScopes,
+      deskUrls: Object.fromEntries(Object.entries(config.desks).map(([name, { url }]) => [name, url])),
+      probeDesk,
+    }),
     fetchDueMailboxes: createFetchDueMailboxes({
       registry,
       fetchMailbox: async (run) => {
@@ -245,6 +298,7 @@ export function createApp({
     }),
     async sweep() {
       await consents.sweep();
+      await invitations.sweep();
       const settledBefore = new Date(now().getTime() - LEDGER_MEMORY_MS);
       for (const { id } of await registry.list()) await ledger.sweep(id, settledBefore);
     },

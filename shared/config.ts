@@ -32,6 +32,8 @@ export interface Config {
     readonly loginUrl: string;
     /** Restricts sign-in to one tenant (GUID or domain); undefined takes the tenant of each mailbox's domain. */
     readonly tenant: string | undefined;
+    /** The tenant whose administrators may sign in to the pages; undefined where nothing says which one. */
+    readonly adminTenant: string | undefined;
     readonly authentication: ClientAuthentication;
   };
   readonly graphUrl: string;
@@ -156,6 +158,10 @@ const settings = z.object({
   MANAGED_IDENTITY_CLIENT_ID: z.string().optional(),
   ENTRA_CLIENT_ID: text("the application (client) id of the app registration"),
   ENTRA_TENANT: z.string().optional(),
+  ADMIN_TENANT: z
+    .string()
+    .regex(/^[\w.-]+$/, "is neither the id nor a domain of a tenant")
+    .optional(),
   REFRESH_TOKEN_SAVING: z.enum(["weekly", "always"], { error: 'must be "weekly" or "always"' }).default("weekly"),
   MICROSOFT_CLOUD: z
     .enum(["global", "us-gov", "us-dod", "china"], { error: 'must be "global", "us-gov", "us-dod" or "china"' })
@@ -224,6 +230,7 @@ export function readConfig(environment: Environment = process.env): Config {
       clientId: values.ENTRA_CLIENT_ID,
       loginUrl: values.ENTRA_LOGIN_URL ?? cloud.loginUrl,
       tenant: values.ENTRA_TENANT,
+      adminTenant: values.ADMIN_TENANT ?? values.ENTRA_TENANT,
       authentication: clientAuthentication(values, cloud),
     },
     graphUrl: values.GRAPH_URL ?? cloud.graphUrl,

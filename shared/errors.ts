@@ -2,6 +2,7 @@
 export type ErrorCode =
   | "CONFIGURATION_INVALID"
   | "INPUT_INVALID"
+  | "NOT_ALLOWED"
   | "MAILBOX_EXISTS"
   | "MAILBOX_NOT_FOUND"
   | "MESSAGE_NOT_FOUND"

@@ -155,12 +155,14 @@ describe("no secret gets out", () => {
   /** Opens all that Deskpost shows: to people, to programs, to a probe. */
   async function lookAtEverything(): Promise<void> {
     const base = `${simulator.settings.PUBLIC_BASE_URL}/api`;
-    const person = createPerson({ oid: simulator.owner.oid });
+    const person = createPerson(simulator.administrator);
+    await person.signIn(`${base}/pages`);
     for (const page of [
-      "mailboxes",
-      "mailboxes/new",
-      `mailboxes/${mailboxId}/remove`,
-      "mailboxes/none/remove",
+      "pages",
+      "pages/mailboxes/new",
+      `pages/mailboxes/${mailboxId}/remove`,
+      `pages/mailboxes/${mailboxId}/invite`,
+      "pages/mailboxes/none/remove",
       "health",
     ]) {
       await person.open(`${base}/${page}`);
@@ -194,7 +196,7 @@ describe("no secret gets out", () => {
 
   it("while a sign-in is under way, but for the verifier in its own row, which is emptied by the answer", async () => {
     const start = await fetch(deskpost.api.startConsentUrl(mailboxId), { redirect: "manual" });
-    assert.equal(start.status, 302);
+    assert.equal(start.status, 303);
     const verifierCells = async () =>
       (await tableCells()).filter(({ name, text }) => name.startsWith("table Consents, codeVerifier") && text !== "");
     const [pending, ...others] = await verifierCells();

@@ -98,6 +98,13 @@ export function mailboxId(address: string, folder: string): string {
   return createHash("sha256").update(`${address.toLowerCase()}\n${folder.toLowerCase()}`).digest("hex").slice(0, 16);
 }
 
+/** @throws {MailboxNotFoundError} */
+export async function existingMailbox(registry: Pick<MailboxRegistry, "get">, id: string): Promise<StoredMailbox> {
+  const mailbox = await registry.get(id);
+  if (mailbox === undefined) throw new MailboxNotFoundError(id);
+  return mailbox;
+}
+
 export class MailboxNotFoundError extends AppError {
   override readonly name = "MailboxNotFoundError";
   constructor(id: string) {

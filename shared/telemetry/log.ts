@@ -46,6 +46,10 @@ export type LogEvent =
   | "tokens kept"
   | "app misconfigured"
   | "app configured again"
+  | "signed in"
+  | "sign-in refused"
+  | "signed out"
+  | "owner invited"
   | "request failed";
 
 export type LogFields = Readonly<Record<string, string | number | boolean | Date | undefined>>;

@@ -5,8 +5,8 @@ const SECRETS: readonly RegExp[] = [
   /\b[01M]\.[\w.-]{40,}/g,
   // Values of parameters that carry a secret and nothing else, in a query, a form, JSON or a connection string.
   /((?:client_secret|client_assertion|refresh_token|access_token|id_token|code_verifier|sig|x-functions-key|AccountKey|SharedAccessSignature)["']?\s*[=:]\s*["']?)[^\s"'&,;]+/gi,
-  // The same for two names that are everyday words too: only in a query or form, or with a long opaque value.
-  /(\b(?:code|state)=)[^\s"'&,;]+/g,
+  // The same for names that are everyday words too: only in a query or form, or with a long opaque value.
+  /(\b(?:code|state|invitation)=)[^\s"'&,;]+/g,
   /(\b(?:code|state)["']?\s*:\s*["']?)[\w.~+/-]{30,}/g,
   /((?:Bearer|Basic)\s+)[\w.~+/=-]{8,}/gi,
   // Signing secrets of webhooks.

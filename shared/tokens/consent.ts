@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Log } from "../telemetry/log.ts";
 import { errorFields } from "../telemetry/log.ts";
-import { EntraError, type RefusalClass } from "./entra-errors.ts";
+import { type ConsentRefusal, type ConsentResult, refusalOf } from "./consent-result.ts";
+import { EntraError } from "./entra-errors.ts";
 import { REFRESH_TOKEN_LIFE_MS, refreshTime } from "./expiry.ts";
 import { type Grant, type GrantKind, type GrantStore, newGeneration, secretNameOf } from "./grant.ts";
+import { mailScopes, missingScopes, SIGN_IN_SCOPES } from "./mail-scopes.ts";
 import type { PendingConsent, PendingConsents } from "./pending-consents.ts";
 import type { TokenAnswer, TokenEndpoint } from "./token-endpoint.ts";
 import type { TokenSealer } from "./token-sealer.ts";
@@ -13,14 +15,8 @@ const CONSENT_LIFE_MS = 10 * 60_000;
 /** Used and expired rows, and the cookie, outlive that, so that a late or repeated answer gets the right message. */
 const CONSENT_KEPT_MS = 24 * 3_600_000;
 
-/** What the tokens are asked for. `offline_access` brings the refresh token. */
-const SIGN_IN_SCOPES = ["openid", "profile", "offline_access"];
-/**
- * Bare names mean Graph, in every cloud. The `.Shared` twins let a delegate connect a shared mailbox.
- * https://learn.microsoft.com/graph/outlook-share-messages-folders
- */
-const READ_SCOPES = ["Mail.Read", "Mail.Read.Shared"];
-const WRITE_SCOPES = ["Mail.ReadWrite", "Mail.ReadWrite.Shared"];
+/** Names the way back of an administrator who approved for the organisation. It opens nothing, so it is no secret. */
+const APPROVAL_STATE = "approval";
 
 /** The mailbox that somebody connects. */
 export interface ConsentSubject {
@@ -32,13 +28,13 @@ export interface ConsentSubject {
 }
 
 /** Sets the browser on its way. The cookie binds the answer to this browser. */
-interface ConsentStart {
+export interface ConsentStart {
   readonly location: URL;
   readonly cookie: ConsentCookie;
 }
 
 export interface ConsentCookie {
-  readonly name: string;
+  readonly name: `__Host-${string}`;
   readonly value: string;
   readonly maxAgeSeconds: number;
 }
@@ -49,20 +45,6 @@ interface ConsentCallback {
   /** Gives a cookie of the request. */
   readonly cookie: (name: string) => string | undefined;
 }
-
-/** Why nothing was stored. The page finds its words by this; each has a test. */
-export type ConsentRefusal =
-  | { readonly reason: "no-state" | "unknown-state" | "used-state" | "expired-state" | "other-browser" }
-  | { readonly reason: "declined" | "admin-approval-required" | "microsoft-error"; readonly error: string }
-  | { readonly reason: "no-code" | "no-refresh-token" | "other-tenant" | "mailbox-removed" }
-  | { readonly reason: "other-account"; readonly userName: string; readonly userNameBefore: string }
-  | { readonly reason: "missing-scopes"; readonly missing: readonly string[] }
-  | { readonly reason: "mailbox-not-opened"; readonly userName: string; readonly detail: string }
-  | { readonly reason: "token-refused"; readonly class: RefusalClass; readonly message: string };
-
-export type ConsentResult =
-  | { readonly kind: "connected"; readonly mailboxId: string; readonly userName: string }
-  | ({ readonly kind: "refused"; readonly mailboxId: string | undefined } & ConsentRefusal);
 
 export interface ConsentDeps {
   readonly pending: PendingConsents;
@@ -76,6 +58,8 @@ export interface ConsentDeps {
   readonly subject: (mailboxId: string) => Promise<ConsentSubject | undefined>;
   /** Tries the mailbox with the new token; gives what is missing, or `undefined` where it opens. */
   readonly cannotOpen: (mailboxId: string, accessToken: string) => Promise<string | undefined>;
+  /** True for the one sign-in that an invitation is good for. */
+  readonly useInvitation: (key: string) => Promise<boolean>;
   readonly log: Log;
   readonly now: () => Date;
   readonly random: () => number;
@@ -87,27 +71,28 @@ type GrantOrigin = Pick<
   "kind" | "objectId" | "userName" | "scopes" | "secretName" | "secretVersion" | "secretVersions"
 >;
 
+/** A sign-in of a mailbox that came to its end, this way or that. */
+type Settled = Exclude<ConsentResult, { kind: "approved" }>;
+
 export interface Consents {
-  /** @param anyAccount whether another account than the one before may connect the mailbox */
-  start(subject: ConsentSubject, anyAccount?: boolean): Promise<ConsentStart>;
+  /**
+   * @param anyAccount whether another account than the one before may connect the mailbox
+   * @param invitation the key of the invitation that the person came by
+   */
+  start(subject: ConsentSubject, anyAccount?: boolean, invitation?: string): Promise<ConsentStart>;
   /** Connects without a page: for an application whose permissions an administrator has granted already. */
-  connectGranted(subject: ConsentSubject): Promise<ConsentResult>;
+  connectGranted(subject: ConsentSubject): Promise<Settled>;
   /** Never throws for what a person or Microsoft can answer; throws where storage or Graph is away. */
   finish(callback: ConsentCallback): Promise<ConsentResult>;
   /** Removes the rows of sign-ins that are over. */
   sweep(): Promise<number>;
 }
 
-/** Graph's scopes that the mailbox needs. */
-function mailScopes({ writes }: { writes: boolean }): readonly string[] {
-  return writes ? WRITE_SCOPES : READ_SCOPES;
-}
-
 /** The authorization code flow with PKCE, state and nonce. https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow */
 export function createConsents(deps: ConsentDeps): Consents {
   const { pending, endpoint, grants, sealer, now, log } = deps;
 
-  async function start(subject: ConsentSubject, anyAccount = false): Promise<ConsentStart> {
+  async function start(subject: ConsentSubject, anyAccount = false, invitation = ""): Promise<ConsentStart> {
     const tenantId = await endpoint.tenantId(deps.tenant ?? domainOf(subject.address));
     const { mailboxId, kind } = subject;
     const state = secret();
@@ -118,7 +103,8 @@ export function createConsents(deps: ConsentDeps): Consents {
       kind === "application"
         ? endpoint.adminConsentUrl({ tenant: tenantId, redirectUrl: deps.redirectUrl, state })
         : await ownerConsentUrl(subject, anyAccount, { tenantId, state, nonce, codeVerifier });
-    await pending.add(key, { mailboxId, kind, tenantId, codeVerifier, nonce, anyAccount, startedAt: now() });
+    const consent = { mailboxId, kind, tenantId, codeVerifier, nonce, anyAccount, invitation, startedAt: now() };
+    await pending.add(key, consent);
     log.info("consent started", { mailboxId, tenantId, kind });
     return { location, cookie: { name: cookieName(key), value: key, maxAgeSeconds: CONSENT_KEPT_MS / 1_000 } };
   }
@@ -141,7 +127,7 @@ export function createConsents(deps: ConsentDeps): Consents {
 
   const finish = async (callback: ConsentCallback) => logged(await judge(callback));
 
-  function logged(result: ConsentResult): ConsentResult {
+  function logged<Result extends ConsentResult>(result: Result): Result {
     if (result.kind === "refused") {
       const { reason, mailboxId } = result;
       log.warn("consent refused", { mailboxId, reason, error: "error" in result ? result.error : undefined });
@@ -151,6 +137,7 @@ export function createConsents(deps: ConsentDeps): Consents {
 
   async function judge({ parameters, cookie }: ConsentCallback): Promise<ConsentResult> {
     const state = parameters.get("state");
+    if (state === APPROVAL_STATE) return approvalAnswer(parameters);
     if (!state) return { kind: "refused", mailboxId: undefined, reason: "no-state" };
     const key = hash(state);
     // First the browser, so that somebody else's answer cannot use up a state that is still waited for.
@@ -161,15 +148,26 @@ export function createConsents(deps: ConsentDeps): Consents {
     if (taken.kind === "unknown") return { kind: "refused", mailboxId: undefined, reason: "unknown-state" };
     if (taken.kind === "used-already") return { kind: "refused", mailboxId: undefined, reason: "used-state" };
 
-    const { consent } = taken;
+    const settled = await conclude(taken.consent, parameters);
+    return taken.consent.invitation === "" ? settled : { ...settled, invited: true };
+  }
+
+  async function conclude(consent: PendingConsent, parameters: URLSearchParams): Promise<Settled> {
     const refuse = refusing(consent.mailboxId);
     if (now().getTime() - consent.startedAt.getTime() > CONSENT_LIFE_MS) return refuse({ reason: "expired-state" });
     const error = parameters.get("error");
-    if (error) return refuse(refusalOf(error, parameters));
     const subject = await deps.subject(consent.mailboxId);
     if (subject === undefined) return { kind: "refused", mailboxId: undefined, reason: "mailbox-removed" };
-    if (consent.kind === "application") return connectApplication(subject, consent.tenantId);
+    if (error) return refuse(refusalOf(error, parameters, approvalUrl(subject, consent.tenantId)));
+    if (consent.kind === "application") return connectApplication(subject, consent.tenantId, consent.invitation);
     return connectOwner(subject, consent, parameters.get("code"));
+  }
+
+  /** For an organisation that lets only its administrators approve: they do it once, for everybody. */
+  function approvalUrl(subject: ConsentSubject, tenant: string): string {
+    const scopes = [...SIGN_IN_SCOPES, ...mailScopes(subject)];
+    const { redirectUrl } = deps;
+    return endpoint.adminConsentUrl({ tenant, redirectUrl, state: APPROVAL_STATE, scopes }).href;
   }
 
   async function connectOwner(subject: ConsentSubject, consent: PendingConsent, code: string | null) {
@@ -192,7 +190,7 @@ export function createConsents(deps: ConsentDeps): Consents {
     if (refreshToken === undefined) return refuse({ reason: "no-refresh-token" });
     const missing = missingScopes(mailScopes(subject), answer.scopes);
     if (missing.length > 0) return refuse({ reason: "missing-scopes", missing });
-    return connect(subject, answer, issued, async (generation) => {
+    return connect({ ...subject, invitation: consent.invitation }, answer, issued, async (generation) => {
       const secretName = secretNameOf(subject.mailboxId, generation);
       const endsAt = new Date(issued.getTime() + REFRESH_TOKEN_LIFE_MS);
       // Key Vault first, then the row that points at it.
@@ -214,14 +212,14 @@ export function createConsents(deps: ConsentDeps): Consents {
    * What comes back in the address after an administrator's consent proves nothing. The proof is a token for the
    * mailbox's own tenant that opens the mailbox.
    */
-  async function connectApplication(subject: ConsentSubject, tenantId: string) {
+  async function connectApplication(subject: ConsentSubject, tenantId: string, invitation = "") {
     const issued = now();
     const token = await unlessRefused(subject.mailboxId, () =>
       endpoint.applicationToken({ tenant: tenantId, claims: undefined }),
     );
     if ("reason" in token) return refusing(subject.mailboxId)(token);
     const answer = { ...token, tenantId, userName: "" };
-    return connect(subject, answer, issued, async () => ({
+    return connect({ ...subject, invitation }, answer, issued, async () => ({
       kind: "application",
       objectId: "",
       userName: "",
@@ -244,16 +242,19 @@ export function createConsents(deps: ConsentDeps): Consents {
 
   /** Tries the mailbox, stores the grant, and forgets the one before. */
   async function connect(
-    subject: ConsentSubject,
+    subject: ConsentSubject & { readonly invitation?: string },
     answer: TokenAnswer & { readonly tenantId: string; readonly userName: string },
     issued: Date,
     store: (generation: string) => Promise<GrantOrigin>,
-  ): Promise<ConsentResult> {
-    const { mailboxId } = subject;
+  ): Promise<Settled> {
+    const { mailboxId, invitation = "" } = subject;
     const detail = await deps.cannotOpen(mailboxId, answer.accessToken);
     if (detail !== undefined) {
       const userName = answer.userName || "The application";
       return refusing(mailboxId)({ reason: "mailbox-not-opened", userName, detail });
+    }
+    if (invitation !== "" && !(await deps.useInvitation(invitation))) {
+      return refusing(mailboxId)({ reason: "used-invitation" });
     }
     const before = await grants.read(mailboxId);
     const generation = newGeneration();
@@ -291,7 +292,7 @@ export function createConsents(deps: ConsentDeps): Consents {
     }
   }
 
-  async function connectGranted(subject: ConsentSubject): Promise<ConsentResult> {
+  async function connectGranted(subject: ConsentSubject): Promise<Settled> {
     const tenantId = await endpoint.tenantId(deps.tenant ?? domainOf(subject.address));
     return logged(await connectApplication(subject, tenantId));
   }
@@ -301,7 +302,13 @@ export function createConsents(deps: ConsentDeps): Consents {
 
 const refusing =
   (mailboxId: string) =>
-  (refusal: ConsentRefusal): ConsentResult => ({ kind: "refused", mailboxId, ...refusal });
+  (refusal: ConsentRefusal): Settled => ({ kind: "refused", mailboxId, ...refusal });
+
+/** The way back from the link of `admin-approval-required`. */
+function approvalAnswer(parameters: URLSearchParams): ConsentResult {
+  if (!parameters.has("error")) return { kind: "approved" };
+  return { kind: "refused", mailboxId: undefined, reason: "declined", error: "access_denied" };
+}
 
 /** 256 random bits in the alphabet of URLs. */
 function secret(): string {
@@ -313,29 +320,10 @@ function hash(state: string): string {
 }
 
 /** A name per sign-in, so that two in two tabs do not disturb each other. `__Host-` ties it to this host and to TLS. */
-function cookieName(key: string): string {
+function cookieName(key: string): `__Host-${string}` {
   return `__Host-deskpost-consent-${key.slice(0, 8)}`;
 }
 
 function domainOf(address: string): string {
   return address.slice(address.lastIndexOf("@") + 1);
-}
-
-function refusalOf(error: string, parameters: URLSearchParams): ConsentRefusal {
-  const description = parameters.get("error_description") ?? "";
-  if (/AADSTS(?:90094|90095)\b/.test(description)) return { reason: "admin-approval-required", error };
-  if (error === "access_denied" || error === "consent_required" || /AADSTS65004\b/.test(description)) {
-    return { reason: "declined", error: "access_denied" };
-  }
-  // Only a code goes on from here: the description is text that anybody can put into the answer.
-  return {
-    reason: "microsoft-error",
-    error: /AADSTS\d+/.exec(description)?.[0] ?? error.replace(/[^\w.-]/g, "").slice(0, 60),
-  };
-}
-
-/** Entra answers names in their full form, such as https://graph.microsoft.com/Mail.Read, or bare. */
-function missingScopes(needed: readonly string[], granted: readonly string[]): string[] {
-  const names = new Set(granted.map((scope) => scope.slice(scope.lastIndexOf("/") + 1).toLowerCase()));
-  return needed.filter((scope) => !names.has(scope.toLowerCase()));
 }

@@ -15,6 +15,8 @@ export interface PendingConsent {
   readonly nonce: string;
   /** Whether another account than the one before may connect the mailbox. */
   readonly anyAccount: boolean;
+  /** Key of the invitation that the person came by; "" for none. */
+  readonly invitation: string;
   readonly startedAt: Date;
 }
 
@@ -42,6 +44,7 @@ interface ConsentRow {
   codeVerifier: string;
   nonce: string;
   anyAccount: boolean;
+  invitation: string;
   startedAt: string;
   used: boolean;
 }
@@ -86,6 +89,7 @@ export function createPendingConsents(tables: Tables): PendingConsents {
           codeVerifier: row.codeVerifier,
           nonce: row.nonce,
           anyAccount: row.anyAccount,
+          invitation: row.invitation,
           startedAt: new Date(row.startedAt),
         },
       };

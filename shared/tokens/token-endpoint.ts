@@ -1,14 +1,9 @@
 import * as client from "openid-client";
-import { messageOf } from "../errors.ts";
-import { retryAfterMs } from "../retry-after.ts";
-import { redact } from "../telemetry/redact.ts";
 import { isLoopback } from "../web/base-url.ts";
 import type { ClientCredential } from "./client-credential.ts";
 import { EntraError } from "./entra-errors.ts";
+import { toEntraError } from "./to-entra-error.ts";
 
-/** A throttle that Entra dresses up as invalid_grant, without a Retry-After. https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
-const LOOP_DETECTED = 50196;
-const LOOP_WAIT_MS = 5 * 60_000;
 /** Our clock may differ from Microsoft's by this much. An id token is guarded by its nonce, used once, all the same. */
 const CLOCK_TOLERANCE_SECONDS = 10 * 60 + 30;
 /** One request to Entra may take this long; a refresh lease outlasts two of them. */
@@ -23,12 +18,17 @@ export interface TokenAnswer {
   readonly scopes: readonly string[];
 }
 
-/** Tokens of a fresh consent, with who gave it. */
-interface ConsentAnswer extends TokenAnswer {
+/** Who signed in, by the id token. */
+export interface Identity {
   readonly tenantId: string;
   readonly objectId: string;
   readonly userName: string;
+  /** App roles of our own registration that the tenant gave to the account. */
+  readonly roles: readonly string[];
 }
+
+/** Tokens of a fresh consent, with who gave it. */
+interface ConsentAnswer extends TokenAnswer, Omit<Identity, "roles"> {}
 
 interface AuthorizationRequest {
   readonly tenant: string;
@@ -39,8 +39,18 @@ interface AuthorizationRequest {
   readonly codeVerifier: string;
   /** Suggests the account; undefined lets the person choose one. */
   readonly loginHint: string | undefined;
+  /** Takes the account that is signed in at Microsoft already, where there is just one. */
+  readonly singleSignOn?: boolean;
   /** What the sign-in must prove, as JSON, where Entra asked for more. */
   readonly claims: string | undefined;
+}
+
+interface AdminConsentRequest {
+  readonly tenant: string;
+  readonly redirectUrl: string;
+  readonly state: string;
+  /** Delegated permissions, granted for everybody; without them, what the registration asks for the application itself. */
+  readonly scopes?: readonly string[];
 }
 
 interface CodeRedemption {
@@ -67,9 +77,17 @@ export interface TokenEndpoint {
   redeemCode(redemption: CodeRedemption): Promise<ConsentAnswer>;
   refresh(request: RefreshRequest): Promise<TokenAnswer>;
   /** Where an administrator grants the application its own permissions. https://learn.microsoft.com/entra/identity-platform/v2-admin-consent */
-  adminConsentUrl(request: { tenant: string; redirectUrl: string; state: string }): URL;
+  adminConsentUrl(request: AdminConsentRequest): URL;
   /** A token of the application itself, by client credentials. */
   applicationToken(request: { tenant: string; claims: string | undefined }): Promise<TokenAnswer>;
+}
+
+/** The part of it that signs people in to Deskpost's own pages. */
+export interface SignInEndpoint extends Pick<TokenEndpoint, "tenantId" | "authorizationUrl"> {
+  /** Redeems a code for who signed in. The tokens that come along are dropped. */
+  identify(redemption: CodeRedemption): Promise<Identity>;
+  /** Where the browser ends its session at Microsoft. */
+  signOutUrl(tenant: string): Promise<URL>;
 }
 
 export interface TokenEndpointOptions {
@@ -82,7 +100,7 @@ export interface TokenEndpointOptions {
 }
 
 /** The token endpoint through openid-client. */
-export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
+export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint & SignInEndpoint {
   const { loginUrl, clientId, applicationScope, credential, now } = options;
   // Metadata is public and rarely changes; it is kept per process only to save a request.
   const metadata = new Map<string, Promise<client.ServerMetadata>>();
@@ -141,6 +159,26 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
     return id;
   }
 
+  async function redeem({ tenant, redirectUrl, code, nonce, codeVerifier }: CodeRedemption) {
+    const config = await configuration(tenant, await credential());
+    const callback = new URL(redirectUrl);
+    callback.searchParams.set("code", code);
+    return asked("redeem the sign-in", () =>
+      // State was checked, and used up, before this; see consent.ts and sign-in.ts.
+      client.authorizationCodeGrant(config, callback, {
+        expectedState: client.skipStateCheck,
+        expectedNonce: nonce,
+        pkceCodeVerifier: codeVerifier,
+        idTokenExpected: true,
+      }),
+    );
+  }
+
+  /** Where an administrator consents, Graph's permissions are written in full. */
+  function inFull(scope: string): string {
+    return /^Mail\./.test(scope) ? applicationScope.replace(/\.default$/, scope) : scope;
+  }
+
   return {
     tenantId,
 
@@ -156,36 +194,27 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
         code_challenge: await client.calculatePKCECodeChallenge(request.codeVerifier),
         code_challenge_method: "S256",
         ...(request.claims === undefined ? {} : { claims: request.claims }),
-        ...(request.loginHint === undefined ? { prompt: "select_account" } : { login_hint: request.loginHint }),
+        ...accountParameter(request),
       });
     },
 
-    async redeemCode({ tenant, redirectUrl, code, nonce, codeVerifier }) {
-      const authentication = await credential();
-      const config = await configuration(tenant, authentication);
-      const callback = new URL(redirectUrl);
-      callback.searchParams.set("code", code);
-      return asked("redeem the sign-in", async () => {
-        // State was checked, and used up, before this; see consent.ts.
-        const answer = await client.authorizationCodeGrant(config, callback, {
-          expectedState: client.skipStateCheck,
-          expectedNonce: nonce,
-          pkceCodeVerifier: codeVerifier,
-          idTokenExpected: true,
-        });
-        const claims = answer.claims();
-        return {
-          ...toTokenAnswer(answer),
-          tenantId: String(claims?.tid ?? ""),
-          objectId: String(claims?.oid ?? ""),
-          userName: String(claims?.preferred_username ?? claims?.name ?? ""),
-        };
-      });
+    async redeemCode(redemption) {
+      const answer = await redeem(redemption);
+      const { roles: _, ...identity } = identityIn(answer.claims());
+      return { ...toTokenAnswer(answer), ...identity };
     },
 
-    adminConsentUrl({ tenant, redirectUrl, state }) {
+    identify: async (redemption) => identityIn((await redeem(redemption)).claims()),
+
+    async signOutUrl(tenant) {
+      const url = (await metadataOf(tenant)).end_session_endpoint;
+      return new URL(url ?? `${loginUrl}/${encodeURIComponent(tenant)}/oauth2/v2.0/logout`);
+    },
+
+    adminConsentUrl({ tenant, redirectUrl, state, scopes }) {
       const url = new URL(`${loginUrl}/${encodeURIComponent(tenant)}/v2.0/adminconsent`);
-      const query = { client_id: clientId, scope: applicationScope, redirect_uri: redirectUrl, state };
+      const scope = scopes === undefined ? applicationScope : scopes.map(inFull).join(" ");
+      const query = { client_id: clientId, scope, redirect_uri: redirectUrl, state };
       for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
       return url;
     },
@@ -229,53 +258,17 @@ function toTokenAnswer(answer: client.TokenEndpointResponse): TokenAnswer {
   };
 }
 
-/** Puts whatever openid-client throws into one form. */
-async function toEntraError(what: string, error: unknown, now: Date): Promise<EntraError> {
-  const response = responseOf(error);
-  const body = error instanceof client.ResponseBodyError ? error.cause : await bodyOf(response);
-  const codes = Array.isArray(body.error_codes) ? body.error_codes.filter((code) => typeof code === "number") : [];
-  const answer = {
-    status: response?.status,
-    error: textOf(body.error),
-    suberror: textOf(body.suberror),
-    codes,
+function accountParameter({ loginHint, singleSignOn = false }: AuthorizationRequest): Record<string, string> {
+  if (loginHint !== undefined) return { login_hint: loginHint };
+  return singleSignOn ? {} : { prompt: "select_account" };
+}
+
+function identityIn(claims: client.IDToken | undefined): Identity {
+  const roles: unknown = claims?.roles;
+  return {
+    tenantId: String(claims?.tid ?? ""),
+    objectId: String(claims?.oid ?? ""),
+    userName: String(claims?.preferred_username ?? claims?.name ?? ""),
+    roles: Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : [],
   };
-  // The first line of the description is the reason; the rest repeats ids. It may quote what was sent, hence redact().
-  const reason = redact((textOf(body.error_description) ?? messageOf(error)).split(/\r?\n| Trace ID:/)[0] ?? "");
-  const start = answer.status === undefined ? "Microsoft gave no proper answer when asked to" : "Microsoft refused to";
-  return new EntraError(
-    `${start} ${what}: ${reason}`,
-    answer,
-    {
-      retryAfterMs:
-        retryAfterMs(response?.headers.get("retry-after"), now) ??
-        (codes.includes(LOOP_DETECTED) ? LOOP_WAIT_MS : undefined),
-      traceId: textOf(body.trace_id),
-      correlationId: textOf(body.correlation_id),
-      claims: textOf(body.claims),
-    },
-    // The cause is left out on purpose: openid-client's errors hold the request or the response with its tokens.
-  );
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-/** openid-client hangs the response on the error or on its cause, depending on what was wrong with it. */
-function responseOf(error: unknown): Response | undefined {
-  const { response, cause } = (error ?? {}) as { response?: unknown; cause?: unknown };
-  if (response instanceof Response) return response;
-  if (cause instanceof Response) return cause;
-  return undefined;
-}
-
-async function bodyOf(response: Response | undefined): Promise<Record<string, unknown>> {
-  if (response === undefined || response.bodyUsed) return {};
-  try {
-    return (await response.json()) as Record<string, unknown>;
-  } catch {
-    // No JSON, such as the plain "Too Many Requests" of a throttle: the status and the headers tell enough.
-    return {};
-  }
 }

@@ -1,29 +1,45 @@
 import { html } from "hono/html";
-import type { ConsentRefusal, ConsentResult } from "../tokens/consent.ts";
-import { type HtmlAnswer, htmlAnswer } from "./layout.ts";
+import type { ConsentRefusal, ConsentResult } from "../tokens/consent-result.ts";
+import { type Html, type HtmlAnswer, htmlAnswer } from "./layout.ts";
 import type { Urls } from "./urls.ts";
 
 interface Words {
   readonly title: string;
   readonly happened: string;
   readonly next: string;
+  /** A link that somebody else is to follow. */
+  readonly forward?: string;
 }
 
-const AGAIN = "Go to the list of mailboxes and press Connect there.";
+const AGAIN =
+  "Go to the list of mailboxes and press Connect there; or, if you were invited, open the invitation's link again.";
 
 /** What the person sees who comes back from Microsoft. `address` is the mailbox that was to be connected, where known. */
 export function consentPage(result: ConsentResult, address: string | undefined, urls: Urls): Promise<HtmlAnswer> {
-  const origin = urls.origin;
-  const back = html`<p class="actions"><a class="button main" href="${urls.mailboxes(undefined)}">To the list of mailboxes</a> <small>It may ask for its key: go back to the window where you had it open.</small></p>`;
+  const context = { urls, links: {}, session: undefined };
+  if (result.kind === "approved") {
+    const body = html`<section class="card"><h2 class="good">Thank you</h2>
+<p>Microsoft reports that Deskpost is approved for your organisation. Whoever asked you can connect the mailbox now. Nothing else is left to do here; you can close this window.</p></section>`;
+    return htmlAnswer(200, context, { title: "Approved", body });
+  }
+  // Who was invited has no business on the other pages.
+  const back: Html = result.invited
+    ? html``
+    : html`<p class="actions"><a class="button main" href="${urls.mailboxes}">To the list of mailboxes</a></p>`;
   if (result.kind === "connected") {
     const body = html`<section class="card"><h2 class="good">${address ?? "The mailbox"} is connected</h2>
 <p>${result.userName === "" ? "Deskpost itself has access." : `Signed in as ${result.userName}.`} Its mail is being fetched now; from here on it goes by itself. You can close this window.</p>${back}</section>`;
-    return htmlAnswer(200, { origin, title: "Connected", body });
+    return htmlAnswer(200, context, { title: "Connected", body });
   }
-  const { title, happened, next } = wordsFor(result);
+  const { title, happened, next, forward } = wordsFor(result);
   const body = html`<section class="card" role="alert"><h2 class="bad">${address ?? "The mailbox"} was not connected</h2>
-<p>${happened}</p><p>${next}</p><p>Nothing was stored, and nothing that worked before has changed.</p>${back}</section>`;
-  return htmlAnswer(400, { origin, title, body });
+<p>${happened}</p><p>${next}</p>${forward === undefined ? "" : html`<p><a href="${forward}">${forward}</a></p>`}<p>Nothing was stored, and nothing that worked before has changed.</p>${back}</section>`;
+  return htmlAnswer(400, context, { title, body });
+}
+
+/** For use within a sentence. */
+function lowered(text: string): string {
+  return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
 }
 
 /** Ends a text with one full stop. */
@@ -69,7 +85,8 @@ function wordsFor(refusal: ConsentRefusal): Words {
       return {
         title: "An administrator must approve",
         happened: "Your organisation lets only its administrators approve applications that read mail.",
-        next: "Ask a Microsoft 365 administrator of your organisation to open the list of mailboxes, press Connect, and consent on behalf of the organisation. Then connect the mailbox as its owner.",
+        next: `Send this link to a Microsoft 365 administrator of your organisation, who approves Deskpost there once for everybody. Afterwards connect the mailbox as its owner: ${lowered(AGAIN)}`,
+        forward: refusal.approvalUrl,
       };
     case "microsoft-error":
       return {
@@ -82,6 +99,12 @@ function wordsFor(refusal: ConsentRefusal): Words {
         title: "The mailbox was removed",
         happened: "Somebody took the mailbox off the list while you were signing in.",
         next: "Add it again, and connect it then.",
+      };
+    case "used-invitation":
+      return {
+        title: "The invitation was used or withdrawn",
+        happened: "An invitation connects a mailbox once, and this one has been used or withdrawn.",
+        next: "Ask whoever sent it for a new one.",
       };
     case "no-code":
       return {

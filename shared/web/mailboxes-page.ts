@@ -1,20 +1,12 @@
 import { html } from "hono/html";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
 import type { MailboxView, Overview } from "../mailboxes/overview.ts";
-import { type Html, type HtmlAnswer, htmlAnswer } from "./layout.ts";
+import { buttonForm, type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
 import { fromNow, moment } from "./times.ts";
-import type { Urls } from "./urls.ts";
 
 const REFRESH_SECONDS = 10;
 /** `fetch-mail` runs each minute by default; after this long without a run something is wrong with the platform. */
 export const TICK_OVERDUE_MS = 5 * 60_000;
-
-export interface PageContext {
-  readonly urls: Urls;
-  /** The function key of the request, to be carried on in links. */
-  readonly key: string | undefined;
-  readonly links: Readonly<Record<string, string>>;
-}
 
 /** The page of all mailboxes: what each one does, what is wrong, and the button that mends it. */
 export function mailboxesPage(overview: Overview, context: PageContext): Promise<HtmlAnswer> {
@@ -22,10 +14,10 @@ export function mailboxesPage(overview: Overview, context: PageContext): Promise
   const body = html`
 ${alarms(overview)}
 ${mailboxes.length === 0 ? empty() : mailboxes.map((view) => card(view, now, context))}
-<p class="actions"><a class="button${mailboxes.length === 0 ? " main" : ""}" href="${context.urls.newMailbox(context.key)}">Add a mailbox</a>
+<p class="actions"><a class="button${mailboxes.length === 0 ? " main" : ""}" href="${context.urls.newMailbox}">Add a mailbox</a>
 <small>As of ${moment(now)}. The page renews itself.</small></p>`;
-  const { urls, links } = context;
-  return htmlAnswer(200, { origin: urls.origin, title: "Mailboxes", body, refreshSeconds: REFRESH_SECONDS, links });
+  const refresh = { seconds: REFRESH_SECONDS, url: context.urls.mailboxesUnattended };
+  return htmlAnswer(200, context, { title: "Mailboxes", body, refresh });
 }
 
 function alarms({ alarm, lastTick, mailboxes, now }: Overview): Html {
@@ -72,7 +64,7 @@ export function stateOf({ mailbox, pending, quarantined }: MailboxView): {
   }
 }
 
-function card(view: MailboxView, now: Date, { urls, key }: PageContext): Html {
+function card(view: MailboxView, now: Date, context: PageContext): Html {
   const { mailbox, pending, quarantined, token } = view;
   const state = stateOf(view);
   const since = (date: Date | undefined, never: string) =>
@@ -109,7 +101,7 @@ ${
 }`
 }
 </dl>
-<div class="actions">${actions(mailbox, urls, key)}</div>
+<div class="actions">${actions(mailbox, context)}</div>
 </section>`;
 }
 
@@ -124,13 +116,15 @@ function acknowledgement({ acknowledge }: StoredMailbox): string {
   }
 }
 
-function actions({ id, status, address, access }: StoredMailbox, urls: Urls, key: string | undefined): Html {
+function actions({ id, status, address, access }: StoredMailbox, { urls, session }: PageContext): Html {
   const button = (action: string, label: string) =>
-    html`<form method="post" action="${urls.mailboxAction(id, action, key)}"><button aria-label="${label} ${address}">${label}</button></form>`;
-  const connect = (label: string, main: boolean) =>
-    html`<a class="button${main ? " main" : ""}" href="${urls.startConsent(id, key)}">${label}</a>`;
-  const connectOther = html`<a class="button" href="${urls.startConsent(id, key, true)}">Connect with another account</a>`;
-  const remove = html`<a class="button" href="${urls.mailboxAction(id, "remove", key)}">Remove…</a>`;
+    buttonForm(session, { action: urls.mailbox(id, action), label, about: address });
+  const link = (url: string, label: string, main = false) =>
+    html`<a class="button${main ? " main" : ""}" href="${url}" aria-label="${label} ${address}">${label}</a>`;
+  const connect = (label: string, main: boolean) => link(urls.connect(id), label, main);
+  const connectOther = link(urls.connect(id, true), "Connect with another account");
+  const invite = link(urls.mailbox(id, "invite"), "Invite its owner…");
+  const remove = link(urls.mailbox(id, "remove"), "Remove…");
   if (access === "application") {
     const isConnected = status === "connected";
     const grant = connect(isConnected ? "Grant again" : "Grant as administrator", !isConnected);
@@ -144,52 +138,13 @@ function actions({ id, status, address, access }: StoredMailbox, urls: Urls, key
   }
   switch (status) {
     case "new":
-      return html`${connect("Connect with Microsoft", true)} ${remove}`;
+      return html`${connect("Connect with Microsoft", true)} ${invite} ${remove}`;
     case "needs-owner":
     case "needs-admin":
-      return html`${connect("Connect again", true)} ${connectOther} ${button("pause", "Pause")} ${remove}`;
+      return html`${connect("Connect again", true)} ${connectOther} ${invite} ${button("pause", "Pause")} ${remove}`;
     case "paused":
-      return html`${button("resume", "Resume")} ${connect("Connect again", false)} ${connectOther} ${remove}`;
+      return html`${button("resume", "Resume")} ${connect("Connect again", false)} ${connectOther} ${invite} ${remove}`;
     case "connected":
-      return html`${button("fetch", "Fetch now")} ${button("pause", "Pause")} ${connect("Connect again", false)} ${connectOther} ${remove}`;
+      return html`${button("fetch", "Fetch now")} ${button("pause", "Pause")} ${connect("Connect again", false)} ${connectOther} ${invite} ${remove}`;
   }
-}
-
-/** The form for a mailbox; with what is wrong, if it was filled in before. */
-export function newMailboxPage(
-  deskNames: readonly string[],
-  { urls, key, links }: PageContext,
-  fault?: { readonly message: string; readonly entered: Readonly<Record<string, string>> },
-): Promise<HtmlAnswer> {
-  const entered = fault?.entered ?? {};
-  const body = html`
-${fault === undefined ? "" : html`<p class="trouble" role="alert">${fault.message}</p>`}
-<form class="wide card" method="post" action="${urls.mailboxes(key)}">
-<label>Address of the mailbox<input name="address" type="email" required autocomplete="off" value="${entered.address ?? ""}" placeholder="help@example.com"></label>
-<label>Folder <small>A well-known name such as inbox, in any language, or the id of a folder</small><input name="folder" value="${entered.folder ?? "inbox"}" required></label>
-<label>Desk<select name="desk">${deskNames.map((name) => html`<option ${entered.desk === name ? "selected" : ""}>${name}</option>`)}</select></label>
-<label>Access <small>For a shared mailbox, or where owners must not sign in: the administrator's grant</small><select name="access">
-<option value="owner">the mailbox's owner signs in</option>
-<option value="application" ${entered.access === "application" ? "selected" : ""}>an administrator grants it to Deskpost itself</option>
-</select></label>
-<label>Deliver mail received since <small>Empty: from the moment of connecting on</small><input name="since" type="date" value="${entered.since ?? ""}"></label>
-<label>After delivery<select name="acknowledge">
-<option value="nothing">leave the message as it is</option>
-<option value="mark-read" ${entered.acknowledge === "mark-read" ? "selected" : ""}>mark it as read</option>
-<option value="move" ${entered.acknowledge === "move" ? "selected" : ""}>move it to a folder</option>
-</select></label>
-<label>That folder <small>Only for moving: a well-known name such as archive, or a folder id</small><input name="moveTo" value="${entered.moveTo ?? ""}"></label>
-<div class="actions"><button class="main">Add the mailbox</button> <a class="button" href="${urls.mailboxes(key)}">Cancel</a></div>
-</form>`;
-  return htmlAnswer(fault === undefined ? 200 : 400, { origin: urls.origin, title: "Add a mailbox", body, links });
-}
-
-/** Asks before a mailbox is removed. */
-export function removeMailboxPage(mailbox: StoredMailbox, { urls, key, links }: PageContext): Promise<HtmlAnswer> {
-  const body = html`<section class="card"><h2>${mailbox.address}, folder ${mailbox.folder}</h2>
-<p>Deskpost forgets the mailbox and its tokens, and fetches nothing more. Tickets at the desk stay. The record of what was delivered stays too, so that adding the mailbox again delivers nothing twice.</p>
-<p>Microsoft keeps the consent itself until it is taken back at <a href="https://myapplications.microsoft.com">myapplications.microsoft.com</a> or by an administrator.</p>
-<div class="actions"><form method="post" action="${urls.mailboxAction(mailbox.id, "remove", key)}"><button>Remove the mailbox</button></form>
-<a class="button main" href="${urls.mailboxes(key)}">Keep it</a></div></section>`;
-  return htmlAnswer(200, { origin: urls.origin, title: "Remove a mailbox", body, links });
 }

@@ -5,7 +5,11 @@ export const STYLE = `
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,"Segoe UI",Roboto,sans-serif}
 header,main,footer{max-width:64rem;margin:0 auto;padding:0 clamp(1rem,4vw,2.5rem)}
-header{display:flex;gap:.5rem;align-items:center;padding-block:1rem;font-weight:650;letter-spacing:.01em}
+header{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;padding-block:1rem;font-weight:650;letter-spacing:.01em}
+nav{display:flex;flex-wrap:wrap;gap:1rem;margin-inline-start:1rem;font-weight:550}
+.who{margin-inline-start:auto;display:flex;gap:.75rem;align-items:center;font-weight:400}
+.skip{position:absolute;left:-99rem}
+.skip:focus{position:static}
 footer{padding-block:2rem;color:var(--soft);display:flex;gap:1.25rem;flex-wrap:wrap}
 h1{font-size:1.6rem;line-height:1.2;margin:.5rem 0 1.25rem}
 h2{font-size:1.1rem;margin:0;overflow-wrap:anywhere}
@@ -30,5 +34,9 @@ button,.button{font:inherit;min-height:2.5rem;padding:.4rem .95rem;border-radius
 label{display:grid;gap:.3rem;font-weight:550}
 label small{font-weight:400}
 input,select{font:inherit;font-weight:400;color:inherit;background:var(--card);border:1px solid var(--soft);border-radius:.5rem;padding:.45rem .6rem;min-height:2.5rem;width:100%}
+.check{list-style:none;padding:0;display:grid;gap:.6rem}
+fieldset{border:1px solid var(--line);border-radius:.5rem;display:grid;gap:.5rem;margin:0}
+label.choice{display:flex;gap:.5rem;align-items:center}
+label.choice input{width:auto;min-height:0}
 code{overflow-wrap:anywhere}
 `;

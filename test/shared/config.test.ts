@@ -37,6 +37,7 @@ describe("settings that are complete", () => {
         clientId: "1d2c3b4a-5f6e-4789-90ab-cdef01234567",
         loginUrl: "https://login.microsoftonline.com",
         tenant: undefined,
+        adminTenant: undefined,
         authentication: { kind: "federated-credential", audience: "api://AzureADTokenExchange" },
       },
       graphUrl: "https://graph.microsoft.com",

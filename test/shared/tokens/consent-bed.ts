@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach } from "node:test";
-import type { ConsentCookie, ConsentRefusal, ConsentResult } from "../../../shared/tokens/consent.ts";
+import type { ConsentCookie } from "../../../shared/tokens/consent.ts";
+import type { ConsentRefusal, ConsentResult } from "../../../shared/tokens/consent-result.ts";
 import { signIn } from "../../simulator/entra/entra-person.ts";
 import { type ExampleMailbox, type TokenBed, useTokenBed } from "./token-bed.ts";
 import type { Instance } from "./token-instance.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ConsentResult } from "../../../shared/tokens/consent.ts";
+import type { ConsentResult } from "../../../shared/tokens/consent-result.ts";
 import type { RefusalClass } from "../../../shared/tokens/entra-errors.ts";
 import { signIn } from "../../simulator/entra/entra-person.ts";
 import { useConsents } from "./consent-bed.ts";

@@ -177,7 +177,7 @@ describe("an answer that does not belong to a sign-in of this browser", () => {
     fields.set("state", "guessed");
     await assertRefused({ reason: "other-browser" }, () => finish(fields, [cookie]));
     const value = createHash("sha256").update("guessed").digest("base64url");
-    const forged = { ...cookie, name: `__Host-deskpost-consent-${value.slice(0, 8)}`, value };
+    const forged = { ...cookie, name: `__Host-deskpost-consent-${value.slice(0, 8)}` as const, value };
     await assertRefused({ reason: "unknown-state" }, () => finish(fields, [forged]));
   });
 

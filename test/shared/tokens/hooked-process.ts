@@ -82,6 +82,7 @@ export function createHookedProcess(bed: TokenBed, options: HookedProcessOptions
       return mailbox && { mailboxId, address: mailbox.address, kind: "owner", writes: false };
     },
     cannotOpen: async () => undefined,
+    useInvitation: async () => true,
     log: silent,
     now,
     random,

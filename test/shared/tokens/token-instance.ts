@@ -107,6 +107,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
       return mailbox && subjectOf(mailbox);
     },
     cannotOpen: async () => cannotOpen,
+    useInvitation: async () => true,
     log,
     now,
     random,
@@ -131,7 +132,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
     renew: (id) => watch.call(tokens.renew(id)),
     keepTokens: () => watch.call(keepTokens()),
     consents: {
-      start: (subject, anyAccount) => watch.call(consents.start(subject, anyAccount)),
+      start: (...wanted) => watch.call(consents.start(...wanted)),
       finish: (callback) => watch.call(consents.finish(callback)),
       connectGranted: (subject) => watch.call(consents.connectGranted(subject)),
       sweep: consents.sweep,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ConsentRefusal } from "../../../shared/tokens/consent.ts";
+import type { ConsentRefusal, ConsentResult } from "../../../shared/tokens/consent-result.ts";
 import { consentPage } from "../../../shared/web/consent-page.ts";
 import { createUrls } from "../../../shared/web/urls.ts";
 import { assertSafePage, visibleText } from "./page-checks.ts";
@@ -40,11 +40,16 @@ describe("the page at the end of a consent", () => {
     [{ reason: "expired-state" }, /More than ten minutes/, /press Connect there/],
     [{ reason: "declined", error: "access_denied" }, /permissions were declined/, /press Connect there/],
     [
-      { reason: "admin-approval-required", error: "access_denied" },
+      {
+        reason: "admin-approval-required",
+        error: "access_denied",
+        approvalUrl: "https://login.microsoftonline.com/contoso/v2.0/adminconsent?client_id=1&scope=Mail.Read",
+      },
       /lets only its administrators approve/,
-      /Ask a Microsoft 365 administrator/,
+      /Send this link .* https:\/\/login\.microsoftonline\.com\/contoso\/v2\.0\/adminconsent\?client_id=1&scope=Mail\.Read/,
     ],
     [{ reason: "microsoft-error", error: "AADSTS50000" }, /with the error AADSTS50000\./, /reference-error-codes/],
+    [{ reason: "used-invitation" }, /connects a mailbox once/, /Ask whoever sent it for a new one/],
     [{ reason: "no-code" }, /neither a code nor an error/, /press Connect there/],
     [{ reason: "no-refresh-token" }, /access for an hour only/, /platform “Web”/],
     [{ reason: "mailbox-removed" }, /took the mailbox off the list/, /Add it again/],
@@ -94,6 +99,25 @@ describe("the page at the end of a consent", () => {
       assert.match(text, /Nothing was stored, and nothing that worked before has changed\./);
     });
   }
+
+  it("leads an administrator back to the list, and an invited owner nowhere", async () => {
+    const results: readonly Exclude<ConsentResult, { kind: "approved" }>[] = [
+      { kind: "connected", mailboxId: "9f2c", userName: "owner@contoso.test" },
+      { kind: "refused", mailboxId: "9f2c", reason: "no-code" },
+    ];
+    for (const result of results) {
+      assert.ok((await consentPage(result, ADDRESS, urls)).body.includes(`href="${urls.mailboxes}"`));
+      const invited = await consentPage({ ...result, invited: true }, ADDRESS, urls);
+      assert.ok(!invited.body.includes(urls.mailboxes));
+    }
+  });
+
+  it("thanks an administrator who approved for the organisation", async () => {
+    const page = await consentPage({ kind: "approved" }, undefined, urls);
+    assert.equal(page.status, 200);
+    assertSafePage(page, urls.origin);
+    assert.match(visibleText(page), /Microsoft reports that Deskpost is approved/);
+  });
 
   it("ends its sentences with one full stop", async () => {
     for (const [refusal] of cases) assert.doesNotMatch(visibleText(await refused(refusal)), /\.\./);

@@ -3,15 +3,11 @@ import { describe, it } from "node:test";
 import type { StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
 import type { MailboxView, Overview, TokenView } from "../../../shared/mailboxes/overview.ts";
 import { errorPage } from "../../../shared/web/error-page.ts";
+import type { PageContext } from "../../../shared/web/layout.ts";
 import { overviewJson } from "../../../shared/web/mailbox-json.ts";
-import {
-  mailboxesPage,
-  newMailboxPage,
-  type PageContext,
-  removeMailboxPage,
-  stateOf,
-  TICK_OVERDUE_MS,
-} from "../../../shared/web/mailboxes-page.ts";
+import { mailboxesPage, stateOf, TICK_OVERDUE_MS } from "../../../shared/web/mailboxes-page.ts";
+import { newMailboxPage } from "../../../shared/web/new-mailbox-page.ts";
+import { removeMailboxPage } from "../../../shared/web/remove-mailbox-page.ts";
 import { fromNow, moment } from "../../../shared/web/times.ts";
 import { createUrls } from "../../../shared/web/urls.ts";
 import { validMailbox } from "../mailboxes/valid-mailbox.ts";
@@ -24,7 +20,15 @@ const at = (ms: number) => new Date(NOON.getTime() + ms);
 const HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>&'";
 
 const urls = createUrls("https://deskpost.contoso.test");
-const context: PageContext = { urls, key: undefined, links: {} };
+const FORM_TOKEN = "the-token-of-this-session";
+const session = {
+  userName: "ada@contoso.test",
+  objectId: "f1a2",
+  formToken: FORM_TOKEN,
+  signedInAt: NOON,
+  seenAt: NOON,
+};
+const context: PageContext = { urls, session, links: {} };
 
 const mailbox: StoredMailbox = {
   ...validMailbox(),
@@ -100,31 +104,36 @@ describe("the page of all mailboxes", () => {
     }
   });
 
-  it("renews itself, and carries the function key on in its own links only", async () => {
-    const key = "the/function+key==";
-    const { body } = await mailboxesPage(overview, {
-      ...context,
-      key,
-      links: { Runbook: "https://wiki.contoso.test/" },
-    });
-    assert.match(body, /<meta http-equiv="refresh" content="10">/);
-    const links = [...body.matchAll(/<(?:a|form)\b[^>]*(?:href|action)="([^"]*)"/g)].map(
-      ([, url = ""]) => new URL(url.replaceAll("&amp;", "&")),
-    );
-    assert.ok(links.length >= 5);
-    for (const url of links) {
-      const isOurs = url.origin === urls.origin;
-      assert.equal(url.searchParams.get("code"), isOurs ? key : null, url.href);
-      if (!isOurs) assert.equal(url.href, "https://wiki.contoso.test/");
-    }
+  it("renews itself, which does not count as use", async () => {
+    const { body } = await mailboxesPage(overview, context);
+    assert.ok(body.includes(`<meta http-equiv="refresh" content="10;url=${urls.mailboxesUnattended}">`));
+  });
+
+  it("puts the session's token into each form, and into nothing else", async () => {
+    const { body } = await mailboxesPage(overview, { ...context, links: { Runbook: "https://wiki.contoso.test/" } });
+    const forms = [...body.matchAll(/<form\b.*?<\/form>/gs)].map(([form]) => form);
+    assert.ok(forms.length >= 3);
+    const field = `<input type="hidden" name="form-token" value="${FORM_TOKEN}">`;
+    for (const form of forms) assert.ok(form.includes(field), form);
+    assert.ok(!body.replaceAll(field, "").includes(FORM_TOKEN));
+    assert.ok(body.includes('href="https://wiki.contoso.test/"'));
+  });
+
+  it("names who is signed in, with a way out", async () => {
+    const page = await mailboxesPage(overview, context);
+    assert.match(visibleText(page), /ada@contoso\.test Sign out/);
+    assert.ok(page.body.includes(`action="${urls.signOut}"`));
   });
 
   for (const [status, buttons] of [
-    ["new", ["Connect with Microsoft", "Remove…"]],
-    ["connected", ["Fetch now", "Pause", "Connect again", "Connect with another account", "Remove…"]],
-    ["needs-owner", ["Connect again", "Connect with another account", "Pause", "Remove…"]],
-    ["needs-admin", ["Connect again", "Connect with another account", "Pause", "Remove…"]],
-    ["paused", ["Resume", "Connect again", "Connect with another account", "Remove…"]],
+    ["new", ["Connect with Microsoft", "Invite its owner…", "Remove…"]],
+    [
+      "connected",
+      ["Fetch now", "Pause", "Connect again", "Connect with another account", "Invite its owner…", "Remove…"],
+    ],
+    ["needs-owner", ["Connect again", "Connect with another account", "Invite its owner…", "Pause", "Remove…"]],
+    ["needs-admin", ["Connect again", "Connect with another account", "Invite its owner…", "Pause", "Remove…"]],
+    ["paused", ["Resume", "Connect again", "Connect with another account", "Invite its owner…", "Remove…"]],
   ] as const) {
     it(`offers for a mailbox that is ${status}: ${buttons.join(", ")}`, async () => {
       const { body } = await pageOf({ status });
@@ -156,10 +165,10 @@ describe("the page of all mailboxes", () => {
         mailboxes: [hostile],
         alarm: { code: "APP_MISCONFIGURED", message: HOSTILE, since: NOON },
       },
-      { ...context, key: HOSTILE, links: { [HOSTILE]: "https://wiki.contoso.test" } },
+      { ...context, session: { ...session, userName: HOSTILE }, links: { [HOSTILE]: "https://wiki.contoso.test" } },
     );
     assertSafePage(page, urls.origin);
-    assert.equal(visibleText(page).split(HOSTILE).length - 1, 9);
+    assert.equal(visibleText(page).split(HOSTILE).length - 1, 10);
   });
 
   it("raises the alarm of the app, and tells that no mailbox has to be connected again", async () => {
@@ -180,7 +189,7 @@ describe("the page of all mailboxes", () => {
   it("says what to do where there is no mailbox yet", async () => {
     const page = await mailboxesPage({ ...overview, mailboxes: [] }, context);
     assert.match(visibleText(page), /No mailbox yet Add the Microsoft 365 mailbox/);
-    assert.match(page.body, /class="button main" href="https:\/\/deskpost\.contoso\.test\/api\/mailboxes\/new"/);
+    assert.match(page.body, /class="button main" href="https:\/\/deskpost\.contoso\.test\/api\/pages\/mailboxes\/new"/);
   });
 });
 
@@ -204,7 +213,7 @@ describe("the form for a new mailbox", () => {
     const page = await newMailboxPage(["support", "sales"], context);
     assert.equal(page.status, 200);
     assertSafePage(page, urls.origin);
-    assert.match(page.body, /action="https:\/\/deskpost\.contoso\.test\/api\/mailboxes"/);
+    assert.match(page.body, /action="https:\/\/deskpost\.contoso\.test\/api\/pages"/);
     assert.deepEqual(
       [...page.body.matchAll(/<option\s*>(\w+)</g)].map(([, name]) => name),
       ["support", "sales"],
@@ -220,12 +229,26 @@ describe("the form for a new mailbox", () => {
       desk: "sales",
       acknowledge: "move",
     };
-    const page = await newMailboxPage(["support", "sales"], context, { message: `${HOSTILE} is wrong`, entered });
+    const page = await newMailboxPage(["support", "sales"], context, { fault: `${HOSTILE} is wrong`, entered });
     assert.equal(page.status, 400);
     assertSafePage(page, urls.origin);
     assert.match(page.body, /<option selected>sales</);
     assert.match(page.body, /value="move" selected/);
     assert.ok(visibleText(page).includes(`${HOSTILE} is wrong`));
+  });
+});
+
+describe("what was tried before a mailbox is added", () => {
+  it("is listed with what to change, and can be overruled", async () => {
+    const checks = [
+      { name: "The desk answers", result: "bad", evidence: HOSTILE, remedy: "Look at DESKS." },
+      { name: "Permissions", result: "unknown", evidence: "Mail.Read", remedy: "The sign-in will tell." },
+    ] as const;
+    const page = await newMailboxPage(["support"], context, { entered: { address: "a@contoso.test" }, checks });
+    assertSafePage(page, urls.origin);
+    assert.match(visibleText(page), /The desk answers: to be put right .* Look at DESKS\. Permissions: to be seen/);
+    assert.match(page.body, /value="add-anyway">Add it all the same/);
+    assert.doesNotMatch((await newMailboxPage(["support"], context)).body, /add-anyway/);
   });
 });
 
@@ -235,7 +258,7 @@ describe("the other pages", () => {
     assertSafePage(page, urls.origin);
     assert.match(
       page.body,
-      /method="post" action="https:\/\/deskpost\.contoso\.test\/api\/mailboxes\/9f2c41d07be3a865\/remove"/,
+      /method="post" action="https:\/\/deskpost\.contoso\.test\/api\/pages\/mailboxes\/9f2c41d07be3a865\/remove"/,
     );
     assert.match(visibleText(page), /Tickets at the desk stay/);
   });

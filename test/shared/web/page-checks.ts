@@ -23,13 +23,15 @@ export function assertSafePage({ headers, body }: HtmlAnswer, formOrigin: string
   assert.equal(headers["cache-control"], "no-store");
   assert.equal(headers["referrer-policy"], "same-origin");
   assert.equal(headers["x-content-type-options"], "nosniff");
+  assert.equal(headers["cross-origin-opener-policy"], "same-origin");
+  assert.match(headers["strict-transport-security"] ?? "", /^max-age=\d{8}$/);
   assert.match(body, /^<!doctype html>\n<html lang="en">/);
   // What stands in quotes is a value: there the characters of a tag do no harm.
   const tags = body.replaceAll(/="[^"]*"/g, "=");
   const [active] = /<(?:script|img|iframe|object|embed|base)\b|<[^>]*\son\w+=/i.exec(tags) ?? [];
   assert.equal(active, undefined);
   for (const [, address = ""] of body.matchAll(/\b(?:href|action|src)="([^"]*)"/g)) {
-    assert.match(address, /^(?:https:\/\/|data:image\/svg\+xml,)/);
+    assert.match(address, /^(?:https:\/\/|data:image\/svg\+xml,|#main$)/);
   }
 }
 

@@ -143,18 +143,14 @@ describe("the simulator's page", () => {
   });
 
   it("shows an expired client secret as an alarm of the app, until there is a new one", async () => {
-    const alarm = async () => {
-      const response = await fetch(demo.deskpost.api.pageUrl, { headers: { accept: "application/json" } });
-      return ((await response.json()) as { alarm?: { code: string } }).alarm?.code;
-    };
     await press("expire-secret");
     await press("ninety-minutes");
-    assert.equal(await alarm(), "APP_MISCONFIGURED");
+    assert.equal(await demo.deskpost.api.alarm(), "APP_MISCONFIGURED");
     assert.equal((await mailbox()).status, "connected");
     await press("new-secret");
     await press("minute");
     assert.equal((await mailbox()).lastError, undefined);
-    assert.equal(await alarm(), undefined);
+    assert.equal(await demo.deskpost.api.alarm(), undefined);
   });
 
   it("revokes the owner's grant, which only the owner mends", async () => {

@@ -16,17 +16,24 @@ export interface Person {
   open(url: string | URL): Promise<Page>;
   /** Posts a form of the page that is open; without one, of a page at the address itself. */
   post(url: string | URL, fields?: Readonly<Record<string, string>>): Promise<Page>;
+  /** Presses the button of a form of the page that is open, and sends the hidden fields along. */
+  press(action: string, fields?: Readonly<Record<string, string>>): Promise<Page>;
   /**
-   * Clicks "Connect" and goes through Microsoft's pages. Gives Deskpost's last page.
+   * Opens an address that leads to Microsoft, and goes through its pages. Gives Deskpost's last page.
    * @throws {StoppedAtPageError} when the sign-in ends at Microsoft
    */
-  connect(startConsentUrl: string | URL): Promise<Page>;
+  connect(url: string | URL): Promise<Page>;
+  /** The same, for the sign-in to Deskpost's own pages. */
+  signIn(pageUrl: string | URL): Promise<Page>;
+  /** What the browser would send along, to play with. */
+  cookies(url: string | URL): string | undefined;
 }
 
 /** The page that sends the browser somewhere. */
 interface OpenPage {
   readonly url: URL;
   readonly referrerPolicy: string | undefined;
+  readonly text?: string;
 }
 
 interface BrowserRequest {
@@ -65,8 +72,9 @@ export function createPerson(signsIn: PersonOptions): Person {
       const referrerPolicy = response.headers.get("referrer-policy") ?? undefined;
       const location = response.headers.get("location");
       if (location === null) {
-        openPage = { url, referrerPolicy };
-        return { url: url.href, status: response.status, text: await response.text() };
+        const text = await response.text();
+        openPage = { url, referrerPolicy, text };
+        return { url: url.href, status: response.status, text };
       }
       const from = { url, referrerPolicy };
       url = new URL(location, url);
@@ -75,22 +83,47 @@ export function createPerson(signsIn: PersonOptions): Person {
     throw new Error(`More than ${MOST_REDIRECTS} redirects, the last one to ${url}`);
   }
 
+  function post(url: string | URL, fields: Readonly<Record<string, string>> | URLSearchParams = {}): Promise<Page> {
+    const from = openPage ?? { url: new URL(url), referrerPolicy: undefined };
+    return browse(url, { method: "POST", body: new URLSearchParams(fields), from });
+  }
+
+  /** Follows Deskpost's own redirects until they lead to Microsoft, and goes through. */
+  async function throughMicrosoft(address: string | URL): Promise<Page> {
+    let url = new URL(address);
+    for (let redirects = 0; redirects < MOST_REDIRECTS; redirects += 1) {
+      const response = await request(url, { method: "GET" });
+      const location = response.headers.get("location");
+      if (location === null) {
+        const text = await response.text();
+        openPage = { url, referrerPolicy: response.headers.get("referrer-policy") ?? undefined, text };
+        return { url: url.href, status: response.status, text };
+      }
+      const next = new URL(location, url);
+      if (next.origin !== url.origin) {
+        const answer = await signIn(next, signsIn);
+        const from = { url: next, referrerPolicy: undefined };
+        const { method, fields } = answer;
+        return browse(answer.url, method === "GET" ? { method, from } : { method, body: fields, from });
+      }
+      url = next;
+    }
+    throw new Error(`More than ${MOST_REDIRECTS} redirects, the last one to ${url}`);
+  }
+
   return {
     open: (url) => browse(url, { method: "GET" }),
-    post: (url, fields = {}) => {
-      const from = openPage ?? { url: new URL(url), referrerPolicy: undefined };
-      return browse(url, { method: "POST", body: new URLSearchParams(fields), from });
+    post,
+    press: (action, fields = {}) => {
+      const forms = openPage?.text?.match(/<form\b.*?<\/form>/gs) ?? [];
+      const form = forms.find((text) => text.includes(`action="${action}"`));
+      if (form === undefined) throw new Error(`The page ${openPage?.url} has no form for ${action}`);
+      const hidden = form.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g);
+      return post(action, { ...Object.fromEntries([...hidden].map(([, name, value]) => [name, value])), ...fields });
     },
-    connect: async (startConsentUrl) => {
-      const start = await request(new URL(startConsentUrl), { method: "GET" });
-      const authorizationUrl = start.headers.get("location");
-      if (authorizationUrl === null) {
-        return { url: String(startConsentUrl), status: start.status, text: await start.text() };
-      }
-      const { method, url, fields } = await signIn(authorizationUrl, signsIn);
-      const from = { url: new URL(authorizationUrl), referrerPolicy: undefined };
-      return browse(url, method === "GET" ? { method, from } : { method, body: fields, from });
-    },
+    connect: throughMicrosoft,
+    signIn: throughMicrosoft,
+    cookies: (url) => jar.headerFor(new URL(url), { method: "GET", fromSite: undefined }),
   };
 }
 

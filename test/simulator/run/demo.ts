@@ -93,7 +93,7 @@ export function describeDemo({ simulator, deskpost, pageUrl }: Demo, highlight: 
     `The mailbox ${mailbox.address} holds ${mailbox.messages().length} mails and waits to be connected.`,
     "Mail is fetched every 10 seconds here; in Azure it is each minute. Ctrl-C stops everything.",
     "",
-    `Open ${highlight(deskpost.api.pageUrl)} and press “Connect”.`,
+    `Open ${highlight(deskpost.api.pageUrl)}, sign in as ${simulator.administrator.name.split(",")[0]}, and press “Connect”.`,
     "",
     "",
   ].join("\n");

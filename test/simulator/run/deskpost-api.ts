@@ -5,9 +5,13 @@ export interface DeskpostApi {
   addMailbox(mailbox: NewMailbox): Promise<string>;
   /** All of them, or those in one state. */
   messages(mailboxId: string, state?: MessageReport["state"]): Promise<MessageReport[]>;
-  /** Where a person begins the sign-in. */
+  /** Where a browser begins the consent. */
   startConsentUrl(mailboxId: string): string;
-  /** The page for people. */
+  /** The link for the owner of a mailbox. */
+  invite(mailboxId: string): Promise<string>;
+  /** The alarm that stands, by its code. */
+  alarm(): Promise<string | undefined>;
+  /** The page for people, who sign in there. */
   readonly pageUrl: string;
 }
 
@@ -54,13 +58,15 @@ export function createDeskpostApi(publicBaseUrl: string): DeskpostApi {
   }
 
   return {
-    pageUrl: `${base}/mailboxes`,
+    pageUrl: `${base}/pages`,
     mailboxes: async () => ((await ask("mailboxes")) as { mailboxes: MailboxReport[] }).mailboxes,
     addMailbox: async (mailbox) => ((await ask("mailboxes", mailbox)) as { id: string }).id,
     messages: async (mailboxId, state) => {
       const query = state === undefined ? "" : `?state=${state}`;
       return ((await ask(`mailboxes/${mailboxId}/messages${query}`)) as { messages: MessageReport[] }).messages;
     },
+    invite: async (mailboxId) => ((await ask(`mailboxes/${mailboxId}/invite`, {})) as { url: string }).url,
+    alarm: async () => ((await ask("mailboxes")) as { alarm?: { code: string } }).alarm?.code,
     startConsentUrl: (mailboxId) => `${base}/start-consent?mailbox=${encodeURIComponent(mailboxId)}`,
   };
 }

@@ -1,0 +1,76 @@
+import { randomBytes } from "node:crypto";
+import type { Secrets } from "../../key-vault.ts";
+
+const KEY_NAME = "session-key";
+const KEY_BYTES = 32;
+/** A new version seals, and a disabled one stops opening, at most this long after it was changed in the vault. */
+export const KEY_CACHE_MS = 5 * 60_000;
+/** Anybody can send a cookie that names a version which does not exist; the vault is asked for one of them at a time. */
+const UNKNOWN_VERSION_INTERVAL_MS = 10_000;
+
+interface CookieKey {
+  /** The version of the secret. */
+  readonly id: string;
+  readonly bytes: Buffer;
+}
+
+/** The keys that seal cookies: versions of one secret in Key Vault. */
+export interface CookieKeys {
+  /** The one to seal with. Made where the vault has none. */
+  newest(): Promise<CookieKey>;
+  /** The one that a cookie names; `undefined` where the vault has it no more. */
+  named(id: string): Promise<CookieKey | undefined>;
+}
+
+export interface CookieKeysDeps {
+  readonly secrets: Secrets;
+  readonly now: () => Date;
+}
+
+export function createCookieKeys({ secrets, now }: CookieKeysDeps): CookieKeys {
+  const known = new Map<string, { readonly key: CookieKey; readonly readAt: number }>();
+  let newest: { readonly key: CookieKey; readonly readAt: number } | undefined;
+  let askedForUnknownAt = Number.NEGATIVE_INFINITY;
+
+  const isFresh = (readAt: number) => Math.abs(now().getTime() - readAt) < KEY_CACHE_MS;
+
+  async function read(version?: string): Promise<CookieKey | undefined> {
+    const found = await secrets.read(KEY_NAME, version);
+    if (found === undefined) return undefined;
+    const key = { id: found.version, bytes: Buffer.from(found.value, "base64") };
+    known.set(key.id, { key, readAt: now().getTime() });
+    return key;
+  }
+
+  async function readOrMake(): Promise<CookieKey> {
+    const found = await read();
+    if (found !== undefined) return found;
+    await secrets.write(KEY_NAME, randomBytes(KEY_BYTES).toString("base64"), {
+      contentType: "application/octet-stream; encoding=base64",
+    });
+    // Another instance may have made one at the same moment: the vault says which is the newest.
+    const made = await read();
+    if (made === undefined) throw new Error(`Key Vault took the secret "${KEY_NAME}" but does not give it back`);
+    return made;
+  }
+
+  return {
+    async newest() {
+      if (newest === undefined || !isFresh(newest.readAt)) {
+        newest = { key: await readOrMake(), readAt: now().getTime() };
+      }
+      return newest.key;
+    },
+
+    async named(id) {
+      const cached = known.get(id);
+      if (cached !== undefined && isFresh(cached.readAt)) return cached.key;
+      if (cached === undefined) {
+        if (Math.abs(now().getTime() - askedForUnknownAt) < UNKNOWN_VERSION_INTERVAL_MS) return undefined;
+        askedForUnknownAt = now().getTime();
+      }
+      known.delete(id);
+      return read(id);
+    },
+  };
+}
