@@ -29,7 +29,11 @@ describe("a shared mailbox", () => {
 
   function ask(path: string, body: object): Promise<Response> {
     const headers = { accept: "application/json", "content-type": "application/json" };
-    return fetch(`${simulator.settings.PUBLIC_BASE_URL}/api/mailboxes${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    return fetch(`${simulator.settings.PUBLIC_BASE_URL}/api/mailboxes${path}`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+    });
   }
 
   const administrator = (decision: "accept" | "cancel" = "accept") =>

@@ -26,7 +26,7 @@ export interface PageRoute {
 }
 
 /** Every page that needs a sign-in. The first one that fits answers. */
-const PAGE_ROUTES: readonly PageRoute[] = [...mailboxRoutes];
+export const PAGE_ROUTES: readonly PageRoute[] = [...mailboxRoutes];
 
 /** The route for a path, with the parameters in it. */
 export function findPageRoute(

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { startStandIn } from "../stand-in.ts";
 import { type FunctionsCore, type RegisteredFunction, supplyFunctionsCore } from "./functions-core.ts";
 import { createSettings, FunctionFaultError, readAppConfig, type Settings } from "./host-config.ts";
-import { createHttpFunctions, type HttpFunctions } from "./host-http.ts";
+import { createHttpFunctions, type HttpFunctions, type HttpRoute } from "./host-http.ts";
 import { createInvoker, type Invocation, type LogLine, triggerOf } from "./host-invocations.ts";
 import { createQueueFunctions, type QueueFunctions } from "./host-queue-triggers.ts";
 import { createQueues, type Queues } from "./host-queues.ts";
@@ -40,6 +40,8 @@ export interface FunctionsHost {
   /** The functions that are available. */
   readonly functionNames: readonly string[];
   readonly faults: readonly FunctionFault[];
+  /** What HTTP functions listen to, with the prefix. */
+  readonly routes: readonly HttpRoute[];
   /** Every run that has ended, in order. */
   readonly invocations: readonly Invocation[];
   /** Runs a timer function once; resolves when the run ends, rejects when it fails. */
@@ -104,6 +106,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     url: standIn.origin,
     functionNames,
     faults,
+    routes: http.routes,
     invocations: invoker.invocations,
     runTimer: timers.run,
     nextTimerRun: timers.nextRun,

@@ -11,7 +11,13 @@ interface HttpDeps {
   readonly functionKey: string | undefined;
 }
 
+/** A route as an application registered it, such as "api/mailboxes/{id?}". */
+export interface HttpRoute extends Pick<Route, "functionName" | "methods" | "authLevel"> {
+  readonly path: string;
+}
+
 export interface HttpFunctions {
+  readonly routes: readonly HttpRoute[];
   add(functionName: string, trigger: Binding): void;
   handle(request: SeenRequest): Promise<Answer>;
 }
@@ -19,6 +25,7 @@ export interface HttpFunctions {
 /** Routes requests to the functions with an HTTP trigger. */
 export function createHttpFunctions({ invoker, routePrefix, functionKey }: HttpDeps): HttpFunctions {
   const routes: Route[] = [];
+  const registered: HttpRoute[] = [];
 
   function mayPass(route: Route, request: SeenRequest): boolean {
     if (functionKey === undefined || route.authLevel === "anonymous") return true;
@@ -26,13 +33,16 @@ export function createHttpFunctions({ invoker, routePrefix, functionKey }: HttpD
   }
 
   return {
+    routes: registered,
     add: (functionName, trigger) => {
-      const route = createRoute(`${routePrefix}/${trigger.route ?? functionName}`, {
+      const path = `${routePrefix}/${trigger.route ?? functionName}`;
+      const rest = {
         functionName,
         methods: ((trigger.methods as string[] | undefined) ?? ["GET", "POST"]).map((method) => method.toUpperCase()),
         authLevel: String(trigger.authLevel ?? "anonymous").toLowerCase(),
-      });
-      routes.push(route);
+      };
+      registered.push({ path, ...rest });
+      routes.push(createRoute(path, rest));
       routes.sort((one, other) => one.precedence.localeCompare(other.precedence));
     },
     handle: async (request) => {

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+import { PAGE_ROUTES } from "../../shared/web/page-routes.ts";
+import { cookieValue, FUNCTION_KEY, SESSION_COOKIE, useSecurityBed } from "./security-bed.ts";
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+type Visitor = "nobody" | "wrong key" | "function key" | "without the role" | "foreign session" | "administrator";
+type Entry = "in" | "no key" | "sign in" | "session over" | "no route";
+
+/** Who gets into a function. Whoever is not named here gets what nobody gets. */
+const EXPECTED: Readonly<Record<string, Partial<Record<Visitor, Entry>> & { readonly nobody: Entry }>> = {
+  "GET finish-consent": { nobody: "in" },
+  "POST finish-consent": { nobody: "in" },
+  "GET finish-sign-in": { nobody: "in" },
+  "POST finish-sign-in": { nobody: "in" },
+  "GET health": { nobody: "in" },
+  "GET invitation": { nobody: "in" },
+  "GET mailboxes": { nobody: "no key", "function key": "in" },
+  "POST mailboxes": { nobody: "no key", "function key": "in" },
+  "DELETE mailboxes": { nobody: "no key", "function key": "in" },
+  "GET pages": { nobody: "sign in", administrator: "in" },
+  "POST pages": { nobody: "session over", administrator: "in" },
+  "GET sign-in": { nobody: "sign in" },
+  "POST sign-out": { nobody: "in" },
+  "GET start-consent": { nobody: "no key", "function key": "in" },
+};
+
+describe("every route, for everybody", () => {
+  const bed = useSecurityBed();
+  const headers = new Map<Visitor, Record<string, string>>();
+
+  before(async () => {
+    const stranger = bed.stranger();
+    const page = await stranger.signIn(`${bed.base}/pages`);
+    assert.equal(page.status, 403);
+    const administrator = await bed.signedIn();
+    const own = cookieValue(administrator, bed.base, SESSION_COOKIE) ?? "";
+    headers.set("nobody", {});
+    headers.set("wrong key", { "x-functions-key": "another-key" });
+    headers.set("function key", { "x-functions-key": FUNCTION_KEY });
+    headers.set("without the role", { cookie: stranger.cookies(bed.base) ?? "" });
+    // As another Deskpost would have sealed it: another version of another vault's key.
+    headers.set("foreign session", { cookie: `${SESSION_COOKIE}=${own.replace(/[0-9a-f]{32}/, "0".repeat(32))}` });
+    headers.set("administrator", { cookie: administrator.cookies(bed.base) ?? "" });
+  });
+
+  async function visit(method: string, path: string, visitor: Visitor): Promise<Entry> {
+    const answer = await fetch(`${bed.simulator.settings.PUBLIC_BASE_URL}/${path}`, {
+      method,
+      redirect: "manual",
+      headers: { accept: "text/html", ...headers.get(visitor) },
+      // A form without the session's token: nothing is changed by this walk.
+      ...(method === "POST" && { body: new URLSearchParams({ account: "any" }) }),
+    });
+    const text = await answer.text();
+    const location = answer.headers.get("location") ?? "";
+    if (answer.status === 404 && text === "") return "no route";
+    assert.equal(answer.headers.get("x-content-type-options"), answer.status === 401 && text === "" ? null : "nosniff");
+    if (answer.status === 401) return text === "" ? "no key" : "session over";
+    assert.equal(answer.headers.get("cache-control"), "no-store", `${method} ${path}`);
+    assert.match(answer.headers.get("strict-transport-security") ?? "", /^max-age=\d{8}$/);
+    if (location.includes("/api/sign-in") || location.includes("/oauth2/v2.0/authorize")) return "sign in";
+    return "in";
+  }
+
+  /** A path for a route with its parameters filled in. */
+  const filled = (path: string) => path.replace(/\{id\?\}/, bed.mailboxId).replace(/\/\{(?:action\?|\*path)\}/, "");
+
+  it("are all known to this test, each with its methods", () => {
+    const found = bed.host.routes.flatMap(({ functionName, methods }) =>
+      methods.map((one) => `${one} ${functionName}`),
+    );
+    assert.deepEqual(found.sort(), Object.keys(EXPECTED).sort());
+    for (const { functionName, authLevel } of bed.host.routes) {
+      const isKeyed = EXPECTED[`GET ${functionName}`]?.["function key"] === "in";
+      assert.equal(authLevel, isKeyed ? "function" : "anonymous", functionName);
+    }
+  });
+
+  for (const method of METHODS) {
+    it(`let in with ${method} only whom they should`, async () => {
+      for (const { functionName, path } of bed.host.routes) {
+        const expected = EXPECTED[`${method} ${functionName}`] ?? { nobody: "no route" };
+        for (const visitor of headers.keys()) {
+          // With the key, DELETE would remove the mailbox that the other requests are about.
+          const target = method === "DELETE" && visitor === "function key" ? path.replace("{id?}", "none") : path;
+          const entry = await visit(method, filled(target), visitor);
+          assert.equal(entry, expected[visitor] ?? expected.nobody, `${method} ${path}, ${visitor}`);
+        }
+      }
+    });
+  }
+
+  it("of the pages, one by one: without a session none shows or does anything", async () => {
+    assert.ok(PAGE_ROUTES.length >= 12);
+    for (const { method, path } of PAGE_ROUTES) {
+      const page = `api/pages/${path.replace(":id", bed.mailboxId)}`;
+      for (const visitor of headers.keys()) {
+        const refused = method === "GET" ? "sign in" : "session over";
+        const entry = await visit(method, page, visitor);
+        // The start of a consent leads to Microsoft, too.
+        const leadsOn = method === "GET" && path.endsWith("/connect");
+        assert.equal(entry, visitor === "administrator" && !leadsOn ? "in" : refused, `${method} ${page}, ${visitor}`);
+      }
+    }
+    assert.equal(await bed.status(), "new");
+  });
+
+  it("answer a page that does not exist like any other, to whoever is not signed in", async () => {
+    assert.equal(await visit("GET", "api/pages/nothing/here", "nobody"), "sign in");
+    assert.equal(await visit("POST", "api/pages/nothing/here", "nobody"), "session over");
+  });
+
+  it("open no page with a function key in the address, as they once did", async () => {
+    const answer = await bed.ask(`pages?code=${FUNCTION_KEY}`, { headers: { accept: "text/html" } });
+    assert.equal(answer.status, 303);
+    const list = await bed.ask(`mailboxes?code=${FUNCTION_KEY}`, { headers: { accept: "text/html" } });
+    assert.match(list.headers.get("content-type") ?? "", /^application\/json/);
+  });
+});
