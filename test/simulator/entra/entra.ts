@@ -43,6 +43,8 @@ export interface Entra {
   revoke(oid: string): void;
   /** Gives an account app roles of an application, in place of those that it had. */
   assignRoles(clientId: string, oid: string, roles: readonly string[]): void;
+  /** Registers these redirect URIs, in place of those before. */
+  setRedirectUris(clientId: string, redirectUris: readonly string[]): void;
   disable(oid: string): void;
   enable(oid: string): void;
   addSecret(clientId: string, secret: ClientSecret): void;
@@ -158,6 +160,8 @@ export async function startEntra(options: EntraOptions): Promise<Entra> {
         ...application,
         roleAssignments: { ...application.roleAssignments, [oid]: roles },
       })),
+    setRedirectUris: (clientId, redirectUris) =>
+      directory.changeApplication(clientId, (application) => ({ ...application, redirectUris })),
     disable: (oid) => directory.setDisabled(oid, true),
     enable: (oid) => directory.setDisabled(oid, false),
     addSecret: (clientId, secret) =>
