@@ -11,11 +11,11 @@ app.http("finish-sign-in", {
   methods: ["GET", "POST"],
   authLevel: "anonymous",
   handler: (request: HttpRequest, context: InvocationContext) =>
-    withHttpApp(request, context, async ({ signIn, urls, config }) => {
+    withHttpApp(request, context, async ({ signIn, urls }) => {
       const parameters = request.method === "POST" ? await formOf(request) : new URLSearchParams();
       const result = await signIn.finish({ parameters, cookie: (name) => cookieOf(request, name) });
       if (result.kind === "signed-in") return redirectTo(new URL(result.returnTo, urls.origin).href, result.cookies);
-      const page = await signInRefusedPage(result, { urls, links: config.pageLinks, session: undefined });
+      const page = await signInRefusedPage(result, { urls, links: {}, session: undefined });
       return { ...page, cookies: result.cookies };
     }),
 });

@@ -3,9 +3,9 @@ import type { App } from "../shared/app.ts";
 import { ConfigurationError } from "../shared/config.ts";
 import { AppError } from "../shared/errors.ts";
 import { errorPage } from "../shared/web/error-page.ts";
-import { FORM_TOKEN, SECURITY_HEADERS, type WebAnswer } from "../shared/web/layout.ts";
+import { FORM_TOKEN, type PageContext, SECURITY_HEADERS, type WebAnswer } from "../shared/web/layout.ts";
 import { isOwnForm, type Session } from "../shared/web/session/sessions.ts";
-import { withApp } from "./invocation.ts";
+import { isAnswerToARequest, withApp } from "./invocation.ts";
 
 /** A form of Microsoft or of our own pages, or a mailbox in JSON, has a few kilobytes. */
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -38,6 +38,16 @@ export async function withHttpApp(
     if (wantsPage(request)) return toResponse(await errorPage(status, message));
     const faults = error instanceof ConfigurationError ? error.faults : undefined;
     return toResponse(jsonAnswer(status, { code: known?.code ?? "UNAVAILABLE", message, faults }));
+  }
+}
+
+/** Tells somebody who is signed in what they got wrong, with the way to the other pages. */
+export async function orErrorPage(page: PageContext, work: () => Promise<WebAnswer>): Promise<WebAnswer> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isAnswerToARequest(error)) throw error;
+    return errorPage(STATUS_OF[error.code] ?? 400, error.message, page);
   }
 }
 

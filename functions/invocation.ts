@@ -22,7 +22,7 @@ export function withApp<T>(context: InvocationContext, work: (app: App) => Promi
 }
 
 /** What a person or program got wrong is told to them, and is no fault of the app. */
-function isAnswerToARequest(error: unknown): boolean {
+export function isAnswerToARequest(error: unknown): error is AppError {
   return (
     error instanceof AppError &&
     ["INPUT_INVALID", "NOT_ALLOWED", "MAILBOX_NOT_FOUND", "MESSAGE_NOT_FOUND", "MAILBOX_EXISTS"].includes(error.code)

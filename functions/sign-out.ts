@@ -10,13 +10,13 @@ app.http("sign-out", {
   authLevel: "anonymous",
   handler: (request: HttpRequest, context: InvocationContext) =>
     withHttpApp(request, context, async (deskpost) => {
-      const { sessions, signIn, urls, config } = deskpost;
+      const { sessions, signIn, urls } = deskpost;
       const session = await sessions.read(cookieOf(request, SESSION_COOKIE));
       if (session !== undefined) {
         refuseForgedForm(deskpost, request, session, await formOf(request));
         currentLog.info("signed out", { objectId: session.objectId });
       }
-      const page = { urls, links: config.pageLinks, session: undefined };
+      const page = { urls, links: {}, session: undefined };
       const answer = await signedOutPage((await signIn.signOutUrl()).href, page);
       return { ...answer, cookies: [sessions.end()] };
     }),

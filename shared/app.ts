@@ -232,7 +232,7 @@ export function createApp({
   });
 
   const { adminTenant } = config.entra;
-  const cookieSealer = createCookieSealer(createCookieKeys({ secrets, now }));
+  const cookieSealer = createCookieSealer(createCookieKeys({ secrets, log, now }));
   const sessions = createSessions({ sealer: cookieSealer, tenant: adminTenant, now });
   const signIn = createSignIn({
     endpoint,

@@ -64,6 +64,19 @@ describe("the pages", () => {
     assert.ok(page.text.includes(`href="${bed.base}/pages"`));
   });
 
+  it("tell what somebody got wrong, with the way to the other pages", async () => {
+    const gone = await person.open(`${bed.base}/pages/mailboxes/ffffffffffffffff/remove`);
+    assert.equal(gone.status, 404);
+    assert.match(words(gone), /There is no mailbox ffffffffffffffff/);
+    assert.ok(gone.text.includes(`href="${bed.base}/pages"`));
+  });
+
+  it("show the links of the foot to nobody who is not signed in", async () => {
+    assert.match((await list()).text, /<footer><a [^>]*>Simulator<\/a>/);
+    const stranger = await bed.stranger().signIn(`${bed.base}/pages`);
+    assert.match(stranger.text, /<footer><\/footer>/);
+  });
+
   describe("check a mailbox before it is added", () => {
     const { address } = filled;
 

@@ -52,7 +52,12 @@ describe("the sign-in to the pages", () => {
   }
 
   it("asks Microsoft for who it is and for nothing that lasts, with PKCE, state and nonce", async () => {
-    const start = await bed.ask("sign-in");
+    const forwarded = {
+      "x-forwarded-host": "evil.example",
+      "x-forwarded-proto": "http",
+      "disguised-host": "evil.example",
+    };
+    const start = await bed.ask("sign-in", { headers: forwarded });
     const { searchParams } = new URL(start.headers.get("location") ?? "");
     assert.equal(searchParams.get("scope"), "openid profile");
     assert.equal(searchParams.get("code_challenge_method"), "S256");

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Secrets } from "../../key-vault.ts";
+import { errorFields, type Log } from "../../telemetry/log.ts";
 
 const KEY_NAME = "session-key";
 const KEY_BYTES = 32;
@@ -24,22 +25,38 @@ export interface CookieKeys {
 
 export interface CookieKeysDeps {
   readonly secrets: Secrets;
+  readonly log: Log;
   readonly now: () => Date;
 }
 
-export function createCookieKeys({ secrets, now }: CookieKeysDeps): CookieKeys {
+export function createCookieKeys({ secrets, log, now }: CookieKeysDeps): CookieKeys {
   const known = new Map<string, { readonly key: CookieKey; readonly readAt: number }>();
   let newest: { readonly key: CookieKey; readonly readAt: number } | undefined;
   let askedForUnknownAt = Number.NEGATIVE_INFINITY;
 
   const isFresh = (readAt: number) => Math.abs(now().getTime() - readAt) < KEY_CACHE_MS;
 
+  /** What Key Vault says; while it is away, what it said last: the pages show what is wrong just then, too. */
+  async function orAsBefore(before: CookieKey | undefined, ask: () => Promise<CookieKey | undefined>) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (before === undefined) throw error;
+      log.warn("request failed", errorFields(error));
+      return before;
+    }
+  }
+
   async function read(version?: string): Promise<CookieKey | undefined> {
     const found = await secrets.read(KEY_NAME, version);
     if (found === undefined) return undefined;
-    const key = { id: found.version, bytes: Buffer.from(found.value, "base64") };
-    known.set(key.id, { key, readAt: now().getTime() });
-    return key;
+    return { id: found.version, bytes: Buffer.from(found.value, "base64") };
+  }
+
+  function keep(key: CookieKey): { readonly key: CookieKey; readonly readAt: number } {
+    const kept = { key, readAt: now().getTime() };
+    known.set(key.id, kept);
+    return kept;
   }
 
   async function readOrMake(): Promise<CookieKey> {
@@ -57,8 +74,10 @@ export function createCookieKeys({ secrets, now }: CookieKeysDeps): CookieKeys {
   return {
     async newest() {
       if (newest === undefined || !isFresh(newest.readAt)) {
-        newest = { key: await readOrMake(), readAt: now().getTime() };
+        const key = await orAsBefore(newest?.key, readOrMake);
+        if (key !== undefined) newest = keep(key);
       }
+      if (newest === undefined) throw new Error(`There is no secret "${KEY_NAME}" in Key Vault`);
       return newest.key;
     },
 
@@ -69,8 +88,10 @@ export function createCookieKeys({ secrets, now }: CookieKeysDeps): CookieKeys {
         if (Math.abs(now().getTime() - askedForUnknownAt) < UNKNOWN_VERSION_INTERVAL_MS) return undefined;
         askedForUnknownAt = now().getTime();
       }
-      known.delete(id);
-      return read(id);
+      const key = await orAsBefore(cached?.key, () => read(id));
+      if (key === undefined) known.delete(id);
+      else keep(key);
+      return key;
     },
   };
 }
