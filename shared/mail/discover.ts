@@ -3,7 +3,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { Refusal } from "./checkpoint.ts";
 import type { LeasedLedger } from "./ledger.ts";
 import type { MessageSource } from "./message-source.ts";
-import { pollList } from "./poll-list.ts";
+import { LIST_OVERLAP_MS, pollList } from "./poll-list.ts";
 import { reconcile } from "./reconcile.ts";
 import { walkChanges } from "./walk-changes.ts";
 
@@ -84,7 +84,7 @@ const later = (now: Date) => new Date(now.getTime() + TRY_CHANGES_EVERY_MS);
 /** The link is kept: should Graph accept it again, its changes show what listing cannot, such as old mail moved in. */
 async function beginListing(because: Refusal, { mailboxId, ledger, deliverFrom, now, log }: DiscoverOptions) {
   const { completeUntil, sweptAt = now() } = ledger.checkpoint;
-  const listFrom = completeUntil === undefined || completeUntil < deliverFrom ? deliverFrom : completeUntil;
+  const listFrom = completeUntil === undefined ? deliverFrom : new Date(completeUntil.getTime() - LIST_OVERLAP_MS);
   await ledger.record([], { listFrom, listSince: now(), listBecause: because, changesAt: later(now()), sweptAt });
   log.warn("changes refused, listing", { mailboxId, because });
 }

@@ -3,7 +3,7 @@ import { listPages } from "./list-pages.ts";
 import { isWanted } from "./wanted.ts";
 
 /** Mail may become visible after mail that came later: https://github.com/PipedreamHQ/pipedream/issues/21159 */
-const OVERLAP_MS = 15 * 60_000;
+export const LIST_OVERLAP_MS = 15 * 60_000;
 
 /** Lists what came since the last time, page by page: first into the ledger, then the mark. */
 export async function pollList(
@@ -29,6 +29,6 @@ export async function pollList(
 
 /** Before the newest message, which need not be of today, and not of the future either: some dates are wrong. */
 function lookBack(newest: Date, start: Date, now: Date): Date {
-  const from = Math.min(newest.getTime(), now.getTime()) - OVERLAP_MS;
+  const from = Math.min(newest.getTime(), now.getTime()) - LIST_OVERLAP_MS;
   return newest > start ? new Date(from) : start;
 }

@@ -20,7 +20,7 @@ const folder = z
   .trim()
   .min(1, "is missing")
   .max(500, "is longer than any folder id")
-  .regex(/^(?!\.{1,2}$)[^/\\?#'"]+$/, "is neither a well-known name such as inbox nor a folder id");
+  .regex(/^(?!\.{1,2}$)[^/\\?#'"]+$/, "is no name or id of a folder");
 
 const request = z
   .object({

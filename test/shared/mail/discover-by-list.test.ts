@@ -7,6 +7,8 @@ import { asksForChanges, HOUR_MS, MINUTE_MS, mail, NOON, SECOND_MS } from "./mai
 
 const { bed, discoverIn, known, checkpointOf } = useDiscovery();
 
+/** Before every mailbox was connected. */
+const LONG_AGO = new Date(NOON.getTime() - HOUR_MS);
 const lists = ({ path }: SeenRequest) => path.endsWith("/messages");
 const times = (event: string) => bed.events.filter((line) => line.event === event).length;
 const names = (count: number, prefix = "mail") => Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
@@ -86,6 +88,8 @@ describe("where Graph refuses changes", () => {
     for (let hour = 0; hour < 5; hour += 1) {
       mailbox.receive(`mail-${hour}`);
       await bed.run(mailbox);
+      bed.clock.advance(5 * MINUTE_MS);
+      await bed.run(mailbox);
       bed.clock.advance(HOUR_MS);
     }
     assert.deepEqual(bed.taken(), names(5));
@@ -101,8 +105,31 @@ describe("where Graph refuses changes", () => {
     mailbox.receive("two");
     bed.clock.advance(10 * HOUR_MS);
     mailbox.graph.setFull(true);
+    assert.partialDeepStrictEqual(await discoverIn(mailbox), { discovered: 1, reconciled: 0 });
+  });
+});
+
+describe("the first time that a folder is listed", () => {
+  it("includes what came while the last round of changes was read", async () => {
+    const mailbox = await bed.connect();
+    for (const name of names(510)) mailbox.graph.deliver(mail(name), { receivedAt: LONG_AGO });
+    assert.equal((await discoverIn(mailbox, { deadline: new Date() })).more, true);
+    bed.clock.advance(MINUTE_MS);
+    const [id = ""] = mailbox.receive("meanwhile");
+    bed.clock.advance(HOUR_MS);
+    assert.equal((await discoverIn(mailbox)).discovered, 0);
+    mailbox.graph.setFull(true);
+    await discoverIn(mailbox);
+    assert.deepEqual(await known(mailbox), [id]);
+  });
+
+  it("includes what came shortly before, by a clock that is behind ours", async () => {
+    const mailbox = await bed.connect({ deliverFrom: LONG_AGO });
     await bed.run(mailbox);
-    assert.deepEqual(bed.taken(), ["one", "two"]);
+    mailbox.graph.deliver(mail("one"), { receivedAt: new Date(NOON.getTime() - MINUTE_MS) });
+    mailbox.graph.setFull(true);
+    await bed.run(mailbox);
+    assert.deepEqual(bed.taken(), ["one"]);
   });
 });
 
@@ -148,7 +175,7 @@ describe("listing", () => {
     const leave = () => {
       pages += 1;
       // What was listed leaves, as it does when it is moved after its delivery.
-      if (pages > 3) for (const id of ids.slice(0, 30)) mailbox.graph.move(id, "archive");
+      if (pages > 3) for (const id of ids.slice(30 * (pages - 4), 30 * (pages - 3))) mailbox.graph.move(id, "archive");
     };
     bed.graph.server.plan(lists, { kind: "before", run: leave }, 100);
     assert.equal((await discoverIn(mailbox)).discovered, 200);

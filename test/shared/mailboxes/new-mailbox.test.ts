@@ -56,7 +56,7 @@ describe("a request for a new mailbox", () => {
   });
 
   const noAddress = "address is not an e-mail address such as help@example.com";
-  const noFolder = "folder is neither a well-known name such as inbox nor a folder id";
+  const noFolder = "folder is no name or id of a folder";
   for (const [changes, fault] of [
     [{ address: undefined }, "address is missing"],
     [{ address: "help" }, noAddress],
@@ -76,7 +76,7 @@ describe("a request for a new mailbox", () => {
     [{ since: "soon" }, 'since "soon" is not a date such as 2026-01-31'],
     [{ acknowledge: "delete" }, 'acknowledge must be "nothing", "mark-read" or "move"'],
     [{ acknowledge: "move" }, "moveTo is missing"],
-    [{ acknowledge: "move", moveTo: "a/b" }, "moveTo is neither a well-known name such as inbox nor a folder id"],
+    [{ acknowledge: "move", moveTo: "a/b" }, "moveTo is no name or id of a folder"],
   ] as const) {
     it(`is refused, and says why: ${fault} (${JSON.stringify(changes).slice(0, 60)})`, () => {
       assert.equal(refusalOf(changes), `The mailbox was not added: ${fault}`);
