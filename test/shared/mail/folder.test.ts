@@ -79,6 +79,7 @@ describe("a folder that goes", () => {
     assert.equal((await bed.run(mailbox)).kind, "fetched");
     assert.deepEqual(bed.taken(), ["one", "two"]);
     assert.equal((await mailbox.stored()).lastError, undefined);
+    assert.equal(bed.events.filter(({ event }) => event === "changes refused, listing").length, 0);
   });
 
   it("into the bin, from where Graph still gives changes, is noticed within the hour", async () => {

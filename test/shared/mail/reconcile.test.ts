@@ -129,18 +129,15 @@ describe("the hourly sweep", () => {
   it("does not list what it would leave alone: the time of which the ledger has forgotten all", async () => {
     const mailbox = await connected();
     mailbox.receive("old");
+    bed.clock.advance(5 * DAY_MS);
+    mailbox.receive("less old");
     await bed.run(mailbox);
     bed.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
-    await bed.ledger.sweep(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS));
-    mailbox.receive("new");
-    bed.clock.advance(MINUTE_MS);
-    await bed.run(mailbox);
-    await discoverIn(mailbox, { deliverFrom: new Date(NOON.getTime() - DAY_MS) });
-    bed.clock.advance(HOUR_MS);
+    assert.equal(await bed.ledger.sweep(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS)), 2);
     bed.graph.server.requests.length = 0;
     await bed.run(mailbox);
     const { query } = bed.graph.server.requests.find(lists) ?? assert.fail("nothing was listed");
-    assert.equal(query.get("$filter"), `receivedDateTime ge ${NOON.toISOString().slice(0, 19)}Z`);
+    assert.match(query.get("$filter") ?? "", /^receivedDateTime ge 2026-11-28T12:00:/);
   });
 });
 
