@@ -128,7 +128,7 @@ describe("the hourly sweep", () => {
 
   it("does not list what it would leave alone: the time of which the ledger has forgotten all", async () => {
     const mailbox = await connected();
-    mailbox.receive("old");
+    mailbox.graph.deliver(mail("old"), { receivedAt: NOON });
     bed.clock.advance(5 * DAY_MS);
     mailbox.receive("less old");
     await bed.run(mailbox);
