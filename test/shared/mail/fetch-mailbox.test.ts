@@ -322,12 +322,12 @@ describe("the budget of a run", () => {
   it("leaves half of it to delivery, and says that work is left", async () => {
     const mailbox = await bed.connect();
     mailbox.receive(...Array.from({ length: 510 }, (_, index) => `mail-${index}`));
-    bed.graph.server.plan(asksForChanges, { kind: "before", run: () => bed.clock.advance(6 * SECOND_MS) });
+    bed.graph.server.plan(asksForChanges, { kind: "before", run: () => bed.clock.advance(31 * SECOND_MS) });
     const desk = deskThat(() => {
       bed.clock.advance(SECOND_MS);
       return ACCEPTED;
     });
-    const outcome = await bed.run(mailbox, { budgetMs: 10 * SECOND_MS, ...at(desk) });
+    const outcome = await bed.run(mailbox, { budgetMs: 60 * SECOND_MS, ...at(desk) });
     assert.ok(outcome.kind === "fetched" && outcome.more && outcome.delivered >= 1);
     assert.equal(bed.graph.server.requests.filter(asksForChanges).length, 1);
   });
