@@ -24,7 +24,7 @@ ${fault === undefined ? "" : html`<p class="trouble" role="alert">${fault}</p>`}
 ${checks.length === 0 ? "" : checkList(checks)}
 <form class="wide card" method="post" action="${urls.mailboxes}">${formToken(session)}
 <label>Address of the mailbox<input name="address" type="email" required autocomplete="off" value="${entered.address ?? ""}" placeholder="help@example.com"></label>
-<label>Folder <small>A well-known name such as inbox, in any language, or the id of a folder</small><input name="folder" value="${entered.folder ?? "inbox"}" required></label>
+<label>Folder <small>A well-known name such as inbox, or the name or id of a folder at the top or in the inbox</small><input name="folder" value="${entered.folder ?? "inbox"}" required></label>
 <label>Desk<select name="desk">${deskNames.map((name) => html`<option ${selected("desk", name)}>${name}</option>`)}</select></label>
 <label>Access <small>For a shared mailbox, or where owners must not sign in: the administrator's grant</small><select name="access">
 <option value="owner">the mailbox's owner signs in</option>
