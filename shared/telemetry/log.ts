@@ -16,10 +16,15 @@ export type LogEvent =
   | "import started"
   | "mailbox needs its owner"
   | "mailbox needs an administrator"
+  | "mailboxes watched"
+  | "mailbox late"
+  | "mailbox blocked"
+  | "message delivered"
   | "message quarantined"
   | "message replayed"
   | "message discarded"
   | "message gone"
+  | "message unreadable"
   | "acknowledge failed"
   | "desk refused"
   | "desk failed"
@@ -50,6 +55,11 @@ export type LogEvent =
   | "sign-in refused"
   | "signed out"
   | "owner invited"
+  | "call throttled"
+  | "budget nearly used"
+  | "change announced"
+  | "fetch poisoned"
+  | "telemetry failed"
   | "request failed";
 
 export type LogFields = Readonly<Record<string, string | number | boolean | Date | undefined>>;
