@@ -1,6 +1,6 @@
 import { app, type InvocationContext, type Timer } from "@azure/functions";
 import { fetchSchedule } from "../shared/config.ts";
-import { fetchesQueue, type MailboxFetch } from "./fetches-queue.ts";
+import { fetchesQueue, mailboxFetch } from "./fetches-queue.ts";
 import { withApp } from "./invocation.ts";
 
 /** Fetches the mailboxes that are due, and leaves to the queue what does not fit into this run. */
@@ -10,10 +10,6 @@ app.timer("fetch-mail", {
   handler: (_timer: Timer, context: InvocationContext) =>
     withApp(context, async ({ fetchDueMailboxes }) => {
       const left = await fetchDueMailboxes();
-      if (left.length > 0)
-        context.extraOutputs.set(
-          fetchesQueue,
-          left.map((mailboxId): MailboxFetch => ({ mailboxId })),
-        );
+      if (left.length > 0) context.extraOutputs.set(fetchesQueue, left.map(mailboxFetch));
     }),
 });

@@ -1,5 +1,5 @@
 import { app, type InvocationContext } from "@azure/functions";
-import { FETCHES_QUEUE, fetchesQueue, type MailboxFetch, STORAGE_CONNECTION } from "./fetches-queue.ts";
+import { FETCHES_QUEUE, fetchesQueue, type MailboxFetch, mailboxFetch, STORAGE_CONNECTION } from "./fetches-queue.ts";
 import { withApp } from "./invocation.ts";
 
 /** Fetches one mailbox; puts it back on the queue where work is left at the end of its budget. */
@@ -9,9 +9,8 @@ app.storageQueue("fetch-mailbox", {
   extraOutputs: [fetchesQueue],
   handler: (message: unknown, context: InvocationContext) =>
     withApp(context, async ({ fetchMailbox }) => {
-      const { mailboxId } = message as MailboxFetch;
-      const outcome = await fetchMailbox(mailboxId);
-      if (outcome.kind === "fetched" && outcome.more)
-        context.extraOutputs.set(fetchesQueue, { mailboxId } satisfies MailboxFetch);
+      const { mailboxId, traceparent } = message as MailboxFetch;
+      const outcome = await fetchMailbox(mailboxId, traceparent);
+      if (outcome.kind === "fetched" && outcome.more) context.extraOutputs.set(fetchesQueue, mailboxFetch(mailboxId));
     }),
 });

@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
 import { consentPage } from "../shared/web/consent-page.ts";
-import { fetchesQueue, type MailboxFetch } from "./fetches-queue.ts";
+import { fetchesQueue, mailboxFetch } from "./fetches-queue.ts";
 import { cookieOf, formOf, withHttpApp } from "./http.ts";
 
 /**
@@ -17,7 +17,7 @@ app.http("finish-consent", {
       const result = await consents.finish({ parameters, cookie: (name) => cookieOf(request, name) });
       if (result.kind === "connected") {
         await changeMailbox.connected(result.mailboxId);
-        context.extraOutputs.set(fetchesQueue, { mailboxId: result.mailboxId } satisfies MailboxFetch);
+        context.extraOutputs.set(fetchesQueue, mailboxFetch(result.mailboxId));
       }
       const id = result.kind === "approved" ? undefined : result.mailboxId;
       const mailbox = id === undefined ? undefined : await registry.get(id);

@@ -3,6 +3,7 @@ import { type App, appOfProcess } from "../shared/app.ts";
 import { AppError } from "../shared/errors.ts";
 import { withLog } from "../shared/telemetry/current-log.ts";
 import { createLog, errorFields, type Log } from "../shared/telemetry/log.ts";
+import { logTelemetryTroubles, recordEvent } from "./telemetry.ts";
 
 /**
  * Runs a function's work with the app and the invocation's own log. What is thrown is logged once and makes the
@@ -10,6 +11,7 @@ import { createLog, errorFields, type Log } from "../shared/telemetry/log.ts";
  */
 export function withApp<T>(context: InvocationContext, work: (app: App) => Promise<T>): Promise<T> {
   const log = logOf(context);
+  logTelemetryTroubles(log);
   return withLog(log, async () => {
     try {
       return await work(appOfProcess());
@@ -30,5 +32,5 @@ export function isAnswerToARequest(error: unknown): error is AppError {
 }
 
 function logOf(context: InvocationContext): Log {
-  return createLog((level, line) => context[level](line));
+  return createLog((level, line) => context[level](line), recordEvent);
 }

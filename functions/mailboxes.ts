@@ -7,6 +7,9 @@ import type { WebAnswer } from "../shared/web/layout.ts";
 import { mailboxJson, overviewJson } from "../shared/web/mailbox-json.ts";
 import { fetchesQueue, type MailboxFetch } from "./fetches-queue.ts";
 import { jsonAnswer, jsonOf, refuseForeignForms, withHttpApp } from "./http.ts";
+import { mailboxesPage, newMailboxPage, type PageContext, removeMailboxPage } from "../shared/web/mailboxes-page.ts";
+import { fetchesQueue, mailboxFetch } from "./fetches-queue.ts";
+import { formOf, wantsPage, withHttpApp } from "./http.ts";
 
 /** The list of mailboxes for programs, behind a function key. People have the pages. */
 app.http("mailboxes", {
@@ -59,8 +62,7 @@ async function change(deskpost: App, request: HttpRequest, context: InvocationCo
       await changeMailbox.remove(id);
       return jsonAnswer(200, { id, removed: true });
     case "fetch":
-      if (await changeMailbox.fetchNow(id))
-        context.extraOutputs.set(fetchesQueue, { mailboxId: id } satisfies MailboxFetch);
+      if (await changeMailbox.fetchNow(id)) context.extraOutputs.set(fetchesQueue, mailboxFetch(id));
       break;
     case "connect":
       return connectGranted(deskpost, context, await existingMailbox(registry, id));
@@ -93,6 +95,8 @@ async function connectGranted(
   if (result.kind === "connected") {
     await changeMailbox.connected(mailbox.id);
     context.extraOutputs.set(fetchesQueue, { mailboxId: mailbox.id } satisfies MailboxFetch);
+    await deskpost.changeMailbox.connected(mailbox.id);
+    context.extraOutputs.set(fetchesQueue, mailboxFetch(mailbox.id));
   }
   return jsonAnswer(result.kind === "connected" ? 200 : 409, result);
 }

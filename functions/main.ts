@@ -1,5 +1,6 @@
 // The entry of the bundle. Each function registers itself; none of them fails while it is loaded, so that the host
 // always finds them all.
+import "./telemetry.ts";
 import "./fetch-mail.ts";
 import "./fetch-mailbox.ts";
 import "./finish-consent.ts";

@@ -5,6 +5,7 @@ import type { Desk } from "./desks/desk.ts";
 import { probeDesk } from "./desks/desk-probe.ts";
 import { createDeskRests } from "./desks/desk-rests.ts";
 import { oneAtATime } from "./desks/one-at-a-time.ts";
+import type { WatchPost } from "./desks/post.ts";
 import { createUvdesk } from "./desks/uvdesk.ts";
 import { createWebhook } from "./desks/webhook.ts";
 import { AppError } from "./errors.ts";
@@ -19,6 +20,7 @@ import { createImportMail, type ImportMail } from "./mail/import-mail.ts";
 import type { Ledger, Period } from "./mail/ledger.ts";
 import { createLedger } from "./mail/ledger-table.ts";
 import { createQuarantine, type Quarantine } from "./mail/quarantine.ts";
+import { traceFetches } from "./mail/traced-fetch.ts";
 import { createAppHealth } from "./mailboxes/app-health.ts";
 import { type ChangeMailbox, createChangeMailbox } from "./mailboxes/change-mailbox.ts";
 import { createFetchDueMailboxes } from "./mailboxes/fetch-due-mailboxes.ts";
@@ -28,10 +30,12 @@ import type { NewMailbox } from "./mailboxes/new-mailbox.ts";
 import { type Check, createNewMailboxChecks } from "./mailboxes/new-mailbox-checks.ts";
 import { createOverview, type Overview } from "./mailboxes/overview.ts";
 import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
+import { createWatchMailboxes } from "./mailboxes/watch-mailboxes.ts";
 import { attemptTimeout } from "./sdk-timeout.ts";
 import { createTables, type Tables } from "./tables.ts";
 import { currentLog } from "./telemetry/current-log.ts";
 import type { Log } from "./telemetry/log.ts";
+import { createOutgoing } from "./telemetry/outgoing.ts";
 import { createAccessTokens, GrantRefusedError } from "./tokens/access-tokens.ts";
 import { createClientCredential } from "./tokens/client-credential.ts";
 import { type ConsentSubject, type Consents, createConsents } from "./tokens/consent.ts";
@@ -74,8 +78,11 @@ export interface App {
   checkNewMailbox(wanted: NewMailbox): Promise<readonly Check[]>;
   /** One tick. Gives the ids of the mailboxes that are left for the queue. */
   fetchDueMailboxes(): Promise<readonly string[]>;
-  /** One run for one mailbox, within the budget of the configuration. */
-  fetchMailbox(mailboxId: string): Promise<FetchOutcome>;
+  /**
+   * One run for one mailbox, within the budget of the configuration.
+   * @param causedBy the traceparent of what asked for it
+   */
+  fetchMailbox(mailboxId: string, causedBy?: string): Promise<FetchOutcome>;
   keepTokens(): Promise<KeepTokensReport>;
   /** Removes what is older than the ledger's memory, and sign-ins that are over. */
   sweep(): Promise<void>;
@@ -102,6 +109,7 @@ export function createApp({
   sleep = async (ms) => void (await setTimeout(ms)),
   tables: givenTables,
 }: AppOptions): App {
+  const outgoing = createOutgoing({ log, now });
   const clientId = config.managedIdentityClientId;
   const identity = new ManagedIdentityCredential({
     ...(clientId === undefined ? {} : { clientId }),
@@ -122,6 +130,7 @@ export function createApp({
     applicationScope: config.applicationScope,
     credential: createClientCredential({ authentication: config.entra.authentication, identity, readSecret }),
     now,
+    outgoing,
   });
   const sealer = createTokenSealer(secrets);
   const appHealth = createAppHealth({ registry, log, now });
@@ -136,17 +145,19 @@ export function createApp({
     random,
     sleep,
   });
-  const graphFor = createGraphClient({ graphUrl: config.graphUrl, now });
+  const graphFor = createGraphClient({ graphUrl: config.graphUrl, now, outgoing });
 
   const desks = new Map(Object.entries(config.desks).map(([name, settings]) => [name, createDesk(name, settings)]));
   function createDesk(name: string, settings: Config["desks"][string]): Desk {
+    const watch: WatchPost = (post) =>
+      outgoing({ service: "desk", method: "POST", route: settings.kind, desk: name }, post);
     switch (settings.kind) {
       case "uvdesk": {
-        const desk = createUvdesk({ ...settings, now });
+        const desk = createUvdesk({ ...settings, now, watch });
         return oneAtATime({ desk, name, tables, now, random, sleep });
       }
       case "webhook":
-        return createWebhook({ ...settings, secret: () => signingSecret(settings.secretName), now });
+        return createWebhook({ ...settings, secret: () => signingSecret(settings.secretName), now, watch });
     }
   }
   async function signingSecret(name: string): Promise<string> {
@@ -192,6 +203,7 @@ export function createApp({
   const sourceOf = ({ id, address, folder }: StoredMailbox) =>
     createGraphSource({ graphUrl: config.graphUrl, address, folder, send: graphFor(id, tokens.accessTokenFor) });
   const fetchMailbox = createFetchMailbox({
+  const plainFetch = createFetchMailbox({
     registry,
     ledger,
     sourceOf,
@@ -201,7 +213,21 @@ export function createApp({
     log,
     now,
   });
+  const fetchMailbox = traceFetches(plainFetch);
   const budgetMs = config.fetch.budgetSeconds * 1_000;
+
+  const tick = createFetchDueMailboxes({
+    registry,
+    fetchMailbox: async (run) => {
+      const outcome = await fetchMailbox(run);
+      return { more: outcome.kind === "fetched" && outcome.more };
+    },
+    budgetMs,
+    concurrency: config.fetch.concurrency,
+    log,
+    now,
+  });
+  const watchMailboxes = createWatchMailboxes({ registry, log, now });
 
   async function subject(mailboxId: string): Promise<ConsentSubject | undefined> {
     const mailbox = await registry.get(mailboxId);
@@ -284,6 +310,13 @@ export function createApp({
       now,
     }),
     fetchMailbox: (mailboxId) => fetchMailbox({ mailboxId, deadline: new Date(now().getTime() + budgetMs) }),
+    async fetchDueMailboxes() {
+      const left = await tick();
+      await watchMailboxes();
+      return left;
+    },
+    fetchMailbox: (mailboxId, causedBy) =>
+      fetchMailbox({ mailboxId, deadline: new Date(now().getTime() + budgetMs) }, causedBy),
     keepTokens: createKeepTokens({
       registry,
       grants: () => grants.list(),

@@ -251,6 +251,41 @@ export function fetchSchedule(environment: Environment = process.env): string {
   return schedule !== undefined && isSchedule(schedule) ? schedule : DEFAULT_SCHEDULE;
 }
 
+export interface TelemetryConfig {
+  readonly connectionString: string;
+  /** How the app proves itself to Application Insights; `undefined` where the instrumentation key alone is enough. */
+  readonly identity: { readonly clientId: string | undefined } | undefined;
+  /** The role's name: that of the function app, as the host has it. */
+  readonly serviceName: string;
+}
+
+const telemetrySettings = z.object({
+  APPLICATIONINSIGHTS_CONNECTION_STRING: z.string().optional(),
+  /** Written as the host reads it. https://learn.microsoft.com/azure/azure-functions/functions-app-settings#applicationinsights_authentication_string */
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: z.string().default(""),
+  OTEL_SERVICE_NAME: z.string().optional(),
+  WEBSITE_SITE_NAME: z.string().optional(),
+});
+
+/** Where telemetry goes; `undefined` where it goes nowhere. Apart from the rest, because it must tell of faults there. */
+export function readTelemetryConfig(environment: Environment = process.env): TelemetryConfig | undefined {
+  const values = telemetrySettings.parse(environment);
+  const connectionString = values.APPLICATIONINSIGHTS_CONNECTION_STRING;
+  if (!connectionString) return undefined;
+  const authentication = values.APPLICATIONINSIGHTS_AUTHENTICATION_STRING;
+  const clientId = /(?:^|;)\s*ClientId=([^;]+)/i.exec(authentication)?.[1]?.trim();
+  return {
+    connectionString,
+    identity: /(?:^|;)\s*Authorization=AAD\s*(?:;|$)/i.test(authentication) ? { clientId } : undefined,
+    serviceName: values.OTEL_SERVICE_NAME || values.WEBSITE_SITE_NAME || "deskpost",
+  };
+}
+
+/** The exporter to Application Insights would report on its own use to Microsoft, by three more exporters. */
+export function withoutUsageStatistics(): void {
+  process.env.APPLICATION_INSIGHTS_NO_STATSBEAT ??= "true";
+}
+
 function clientAuthentication(values: z.infer<typeof settings>, cloud: Cloud): ClientAuthentication {
   const kind = values.ENTRA_CLIENT_AUTHENTICATION;
   switch (kind) {

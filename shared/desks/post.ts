@@ -24,27 +24,33 @@ export interface PostOptions {
   readonly now: Date;
   /** After this moment nothing is sent any more. */
   readonly offerUntil: Date;
+  readonly watch?: WatchPost | undefined;
 }
+
+/** Makes the call to the desk, and watches it. */
+export type WatchPost = (post: () => Promise<Response>) => Promise<Response>;
 
 /**
  * Posts to a desk. What comes back is its response, or already the answer where the desk as a whole is ill: not
  * reachable, overloaded, redirecting, or asking for a sign-in.
  */
 export async function postToDesk(options: PostOptions): Promise<DeskResponse | DeskAnswer> {
-  const { url, headers, body, now, offerUntil } = options;
+  const { url, headers, body, now, offerUntil, watch = (post) => post() } = options;
   if (now >= offerUntil)
     return deskIll("BUSY", "It took too long until its turn came; the next run goes on", undefined, false);
   let response: Response;
   let text: string;
   try {
-    response = await fetch(url, {
-      method: "POST",
-      headers,
-      body,
-      // A redirected POST arrives as a GET without its body.
-      redirect: "manual",
-      signal: AbortSignal.timeout(DESK_TIMEOUT_MS),
-    });
+    response = await watch(() =>
+      fetch(url, {
+        method: "POST",
+        headers,
+        body,
+        // A redirected POST arrives as a GET without its body.
+        redirect: "manual",
+        signal: AbortSignal.timeout(DESK_TIMEOUT_MS),
+      }),
+    );
     text = await readText(response);
   } catch (error) {
     return deskIll("NO_ANSWER", `no answer: ${redact(messageOf(error))}`, undefined, !neverArrived(error));

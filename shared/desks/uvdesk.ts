@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Delivery, Desk, DeskAnswer } from "./desk.ts";
 import { type MailHeader, readMailHeader } from "./mail-header.ts";
-import { postToDesk } from "./post.ts";
+import { postToDesk, type WatchPost } from "./post.ts";
 import { readUvdeskAnswer } from "./uvdesk-answer.ts";
 
 export interface UvdeskOptions {
@@ -10,6 +10,7 @@ export interface UvdeskOptions {
   /** What its PHP takes: post_max_size less the form around the message. */
   readonly maxMessageBytes?: number | undefined;
   readonly now: () => Date;
+  readonly watch?: WatchPost;
 }
 
 /**
@@ -18,7 +19,7 @@ export interface UvdeskOptions {
  * messages go one at a time (see one-at-a-time.ts): it checks for a known Message-ID and then inserts, without a unique
  * key, so two at once make two tickets. Not one byte of the message itself changes.
  */
-export function createUvdesk({ url, maxMessageBytes, now }: UvdeskOptions): Desk {
+export function createUvdesk({ url, maxMessageBytes, now, watch }: UvdeskOptions): Desk {
   async function post(delivery: Delivery): Promise<DeskAnswer> {
     const { body, contentType } = formWith(await repaired(delivery));
     const response = await postToDesk({
@@ -27,6 +28,7 @@ export function createUvdesk({ url, maxMessageBytes, now }: UvdeskOptions): Desk
       body,
       now: now(),
       offerUntil: delivery.offerUntil,
+      watch,
     });
     return "kind" in response ? response : readUvdeskAnswer(response, delivery.mail.size);
   }

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { Desk, DeskAnswer } from "./desk.ts";
-import { postToDesk, shortened } from "./post.ts";
+import { postToDesk, shortened, type WatchPost } from "./post.ts";
 
 export interface WebhookOptions {
   readonly url: string;
@@ -8,6 +8,7 @@ export interface WebhookOptions {
   /** Gives the signing secret, `whsec_` and base64; asked before each delivery, so that a new one works at once. */
   readonly secret: () => Promise<string>;
   readonly now: () => Date;
+  readonly watch?: WatchPost;
 }
 
 /** Messages that go out side by side: what Graph lets one mailbox read at once, less one. */
@@ -18,7 +19,7 @@ const CONCURRENCY = 3;
  * (https://www.standardwebhooks.com): webhook-id is the idempotency key. 2xx means taken, 410 and 422 mean refused,
  * anything else is tried again.
  */
-export function createWebhook({ url, maxMessageBytes, secret, now }: WebhookOptions): Desk {
+export function createWebhook({ url, maxMessageBytes, secret, now, watch }: WebhookOptions): Desk {
   return {
     concurrency: CONCURRENCY,
     maxMessageBytes,
@@ -37,6 +38,7 @@ export function createWebhook({ url, maxMessageBytes, secret, now }: WebhookOpti
         body: mail,
         now: sentAt,
         offerUntil,
+        watch,
       });
       return "kind" in response ? response : toAnswer(response.status, response.text, response.retryAfterMs);
     },

@@ -216,6 +216,11 @@ async function settleBy(
         { state: "delivered", answer: reference + doubt, acknowledge: acknowledge.kind !== "nothing" },
         now(),
       );
+      log.info("message delivered", {
+        ...about,
+        kind: answer.kind,
+        lagSeconds: (now().getTime() - claimed.receivedAt.getTime()) / 1_000,
+      });
       return { counted: "delivered", desk: "took" };
     }
     case "refused":
@@ -310,13 +315,15 @@ async function postponeUnreadable(
   deskLastTookAt: Date | undefined,
   options: DeliverOptions,
 ): Promise<Outcome> {
-  const { ledger, now } = options;
+  const { ledger, now, log, mailboxId } = options;
   const firstFailedAt = claimed.firstFailedAt ?? now();
   const { attempts, uncertain } = claimed;
   if (isForQuarantine({ attempts, firstFailedAt, deskLastTookAt }, now()))
     return quarantine(claimed, { code: error.answer.graphCode ?? error.code, words: error.message }, options);
   const dueAt = new Date(now().getTime() + waitBeforeNextAttemptMs(attempts, error.answer.retryAfterMs));
   await ledger.postpone(claimed, { dueAt, answer: error.message, firstFailedAt, uncertain, counts: true });
+  const code = error.answer.graphCode ?? error.code;
+  log.warn("message unreadable", { mailboxId, message: claimed.key, attempt: attempts, code });
   return { counted: "failed", desk: "unasked", unreadable: error };
 }
 

@@ -4,8 +4,9 @@ import type { DeskRests } from "../desks/desk-rests.ts";
 import { AppError, codeOf, messageOf } from "../errors.ts";
 import type { MailboxChanges, MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
 import { updateLatest } from "../mailboxes/update-latest.ts";
-import { errorFields, type Log } from "../telemetry/log.ts";
+import { errorFields, type Log, type LogFields } from "../telemetry/log.ts";
 import { redact } from "../telemetry/redact.ts";
+import { withFields } from "../telemetry/with-fields.ts";
 import { acknowledgeDelivered } from "./acknowledge.ts";
 import { type DeliveryReport, deliver } from "./deliver.ts";
 import { type DiscoverOptions, type Discovery, discover } from "./discover.ts";
@@ -93,7 +94,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       await leased.release();
       await recordReport(mailbox, report);
     }
-    logReport(mailbox, startedAt, report);
+    logReport(mailbox, startedAt, report, await waitingAfter(mailbox, report));
     const error = report.failure?.error;
     if (error instanceof AppError && (code === "CONSENT_REQUIRED" || code === "ADMIN_REQUIRED")) {
       await deps.grantRefused(mailbox.id, error);
@@ -114,7 +115,8 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     try {
       const source = deps.sourceOf(mailbox);
       const desk = deps.deskOf(mailbox);
-      const common = { mailboxId: mailbox.id, source, ledger: leased, deadline, now, log };
+      const about = withFields(log, { desk: mailbox.desk });
+      const common = { mailboxId: mailbox.id, source, ledger: leased, deadline, now, log: about };
       const { acknowledge, address, deliverFrom, lastMailAt: deskLastTookAt } = mailbox;
       if (deliverFrom === undefined)
         throw new Error(`Mailbox ${mailbox.id} is connected without a date to deliver from`);
@@ -171,9 +173,30 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     await updateLatest(registry, mailbox.id, changes, mailbox);
   }
 
-  function logReport(mailbox: StoredMailbox, startedAt: Date, report: RunReport): void {
+  /** Counted where the run met a message: most runs meet none, and two queries more would be a fifth of what they cost. */
+  async function waitingAfter({ id }: StoredMailbox, report: RunReport): Promise<LogFields> {
+    const { discovered, delivered, refused, quarantined, gone, failed } = report;
+    const met = discovered + delivered + refused + quarantined + gone + failed > 0;
+    if (!met && !report.more && report.deskIll === undefined) return {};
+    try {
+      const waiting = await ledger.waiting(id);
+      return { pending: waiting.pending, inQuarantine: waiting.quarantined };
+    } catch (error) {
+      // What the run did counts all the same; only the numbers are missing this time.
+      log.warn("request failed", { mailboxId: id, ...errorFields(error) });
+      return {};
+    }
+  }
+
+  function logReport(mailbox: StoredMailbox, startedAt: Date, report: RunReport, waiting: LogFields): void {
     const { deskLastTookAt: _, run: __, deskIll, failure, notice, ...counts } = report;
-    const about = { mailboxId: mailbox.id, ...counts, durationMs: now().getTime() - startedAt.getTime() };
+    const about = {
+      mailboxId: mailbox.id,
+      desk: mailbox.desk,
+      ...counts,
+      ...waiting,
+      durationMs: now().getTime() - startedAt.getTime(),
+    };
     if (failure !== undefined) log.error("mailbox fetch failed", { ...about, ...errorFields(failure.error) });
     else log.info("mailbox fetched", { ...about, deskIll: deskIll?.code, notice: notice?.code });
   }

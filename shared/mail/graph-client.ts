@@ -7,6 +7,8 @@ import {
 } from "@microsoft/microsoft-graph-client";
 import { AppError } from "../errors.ts";
 import { retryAfterMs } from "../retry-after.ts";
+import { type Outgoing, unwatched } from "../telemetry/outgoing.ts";
+import { graphRoute } from "../telemetry/routes.ts";
 import { type GraphAnswer, GraphError } from "./message-source.ts";
 
 /** Until the head of an answer is there. */
@@ -38,6 +40,7 @@ export interface GraphClientOptions {
   /** Such as https://graph.microsoft.com. No token ever goes to another origin. */
   readonly graphUrl: string;
   readonly now: () => Date;
+  readonly outgoing?: Outgoing;
 }
 
 const VERSION = "v1.0";
@@ -46,12 +49,12 @@ const VERSION = "v1.0";
  * Graph through Microsoft's client, with a middleware chain of our own: its retry handler cuts long Retry-After values,
  * and its text handling destroys 8-bit mail, so both are left out. https://github.com/microsoftgraph/msgraph-sdk-javascript
  */
-export function createGraphClient({ graphUrl, now }: GraphClientOptions) {
+export function createGraphClient({ graphUrl, now, outgoing = unwatched }: GraphClientOptions) {
   return function graphFor(mailboxId: string, accessTokenFor: AccessTokenFor): SendToGraph {
     const client = Client.initWithMiddleware({
       baseUrl: graphUrl,
       defaultVersion: VERSION,
-      middleware: authenticate(graphUrl, mailboxId, accessTokenFor, transport()),
+      middleware: authenticate(graphUrl, mailboxId, accessTokenFor, transport(mailboxId, outgoing)),
     });
 
     return async ({ method, path, headers = {}, body }) => {
@@ -173,7 +176,7 @@ function urlOf({ request }: Context): string {
   return typeof request === "string" ? request : request.url;
 }
 
-function transport(): Middleware {
+function transport(mailboxId: string, outgoing: Outgoing): Middleware {
   return {
     async execute(context) {
       const head = new AbortController();
@@ -183,11 +186,16 @@ function transport(): Middleware {
       );
       try {
         const signal = AbortSignal.any([head.signal, AbortSignal.timeout(BODY_TIMEOUT_MS)]);
-        context.response = await fetch(urlOf(context), {
-          ...context.options,
-          signal,
-          redirect: "error",
-        } as RequestInit);
+        const url = urlOf(context);
+        const call = {
+          service: "graph",
+          method: context.options?.method ?? "GET",
+          route: graphRoute(url),
+          mailboxId,
+        } as const;
+        context.response = await outgoing(call, () =>
+          fetch(url, { ...context.options, signal, redirect: "error" } as RequestInit),
+        );
       } finally {
         clearTimeout(timer);
       }

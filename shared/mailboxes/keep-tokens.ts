@@ -66,24 +66,30 @@ export function createKeepTokens(deps: KeepTokensDeps): () => Promise<KeepTokens
     const kept = await Promise.all(due.map(({ mailboxId }) => atOnce(() => keep(mailboxId, isBlocked(mailboxId)))));
     await Promise.all(orphans.map(({ mailboxId }) => atOnce(() => removeOrphan(mailboxId))));
     const renewed = kept.filter((isRenewed) => isRenewed).length;
-    const endingSoon = (await deps.grants()).filter((grant) => !grant.refused && warnIfEnding(grant)).length;
-    const credentialEndsAt = await warnIfCredentialEnds();
+    const living = (await deps.grants()).filter(({ refused }) => !refused);
+    const endingSoon = living.filter(warnIfEnding).length;
+    const credentialEnd = await warnIfCredentialEnds();
+    const credentialEndsAt = credentialEnd !== undefined && isSoon(credentialEnd) ? credentialEnd : undefined;
     const report = {
       renewed,
       failed: due.length - renewed,
       endingSoon,
       ...(credentialEndsAt && { credentialEndsAt }),
     };
-    log.info("tokens kept", { ...report });
+    const firstEnd = Math.min(...living.filter(({ kind }) => kind === "owner").map((grant) => endOf(grant).getTime()));
+    log.info("tokens kept", {
+      ...report,
+      grantRemainingSeconds: Number.isFinite(firstEnd) ? secondsTo(new Date(firstEnd)) : undefined,
+      credentialRemainingSeconds: credentialEnd && secondsTo(credentialEnd),
+    });
     return report;
   };
 
   /** A grant that nothing has renewed for two months: whatever keeps it from being renewed, a month is left to mend it. */
-  function warnIfEnding({ mailboxId, kind, refreshTokenSavedAt }: KeptGrant): boolean {
-    if (kind === "application") return false;
-    const endsAt = new Date(refreshTokenSavedAt.getTime() + REFRESH_TOKEN_LIFE_MS);
-    if (!isSoon(endsAt)) return false;
-    log.error("grant ends soon", { mailboxId, endsAt });
+  function warnIfEnding(grant: KeptGrant): boolean {
+    const endsAt = endOf(grant);
+    if (grant.kind === "application" || !isSoon(endsAt)) return false;
+    log.error("grant ends soon", { mailboxId: grant.mailboxId, endsAt, remainingSeconds: secondsTo(endsAt) });
     return true;
   }
 
@@ -91,13 +97,20 @@ export function createKeepTokens(deps: KeepTokensDeps): () => Promise<KeepTokens
   async function warnIfCredentialEnds(): Promise<Date | undefined> {
     try {
       const endsAt = await deps.credentialEnd();
-      if (endsAt === undefined || !isSoon(endsAt)) return undefined;
-      log.error("credential ends soon", { endsAt });
+      if (endsAt !== undefined && isSoon(endsAt)) log.error("credential ends soon", { endsAt });
       return endsAt;
     } catch (error) {
       log.warn("credential end not read", errorFields(error));
       return undefined;
     }
+  }
+
+  function endOf({ refreshTokenSavedAt }: KeptGrant): Date {
+    return new Date(refreshTokenSavedAt.getTime() + REFRESH_TOKEN_LIFE_MS);
+  }
+
+  function secondsTo(end: Date): number {
+    return Math.round((end.getTime() - now().getTime()) / 1_000);
   }
 
   function isSoon(end: Date): boolean {

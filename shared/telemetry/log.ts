@@ -70,21 +70,25 @@ export interface Log {
   error(event: LogEvent, fields?: LogFields): void;
 }
 
+/** Takes an event after redaction, to make more of it than a line. */
+export type RecordEvent = (level: LogLevel, event: LogEvent, fields: LogFields) => void;
+
 export type LogLevel = "info" | "warn" | "error";
 
 /**
  * A log that writes each event as one line of JSON, so that a query finds it by `event` and `mailboxId`.
  * Fields are ids, codes, counts and times; texts are redacted on the way.
+ * @param record gets each event as well, such as for metrics
  */
-export function createLog(write: (level: LogLevel, line: string) => void): Log {
+export function createLog(write: (level: LogLevel, line: string) => void, record?: RecordEvent): Log {
   const at =
     (level: LogLevel) =>
     (event: LogEvent, fields: LogFields = {}) => {
-      const safe = Object.entries(fields).map(([name, value]) => [
-        name,
-        typeof value === "string" ? redact(value) : value,
-      ]);
-      write(level, JSON.stringify({ event, ...Object.fromEntries(safe) }));
+      const safe: LogFields = Object.fromEntries(
+        Object.entries(fields).map(([name, value]) => [name, typeof value === "string" ? redact(value) : value]),
+      );
+      write(level, JSON.stringify({ event, ...safe }));
+      record?.(level, event, safe);
     };
   return { info: at("info"), warn: at("warn"), error: at("error") };
 }

@@ -226,6 +226,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     log.info("token refreshed", {
       mailboxId: grant.mailboxId,
       expiresAt: held.expiresAt,
+      lifeSeconds: answer.lifeSeconds,
       nextRefreshAt: held.refreshAt,
     });
     await appHealth.accepted();

@@ -1,4 +1,9 @@
 import * as client from "openid-client";
+import { messageOf } from "../errors.ts";
+import { retryAfterMs } from "../retry-after.ts";
+import { type Outgoing, unwatched } from "../telemetry/outgoing.ts";
+import { redact } from "../telemetry/redact.ts";
+import { entraRoute } from "../telemetry/routes.ts";
 import { isLoopback } from "../web/base-url.ts";
 import type { ClientCredential } from "./client-credential.ts";
 import { EntraError } from "./entra-errors.ts";
@@ -97,14 +102,22 @@ export interface TokenEndpointOptions {
   readonly applicationScope: string;
   readonly credential: ClientCredential;
   readonly now: () => Date;
+  readonly outgoing?: Outgoing;
 }
 
 /** The token endpoint through openid-client. */
 export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint & SignInEndpoint {
   const { loginUrl, clientId, applicationScope, credential, now } = options;
+export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
+  const { loginUrl, clientId, applicationScope, credential, now, outgoing = unwatched } = options;
   // Metadata is public and rarely changes; it is kept per process only to save a request.
   const metadata = new Map<string, Promise<client.ServerMetadata>>();
   const insecure = isLoopback(new URL(loginUrl)) ? [client.allowInsecureRequests] : [];
+
+  const watched: client.CustomFetch = (url, request) =>
+    outgoing({ service: "entra", method: request.method, route: entraRoute(url) }, () =>
+      fetch(url, request as RequestInit),
+    );
 
   async function discover(tenant: string): Promise<client.ServerMetadata> {
     // The full address of the document, because the issuer that Entra answers names the tenant by its id, whatever
@@ -114,6 +127,7 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
       client.discovery(address, clientId, undefined, client.None(), {
         timeout: ENTRA_TIMEOUT_SECONDS,
         execute: insecure,
+        [client.customFetch]: watched,
       }),
     );
     return found.serverMetadata();
@@ -133,6 +147,7 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
     const tolerance = { [client.clockTolerance]: CLOCK_TOLERANCE_SECONDS };
     const made = new client.Configuration(await metadataOf(tenant), clientId, tolerance, authentication);
     made.timeout = ENTRA_TIMEOUT_SECONDS;
+    made[client.customFetch] = watched;
     if (insecure.length > 0) client.allowInsecureRequests(made);
     return made;
   }

@@ -1,0 +1,52 @@
+import { errorFields, type Log } from "../telemetry/log.ts";
+import type { MailboxRegistry, MailboxStatus, StoredMailbox } from "./mailbox.ts";
+
+/** A connected mailbox is named from this time without a success on: some ticks may pass it by, an outage may be short. */
+const LATE_AFTER_MS = 5 * 60_000;
+
+export interface WatchDeps {
+  readonly registry: MailboxRegistry;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/**
+ * Says at each tick how the mailboxes are: how many of each status, and by name those that are late or wait for a
+ * person. An alert needs to see what stands still, and that causes no event by itself.
+ */
+export function createWatchMailboxes({ registry, log, now }: WatchDeps): () => Promise<void> {
+  function watch(mailboxes: readonly StoredMailbox[], misconfigured: boolean): void {
+    const at = now().getTime();
+    const count = (status: MailboxStatus) => mailboxes.filter((mailbox) => mailbox.status === status).length;
+    const connected = mailboxes.filter(({ status }) => status === "connected");
+    const sinceMs = ({ lastSuccessAt, deliverFrom }: StoredMailbox) =>
+      at - (lastSuccessAt ?? deliverFrom ?? new Date(at)).getTime();
+    log.info("mailboxes watched", {
+      new: count("new"),
+      connected: connected.length,
+      needsOwner: count("needs-owner"),
+      needsAdmin: count("needs-admin"),
+      paused: count("paused"),
+      oldestSuccessSeconds: Math.max(0, ...connected.map(sinceMs)) / 1_000,
+      misconfigured: misconfigured ? 1 : 0,
+    });
+    for (const mailbox of connected.filter((each) => sinceMs(each) >= LATE_AFTER_MS)) {
+      const { id: mailboxId, desk, lastError } = mailbox;
+      log.warn("mailbox late", { mailboxId, desk, sinceSeconds: sinceMs(mailbox) / 1_000, code: lastError?.code });
+    }
+    for (const { id: mailboxId, desk, status } of mailboxes) {
+      if (status === "needs-owner") log.warn("mailbox blocked", { mailboxId, desk, needsOwner: 1 });
+      if (status === "needs-admin") log.warn("mailbox blocked", { mailboxId, desk, needsAdmin: 1 });
+    }
+  }
+
+  /** Never throws: what the tick did is done. */
+  return async function watchMailboxes() {
+    try {
+      const [mailboxes, alarm] = await Promise.all([registry.list(), registry.alarm()]);
+      watch(mailboxes, alarm !== undefined);
+    } catch (error) {
+      log.error("request failed", errorFields(error));
+    }
+  };
+}
