@@ -16,6 +16,7 @@ const PURPOSES = [
   "webhook",
   "tables",
   "queues",
+  "insights",
 ] as const;
 
 type Purpose = (typeof PURPOSES)[number];

@@ -8,6 +8,7 @@ import { type Entra, startEntra } from "./entra/entra.ts";
 import type { Account, Tenant } from "./entra/entra-directory.ts";
 import { type Graph, startGraph } from "./graph/graph.ts";
 import type { Mailbox } from "./graph/graph-mailbox.ts";
+import { type ApplicationInsights, startApplicationInsights } from "./insights/application-insights.ts";
 import { KEY_VAULT_AUDIENCE, type KeyVault, startKeyVault } from "./key-vault/key-vault.ts";
 import { type ManagedIdentity, startManagedIdentity } from "./key-vault/managed-identity.ts";
 import { type Ports, portFor, type ReservedPort, reservePort } from "./simulator-ports.ts";
@@ -62,6 +63,8 @@ interface SimulatorOptions {
   readonly mailboxes?: number;
   /** Storage gets a thread of its own: worth it for a long run. */
   readonly storageThread?: boolean;
+  /** Deskpost sends spans, metrics and logs to the stand-in for Application Insights; default false. */
+  readonly telemetry?: boolean;
 }
 
 /** A pretend mailbox, and the account that may open it. */
@@ -80,6 +83,7 @@ export interface Simulator {
   readonly graph: Graph;
   readonly uvdesk: Uvdesk;
   readonly webhook: WebhookReceiver;
+  readonly insights: ApplicationInsights;
   readonly desk: SimulatedDesk;
   /** The pretend mailbox, and the account that may open it: the first one, where there are several. */
   readonly mailbox: Mailbox;
@@ -203,6 +207,11 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     await storeSecret(WEBHOOK_SECRET_NAME, webhookSecret);
     await renewClientSecret();
 
+    const insights = await started(
+      startApplicationInsights({ port: portFor("insights", ports), certificate }),
+      ({ server }) => server.stop(),
+    );
+
     const storagePorts = { tablePort: portFor("tables", ports), queuePort: portFor("queues", ports) };
     const azurite = await started(
       options.storageThread ? startThreadedAzurite(storagePorts, clock.lead) : startAzurite(storagePorts),
@@ -227,6 +236,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
         webhook: { kind: "webhook", url: webhook.url, secretName: WEBHOOK_SECRET_NAME },
       }),
       FETCH_SCHEDULE: fetchSchedule,
+      ...(options.telemetry && { APPLICATIONINSIGHTS_CONNECTION_STRING: insights.connectionString }),
       PAGE_LINKS: JSON.stringify({ Simulator: `http://127.0.0.1:${pagePort.port}/` }),
     };
 
@@ -239,6 +249,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       graph,
       uvdesk,
       webhook,
+      insights,
       desk: options.desk === "uvdesk" ? uvdeskAsDesk(uvdesk) : webhookAsDesk(webhook),
       ...first,
       ownedMailboxes,
