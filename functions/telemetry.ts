@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { app, type InvocationContext } from "@azure/functions";
-import { readTelemetryConfig, type TelemetryConfig, withoutUsageStatistics } from "../shared/config.ts";
+import { readTelemetryConfig, type TelemetryConfig, keepExporterQuiet } from "../shared/config.ts";
 import { messageOf } from "../shared/errors.ts";
 import type { Log, RecordEvent } from "../shared/telemetry/log.ts";
 import { withTraceparent } from "../shared/telemetry/spans.ts";
@@ -47,7 +47,7 @@ export function logTelemetryTroubles(log: Log): void {
 /** Never throws: without telemetry mail is fetched all the same. */
 async function start({ connectionString, identity, serviceName }: TelemetryConfig): Promise<void> {
   try {
-    withoutUsageStatistics();
+    keepExporterQuiet();
     // Not loaded where it is not wanted: it takes as long as all the rest together.
     const [{ startTelemetry }, { createExporters }] = await Promise.all([
       import("../shared/telemetry/telemetry.ts"),

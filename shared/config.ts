@@ -281,9 +281,13 @@ export function readTelemetryConfig(environment: Environment = process.env): Tel
   };
 }
 
-/** The exporter to Application Insights would report on its own use to Microsoft, by three more exporters. */
-export function withoutUsageStatistics(): void {
+/**
+ * The exporter to Application Insights would report on its own use to Microsoft, by three more exporters, and would send
+ * a metric without a value beside each batch of spans. It takes these wishes from the environment alone.
+ */
+export function keepExporterQuiet(): void {
   process.env.APPLICATION_INSIGHTS_NO_STATSBEAT ??= "true";
+  process.env.APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED ??= "true";
 }
 
 function clientAuthentication(values: z.infer<typeof settings>, cloud: Cloud): ClientAuthentication {

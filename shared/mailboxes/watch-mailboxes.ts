@@ -27,12 +27,17 @@ export function createWatchMailboxes({ registry, log, now }: WatchDeps): () => P
       needsOwner: count("needs-owner"),
       needsAdmin: count("needs-admin"),
       paused: count("paused"),
-      oldestSuccessSeconds: Math.max(0, ...connected.map(sinceMs)) / 1_000,
+      oldestSuccessSeconds: Math.round(Math.max(0, ...connected.map(sinceMs)) / 1_000),
       misconfigured: misconfigured ? 1 : 0,
     });
     for (const mailbox of connected.filter((each) => sinceMs(each) >= LATE_AFTER_MS)) {
       const { id: mailboxId, desk, lastError } = mailbox;
-      log.warn("mailbox late", { mailboxId, desk, sinceSeconds: sinceMs(mailbox) / 1_000, code: lastError?.code });
+      log.warn("mailbox late", {
+        mailboxId,
+        desk,
+        sinceSeconds: Math.round(sinceMs(mailbox) / 1_000),
+        code: lastError?.code,
+      });
     }
     for (const { id: mailboxId, desk, status } of mailboxes) {
       if (status === "needs-owner") log.warn("mailbox blocked", { mailboxId, desk, needsOwner: 1 });

@@ -44,15 +44,25 @@ export function traceAzureSdks(): void {
   });
 }
 
+/** How storage says that a row is absent, there already or changed, and how Key Vault asks for a token. */
+const EVERYDAY_REFUSALS: ReadonlySet<number | undefined> = new Set([401, 404, 409, 412]);
+
 function spanOfSdk(span: Span): TracingSpan {
+  let isRefused = false;
+  let httpStatus: number | undefined;
   return {
     setStatus: ({ status }) => {
-      if (status === "error") span.setStatus({ code: SpanStatusCode.ERROR });
+      isRefused = status === "error";
     },
     setAttribute: (name, value) => {
-      if (name === "http.status_code") span.setAttribute("http.response.status_code", Number(value));
+      if (name !== "http.status_code") return;
+      httpStatus = Number(value);
+      span.setAttribute("http.response.status_code", httpStatus);
     },
-    end: () => span.end(),
+    end: () => {
+      if (isRefused && !EVERYDAY_REFUSALS.has(httpStatus)) span.setStatus({ code: SpanStatusCode.ERROR });
+      span.end();
+    },
     // Texts of errors may quote what was sent.
     recordException: () => undefined,
     isRecording: () => span.isRecording(),

@@ -11,7 +11,8 @@ export function createMetricRecorder(meter: Meter): (event: LogEvent, fields: Lo
     for (const { event, field, scale = 1, attributes = [], set } of metric.from) {
       const effect: Effect = (fields) => {
         const value = field === undefined ? 1 : fields[field];
-        if (typeof value !== "number") return;
+        // Nothing to count is nothing to send.
+        if (typeof value !== "number" || (metric.kind === "counter" && value === 0)) return;
         const named = attributes.filter((attribute) => fields[attribute] !== undefined);
         add(value * scale, {
           ...set,

@@ -1,15 +1,20 @@
-/** What follows these in an address of Graph is an id, an address of mail or a name of a folder. */
-const COLLECTIONS = new Set(["users", "mailFolders", "messages", "childFolders", "attachments"]);
+/** What follows these in an address of Graph is an id, an address of mail or the name of a folder. */
+const COLLECTIONS = ["users", "mailFolders", "childFolders", "messages", "attachments"];
+/** Graph's own links are written as it likes, such as `mailfolders('inbox')`. */
+const WRITTEN_AS = new Map(COLLECTIONS.map((name) => [name.toLowerCase(), name]));
 /** What may follow a collection without being an id. */
-const VERBS = /^(?:delta|\$count|\$batch)$/;
+const NO_IDS: ReadonlySet<string> = new Set(["delta", "$count"]);
 
 /** The template of an address of Graph: `/users/{id}/messages/{id}/$value`. Its query is left out. */
 export function graphRoute(url: string): string {
   const path = new URL(url).pathname.replace(/^\/v1\.0(?=\/)/, "").replace(/\('[^']*'\)/g, "/{id}");
-  const parts = path.split("/");
-  return parts
-    .map((part, index) => (COLLECTIONS.has(parts[index - 1] ?? "") && !VERBS.test(part) ? "{id}" : part))
-    .join("/");
+  let before: string | undefined;
+  const parts = path.split("/").map((part) => {
+    const isId = before !== undefined && WRITTEN_AS.has(before) && !NO_IDS.has(part);
+    before = isId ? undefined : part.toLowerCase();
+    return isId ? "{id}" : (WRITTEN_AS.get(part.toLowerCase()) ?? part);
+  });
+  return parts.join("/");
 }
 
 /** The template of an address of Entra: `/{tenant}/oauth2/v2.0/token`. */

@@ -44,6 +44,8 @@ export interface StandIn {
   readonly requests: SeenRequest[];
   /** The next `times` requests that match meet this fault. Planned faults are used in their order. */
   plan(matches: (request: SeenRequest) => boolean, fault: Fault, times?: number): void;
+  /** Adds these headers to each answer, until others are set. */
+  setHeaders(headers: Readonly<Record<string, string>>): void;
   /** Forgets the faults that were planned. */
   clearFaults(): void;
   /** While it is down, each connection is cut at once. */
@@ -86,6 +88,7 @@ export async function listen(server: http.Server, name: string, port: number): P
 export async function startStandIn(options: StandInOptions): Promise<StandIn> {
   const requests: SeenRequest[] = [];
   let plans: { matches: (request: SeenRequest) => boolean; fault: Fault; left: number }[] = [];
+  let extraHeaders: Readonly<Record<string, string>> = {};
   let down = false;
 
   function takeFault(request: SeenRequest): Fault | undefined {
@@ -119,7 +122,8 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
       return;
     }
     if (fault?.kind === "before") await fault.run(request);
-    const answer = fault?.kind === "answer" ? fault.answer : await options.handle(request);
+    const own = fault?.kind === "answer" ? fault.answer : await options.handle(request);
+    const answer = { ...own, headers: { ...own.headers, ...extraHeaders } };
     if (fault?.kind === "cut-after" || down) {
       incoming.socket.destroy();
       return;
@@ -150,6 +154,9 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     requests,
     plan: (matches, fault, times = 1) => {
       plans.push({ matches, fault, left: times });
+    },
+    setHeaders: (headers) => {
+      extraHeaders = headers;
     },
     clearFaults: () => {
       plans = [];

@@ -37,6 +37,8 @@ interface FunctionFault {
 /** A stand-in for the Azure Functions host and its Node.js worker, around the real library `@azure/functions`. */
 export interface FunctionsHost {
   readonly url: string;
+  /** What the app tells the host that its worker can do. */
+  readonly capabilities: Readonly<Record<string, string>>;
   /** The functions that are available. */
   readonly functionNames: readonly string[];
   readonly faults: readonly FunctionFault[];
@@ -65,7 +67,8 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const invoker = createInvoker({ core, appFolder, log, writeOutputs: queues.writeOutputs });
   await loadApp(config, core);
   await invoker.runAppHooks("appStart");
-  await refuseHttpStreams(core);
+  const capabilities = (await core.programmingModel?.getCapabilities({})) ?? {};
+  refuseHttpStreams(capabilities);
   core.finishStartup();
 
   const http = createHttpFunctions({
@@ -104,6 +107,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
 
   return {
     url: standIn.origin,
+    capabilities,
     functionNames,
     faults,
     routes: http.routes,
@@ -137,9 +141,8 @@ async function loadApp({ entryPoint, entryPointUrl }: ReturnType<typeof readAppC
 }
 
 /** With that setup option the library opens a server of its own, which cannot be closed again. */
-async function refuseHttpStreams(core: FunctionsCore): Promise<void> {
-  const capabilities = await core.programmingModel?.getCapabilities({});
-  if (capabilities?.HttpUri !== undefined) throw new Error("This host does not know app.setup({ enableHttpStream })");
+function refuseHttpStreams(capabilities: Readonly<Record<string, string>>): void {
+  if (capabilities.HttpUri !== undefined) throw new Error("This host does not know app.setup({ enableHttpStream })");
 }
 
 interface Triggers {
