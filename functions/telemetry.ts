@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { app, type InvocationContext } from "@azure/functions";
-import { readTelemetryConfig, type TelemetryConfig, keepExporterQuiet } from "../shared/config.ts";
+import { keepExporterQuiet, readTelemetryConfig, type TelemetryConfig } from "../shared/config.ts";
 import { messageOf } from "../shared/errors.ts";
 import type { Log, RecordEvent } from "../shared/telemetry/log.ts";
 import { withTraceparent } from "../shared/telemetry/spans.ts";

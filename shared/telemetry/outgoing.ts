@@ -9,7 +9,7 @@ const ANNOUNCEMENT_LIMIT = 300;
 /** By these Microsoft says that something will end. https://www.rfc-editor.org/rfc/rfc9745, https://www.rfc-editor.org/rfc/rfc8594 */
 const ANNOUNCING_HEADERS = ["deprecation", "sunset", "warning"] as const;
 
-export interface OutgoingCall {
+interface OutgoingCall {
   readonly service: "graph" | "entra" | "desk";
   readonly method: string;
   /** A template of the address, without ids and query; see routes.ts. */
