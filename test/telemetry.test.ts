@@ -240,7 +240,9 @@ describe("telemetry", () => {
     ]);
     assert.deepEqual(rows(sent, "deskpost.messages"), [{ value: 1, outcome: "failed", mailboxId, desk: "uvdesk" }]);
     assert.deepEqual(rows(sent, "deskpost.pending"), [{ value: 1, mailboxId, desk: "uvdesk" }]);
-    await tick(10 * MINUTE_MS);
+    assert.deepEqual(rows(sent, "deskpost.desk.down"), [{ value: 1, desk: "uvdesk" }]);
+    const healed = await during(() => tick(10 * MINUTE_MS));
+    assert.deepEqual(rows(healed, "deskpost.desk.down"), [{ value: 0, desk: "uvdesk" }]);
   });
 
   it("names a mailbox that is late, at each tick until it is not", async () => {

@@ -5,8 +5,10 @@ type MetricKind = "counter" | "histogram" | "gauge";
 
 interface MetricSource {
   readonly event: LogEvent;
-  /** The field that holds the value. Without it each event counts 1; an event that lacks the field says nothing. */
+  /** The field that holds the value; an event that lacks it says nothing. */
   readonly field?: string;
+  /** What an event counts where no field says it; default 1. */
+  readonly value?: number;
   /** Multiplies the field's value, to come from its unit to the metric's. */
   readonly scale?: number;
   /** Fields that become attributes: ids, names of desks and codes, nothing else. */
@@ -193,6 +195,25 @@ export const METRICS = {
     unit: "{attempt}",
     description: "Attempts that a desk did not answer as it should: because of the desk, or of the message",
     from: [{ event: "desk failed", attributes: ["desk", "because", "code"] }],
+  },
+  "deskpost.desk.down": {
+    kind: "gauge",
+    unit: "1",
+    description: "1 when a desk went down, and at each trial in vain; 0 when it takes mail again",
+    from: [
+      { event: "desk down", attributes: ["desk"] },
+      { event: "desk still down", attributes: ["desk"] },
+      { event: "desk takes mail again", value: 0, attributes: ["desk"] },
+    ],
+  },
+  "deskpost.quarantine.decisions": {
+    kind: "counter",
+    unit: "{message}",
+    description: "Messages that a person took out of quarantine",
+    from: [
+      { event: "message replayed", attributes: ["mailboxId"], set: { decision: "replayed" } },
+      { event: "message discarded", attributes: ["mailboxId"], set: { decision: "discarded" } },
+    ],
   },
   "deskpost.throttles": {
     kind: "counter",

@@ -8,9 +8,9 @@ export function createMetricRecorder(meter: Meter): (event: LogEvent, fields: Lo
   const effects = new Map<LogEvent, Effect[]>();
   for (const [name, metric] of Object.entries<Metric>(METRICS)) {
     const add = instrument(meter, name, metric);
-    for (const { event, field, scale = 1, attributes = [], set } of metric.from) {
+    for (const { event, field, value: counted = 1, scale = 1, attributes = [], set } of metric.from) {
       const effect: Effect = (fields) => {
-        const value = field === undefined ? 1 : fields[field];
+        const value = field === undefined ? counted : fields[field];
         // Nothing to count is nothing to send.
         if (typeof value !== "number" || (metric.kind === "counter" && value === 0)) return;
         const named = attributes.filter((attribute) => fields[attribute] !== undefined);

@@ -53,6 +53,22 @@ describe("the simulator's page", () => {
     assert.ok(demo.simulator.uvdesk.tickets.length >= 12);
   });
 
+  it("shows what Deskpost sends to Application Insights: the run as a waterfall, metrics, the log", async () => {
+    const { status, text } = await owner.open(`${demo.pageUrl}telemetry`);
+    assert.equal(status, 200);
+    for (const found of [
+      "fetch mailbox",
+      "GET graph /users/{id}/messages/{id}/$value",
+      "POST desk uvdesk",
+      "deskpost.messages",
+      "outcome delivered",
+      "mailbox fetched",
+    ]) {
+      assert.ok(text.includes(found), found);
+    }
+    assert.ok(!text.includes(demo.simulator.mailbox.address));
+  });
+
   it("sends a mail that a person wrote, in any language, and escapes what it shows", async () => {
     const subject = `<script>alert("1")</script> Größe, 注文番号12345の配送先住所の変更について`;
     const { text } = await press("drop-written", { from: "a@example.org", subject, text: "Hello\r\nthere" });

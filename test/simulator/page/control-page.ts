@@ -5,6 +5,8 @@ import type { Simulator } from "../simulator.ts";
 import { type Answer, html as htmlAnswer, type SeenRequest, type StandIn, startStandIn } from "../stand-in.ts";
 import type { Control, ControlActions, ControlGroup } from "./control-actions.ts";
 import { controlPageStyle } from "./control-page-style.ts";
+import { telemetryPage } from "./telemetry-page.ts";
+import { inWords } from "./times.ts";
 
 /** The newest so many are listed. */
 const LISTED = 50;
@@ -38,6 +40,9 @@ export async function startControlPage(deps: ControlPageDeps): Promise<StandIn> 
     handle: async (request) => {
       const id = /^\/actions\/([\w-]+)$/.exec(request.path)?.[1];
       if (id !== undefined && request.method === "POST") return act(request, id);
+      if (request.path === "/telemetry" && request.method === "GET") {
+        return htmlAnswer(200, String(await telemetryPage(simulator.insights)));
+      }
       if (request.path !== "/" || request.method !== "GET") return { status: 404 };
       return htmlAnswer(200, String(await page(deps, notice)));
     },
@@ -85,6 +90,7 @@ function page({ simulator, pacer, actions, deskpostUrl }: ControlPageDeps, notic
     <footer>
       <a href="${deskpostUrl}">Deskpost’s page</a>
       <a href="${desk.origin}">${desk.title}</a>
+      <a href="/telemetry">Telemetry</a>
     </footer>
   </body>
 </html>`;
@@ -178,8 +184,4 @@ function controlItem({ id, label, expect, isOn }: Control): Html {
               <form method="post" action="/actions/${id}"><button${pressed}>${label}</button></form>
               <p class="expect">${expect}</p>
             </li>`;
-}
-
-function inWords(at: number): string {
-  return new Date(at).toISOString().replace("T", " ").slice(0, 19);
 }

@@ -30,7 +30,7 @@ export interface Demo {
 
 /** Starts the simulator, its page and Deskpost; the mailbox with the sample mails only waits for its owner. */
 export async function startDemo({ desk, ports, log }: DemoOptions): Promise<Demo> {
-  const simulator = await startSimulator({ ports, desk, fetchSchedule: FETCH_SCHEDULE });
+  const simulator = await startSimulator({ ports, desk, fetchSchedule: FETCH_SCHEDULE, telemetry: true });
   try {
     fillMailbox(simulator);
     // The pacer runs the functions instead, so that time never jumps in the middle of a run.
@@ -72,7 +72,7 @@ function fillMailbox({ mailbox }: Simulator): void {
 
 /** What runs where, and the one address to open. */
 export function describeDemo({ simulator, deskpost, pageUrl }: Demo, highlight: (text: string) => string): string {
-  const { entra, graph, keyVault, managedIdentity, uvdesk, webhook, azurite, mailbox } = simulator;
+  const { entra, graph, keyVault, managedIdentity, uvdesk, webhook, azurite, insights, mailbox } = simulator;
   const places: [string, string][] = [
     ["Deskpost", deskpost.host.url],
     ["Simulator's page", pageUrl],
@@ -84,6 +84,7 @@ export function describeDemo({ simulator, deskpost, pageUrl }: Demo, highlight: 
     ["Webhook receiver", webhook.url],
     ["Tables", azurite.tableUrl],
     ["Queues", azurite.queueUrl],
+    ["Application Insights", insights.server.origin],
   ];
   // Ports alone: of all these addresses, one is to be opened.
   return [
