@@ -3,11 +3,12 @@ import { ConfigurationError } from "../shared/config.ts";
 import { errorFields } from "../shared/telemetry/log.ts";
 import { TICK_OVERDUE_MS } from "../shared/web/mailboxes-page.ts";
 import { jsonAnswer, toResponse } from "./http.ts";
+import { healthOf } from "../shared/web/health.ts";
 import { withApp } from "./invocation.ts";
 
 /**
- * For a probe from outside: 200 while the configuration is whole, storage answers and the timer runs; 503 otherwise.
- * It tells anybody which of the three it is, and nothing about mailboxes.
+ * For a probe from outside: 200 while the configuration is whole, storage answers, the timer runs and Entra accepts the
+ * application; 503 otherwise. It tells anybody which of them it is, and nothing about mailboxes or values of settings.
  */
 app.http("health", {
   methods: ["GET"],
@@ -21,6 +22,15 @@ app.http("health", {
       const faults = error instanceof ConfigurationError ? error.faults : undefined;
       const status = faults === undefined ? "storage does not answer" : "configuration";
       return toResponse(jsonAnswer(503, { status, faults, code: errorFields(error).code }));
+      const { isWell, ...jsonBody } = await withApp(context, async ({ registry }) => {
+        const [lastTick, alarm] = await Promise.all([registry.lastTick(), registry.alarm()]);
+        return healthOf({ lastTick, alarm, now: new Date() });
+      });
+      return { status: isWell ? 200 : 503, headers, jsonBody };
+    } catch (error) {
+      const settings = error instanceof ConfigurationError ? error.faults.map(({ setting }) => setting) : undefined;
+      const status = settings === undefined ? "storage does not answer" : "configuration";
+      return { status: 503, headers, jsonBody: { status, settings, code: errorFields(error).code } };
     }
   },
 });

@@ -79,12 +79,24 @@ describe("the functions", () => {
       });
       const health = await fetch(`${base}/health`);
       assert.equal(health.status, 503);
-      const { status, faults } = (await health.json()) as { status: string; faults: { setting: string }[] };
+      const told = await health.text();
+      const { status, settings } = JSON.parse(told) as { status: string; settings: string[] };
       assert.equal(status, "configuration");
       assert.deepEqual(faults.map(({ setting }) => setting).sort(), ["DESKS", "FETCH_SCHEDULE"]);
       const page = await ask("pages", { headers: { accept: "text/html" } });
+      assert.deepEqual(settings.sort(), ["DESKS", "FETCH_SCHEDULE"]);
+      assert.ok(!told.includes("every minute"), "a stranger learns no value");
+      const page = await ask("mailboxes", { headers: { accept: "text/html" } });
       assert.equal(page.status, 500);
       assert.match(await page.text(), /DESKS: is not JSON/);
+    });
+
+    it("have loaded nothing of OpenTelemetry's SDK, because there is nowhere to send to", () => {
+      const registered = (globalThis as Record<symbol, Record<string, unknown> | undefined>)[
+        Symbol.for("opentelemetry.js.api.1")
+      ];
+      assert.equal(registered?.trace, undefined);
+      assert.equal(host.capabilities.WorkerOpenTelemetryEnabled, undefined);
     });
 
     it("work at the next run once they are put right, without a restart", async () => {

@@ -264,6 +264,7 @@ describe("telemetry", () => {
     await tick(2 * HOUR_MS);
     const sent = await during(() => tick());
     assert.deepEqual(rows(sent, "deskpost.app.misconfigured"), [{ value: 1 }]);
+    assert.equal((await fetch(`${simulator.settings.PUBLIC_BASE_URL}/api/health`)).status, 503);
     await simulator.renewClientSecret();
     await tick();
     assert.deepEqual(rows(await during(() => tick()), "deskpost.app.misconfigured"), [{ value: 0 }]);

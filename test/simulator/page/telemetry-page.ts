@@ -1,5 +1,6 @@
 import { html, raw } from "hono/html";
 import { METRICS, type Metric, type MetricName } from "../../../shared/telemetry/metrics.ts";
+import { RUN_SPAN } from "../../../shared/telemetry/spans.ts";
 import type { ApplicationInsights } from "../insights/application-insights.ts";
 import type { SeenLog, SeenMetric, SeenSpan } from "../insights/envelopes.ts";
 import { controlPageStyle } from "./control-page-style.ts";
@@ -15,6 +16,7 @@ type Html = ReturnType<typeof html>;
 /** What Application Insights would hold: the newest operations as waterfalls, the metrics as they stand, the log. */
 export function telemetryPage({ spans, metrics, logs }: ApplicationInsights): Html {
   const traces = [...Map.groupBy(spans, ({ traceId }) => traceId).values()].slice(-TRACES).reverse();
+  const newestRun = traces.find((trace) => trace.some(({ name }) => name === RUN_SPAN));
   return html`<!doctype html>
 <html lang="en">
   <head>
@@ -37,7 +39,7 @@ export function telemetryPage({ spans, metrics, logs }: ApplicationInsights): Ht
       <section class="card">
         <h2>Operations <span class="count">${traces.length}</span></h2>
         <p class="quiet">One run in twenty is kept of those in which nothing happened; metrics count them all.</p>
-        ${traces.length === 0 ? nothingYet() : traces.map(waterfall)}
+        ${traces.length === 0 ? nothingYet() : traces.map((trace) => waterfall(trace, trace === newestRun))}
       </section>
       <section class="card">
         <h2>Metrics</h2>
@@ -55,7 +57,7 @@ export function telemetryPage({ spans, metrics, logs }: ApplicationInsights): Ht
 const nothingYet = () => html`<p class="quiet">Nothing yet: it is sent at the end of each function.</p>`;
 
 /** The spans of one operation, each where it lies in time and as deep as it is nested. */
-function waterfall(trace: readonly SeenSpan[]): Html {
+function waterfall(trace: readonly SeenSpan[], isOpen: boolean): Html {
   const byId = new Map(trace.map((span) => [span.id, span]));
   const begin = Math.min(...trace.map(({ at }) => at));
   const end = Math.max(...trace.map(({ at, durationMs }) => at + durationMs));
@@ -79,10 +81,10 @@ function waterfall(trace: readonly SeenSpan[]): Html {
             <td class="track"><span class="bar ${service}" style="${bar}"></span></td>
           </tr>`;
     });
-  const run = trace.find(({ name }) => name === "fetch mailbox");
+  const runs = trace.filter(({ name }) => name === RUN_SPAN).length;
   return html`
-        <details ${run === undefined ? "" : "open"}>
-          <summary>${inWords(begin)} · ${run === undefined ? `${trace.length} calls` : "mail fetched"} · ${Math.round(lengthMs)} ms
+        <details ${isOpen ? "open" : ""}>
+          <summary>${inWords(begin)} · ${runs === 0 ? `${trace.length} calls` : `${runs} fetched, ${trace.length} spans`} · ${Math.round(lengthMs)} ms
             ${trace.some(({ failed }) => failed) ? html`<strong class="bad">failed</strong>` : ""}</summary>
           <table class="waterfall">${rows}</table>
         </details>`;
