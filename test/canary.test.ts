@@ -31,7 +31,8 @@ describe("no secret gets out", () => {
   const places: Place[] = [];
 
   before(async () => {
-    simulator = await startSimulator({ ports: "free", desk: "uvdesk", startAt: new Date("2026-03-02T08:00:00Z") });
+    const startAt = new Date("2026-03-02T08:00:00Z");
+    simulator = await startSimulator({ ports: "free", desk: "uvdesk", startAt, telemetry: true });
     watchFetch();
     deskpost = await startDeskpost(simulator, {
       runTimers: false,
@@ -126,6 +127,20 @@ describe("no secret gets out", () => {
     return [...asked, ...atDesk];
   }
 
+  /** Spans, metrics and log records, as they were sent. */
+  const telemetry = (): Place[] => simulator.insights.received.map((text) => ({ name: "telemetry", text }));
+
+  /** Telemetry names mailboxes by their id: whoever may read it need not learn who writes to whom. */
+  function assertNoAddresses(): void {
+    assert.ok(simulator.insights.spans.length > 0 && simulator.insights.metrics.length > 0);
+    for (const { text } of telemetry()) {
+      for (const address of [simulator.mailbox.address, "example.org", simulator.stranger.userName]) {
+        const at = text.toLowerCase().indexOf(address);
+        assert.ok(at < 0, `${address} is in telemetry: ${text.slice(Math.max(0, at - 600), at + 200)}`);
+      }
+    }
+  }
+
   function assertAbsent(from: readonly Place[], except: (place: Place, what: string) => boolean = () => false): void {
     for (const [secret, what] of secrets) {
       const forms = [secret, encodeURIComponent(secret), Buffer.from(secret).toString("base64").replace(/=+$/, "")];
@@ -144,7 +159,8 @@ describe("no secret gets out", () => {
       cells.some(({ name }) => name.includes("Grants, accessToken")),
       "the sealed token was looked at too",
     );
-    assertAbsent([...places, ...cells, ...sentToOthers()]);
+    assertAbsent([...places, ...cells, ...sentToOthers(), ...telemetry()]);
+    assertNoAddresses();
   }
 
   async function tick(afterMs = MINUTE_MS): Promise<void> {

@@ -8,6 +8,7 @@ export type LogEvent =
   | "mailbox fetched"
   | "mailbox fetch failed"
   | "mailbox skipped"
+  | "mailbox fetch abandoned"
   | "mailbox added"
   | "mailbox removed"
   | "mailbox paused"
@@ -58,7 +59,6 @@ export type LogEvent =
   | "call throttled"
   | "budget nearly used"
   | "change announced"
-  | "fetch poisoned"
   | "telemetry failed"
   | "request failed";
 

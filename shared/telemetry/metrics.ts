@@ -271,7 +271,7 @@ export const METRICS = {
     kind: "counter",
     unit: "{message}",
     description: "Queue messages that failed so often that they were put aside",
-    from: [{ event: "fetch poisoned", attributes: ["mailboxId"] }],
+    from: [{ event: "mailbox fetch abandoned", attributes: ["mailboxId"] }],
   },
   "deskpost.resyncs": {
     kind: "counter",

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ConfigurationError, type Environment, fetchSchedule, readConfig } from "../../shared/config.ts";
+import {
+  ConfigurationError,
+  type Environment,
+  fetchSchedule,
+  readConfig,
+  readTelemetryConfig,
+} from "../../shared/config.ts";
 
 const DESKS = '{"support":{"kind":"uvdesk","url":"https://desk.contoso.test"}}';
 
@@ -272,5 +278,43 @@ describe("the schedule of the timer", () => {
       assert.equal(fetchSchedule({ FETCH_SCHEDULE }), "0 * * * * *");
       assert.equal(faultsOf({ FETCH_SCHEDULE }).length, 1, FETCH_SCHEDULE);
     }
+  });
+});
+
+describe("the settings of telemetry", () => {
+  const APPLICATIONINSIGHTS_CONNECTION_STRING = "InstrumentationKey=1d2c3b4a-5f6e-4789-90ab-cdef01234567";
+
+  it("send it nowhere where there is no connection string, or an empty one", () => {
+    assert.equal(readTelemetryConfig({}), undefined);
+    assert.equal(readTelemetryConfig({ APPLICATIONINSIGHTS_CONNECTION_STRING: "" }), undefined);
+  });
+
+  it("name the role as the host does", () => {
+    const config = readTelemetryConfig({ APPLICATIONINSIGHTS_CONNECTION_STRING, WEBSITE_SITE_NAME: "func-deskpost" });
+    assert.deepEqual(config, {
+      connectionString: APPLICATIONINSIGHTS_CONNECTION_STRING,
+      identity: undefined,
+      serviceName: "func-deskpost",
+    });
+  });
+
+  for (const [text, identity] of [
+    ["Authorization=AAD", { clientId: undefined }],
+    ["ClientId=1d2c;Authorization=AAD", { clientId: "1d2c" }],
+    ["Authorization=AAD;ClientId=1d2c", { clientId: "1d2c" }],
+    ["ClientId=1d2c", undefined],
+  ] as const) {
+    it(`take the identity from "${text}", as the host does`, () => {
+      const config = readTelemetryConfig({
+        APPLICATIONINSIGHTS_CONNECTION_STRING,
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING: text,
+      });
+      assert.deepEqual(config?.identity, identity);
+    });
+  }
+
+  it("do not need the others to be right: a fault there is to be told", () => {
+    assert.throws(() => readConfig({ APPLICATIONINSIGHTS_CONNECTION_STRING }), ConfigurationError);
+    assert.notEqual(readTelemetryConfig({ APPLICATIONINSIGHTS_CONNECTION_STRING }), undefined);
   });
 });
