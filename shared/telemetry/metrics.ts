@@ -153,6 +153,15 @@ export const METRICS = {
       { event: "mailbox fetch failed", field: "discovered" },
     ],
   },
+  "deskpost.messages.reconciled": {
+    kind: "counter",
+    unit: "{message}",
+    description: "Those of them that Graph's changes had not shown and only a listing of the folder found",
+    from: [
+      { event: "mailbox fetched", field: "reconciled" },
+      { event: "mailbox fetch failed", field: "reconciled" },
+    ],
+  },
   "deskpost.messages": {
     kind: "counter",
     unit: "{message}",
