@@ -66,7 +66,7 @@ describe("telemetry", () => {
   const rows = ({ metrics }: Sent, name: MetricName) =>
     metrics.filter((metric) => metric.name === name).map(({ value, properties }) => ({ value, ...properties }));
   const namesIn = ({ spans }: Sent) => [...new Set(spans.map(({ name }) => name))].sort();
-  const eventsIn = ({ logs }: Sent) => logs.map(({ message }) => message);
+  const eventsIn = ({ logs }: Sent) => logs.map(({ event }) => event);
   const runOf = ({ spans }: Sent) =>
     spans.find(({ name }) => name === "fetch mailbox") ?? assert.fail("no run was sent");
 
@@ -147,6 +147,7 @@ describe("telemetry", () => {
       30,
     );
     assert.ok(sent.spans.filter(({ name }) => name === "fetch mailbox").length < 15);
+    assert.deepEqual([...new Set(eventsIn(sent))].sort(), ["mailboxes watched", "tick finished", "tick started"]);
     assert.ok(!namesIn(sent).includes("GET table Ledger") || sent.spans.some(({ name }) => name === "fetch mailbox"));
   });
 
@@ -208,8 +209,8 @@ describe("telemetry", () => {
     simulator.entra.server.setHeaders({ sunset: "Thu, 31 Dec 2026 23:59:59 GMT" });
     const announcements = ({ logs }: Sent) =>
       logs
-        .filter(({ message }) => message === "change announced")
-        .map(({ properties: { service, header, route, text } }) => [service, header, route, text].join(" "));
+        .filter(({ event }) => event === "change announced")
+        .map(({ fields: { service, header, route, text } }) => [service, header, route, text].join(" "));
     const first = await during(() => tick(2 * HOUR_MS));
     const told = announcements(first);
     const delta = "/users/{id}/mailFolders/{id}/messages/delta";

@@ -9,6 +9,7 @@ import type { Exporters } from "./exporters.ts";
 import type { LogLevel, RecordEvent } from "./log.ts";
 import { keepEventfulRuns } from "./quiet-runs.ts";
 import { createMetricRecorder } from "./recorder.ts";
+import { isRoutine } from "./routine.ts";
 
 /** Metrics go out at the end of invocations; this is for an instance on which one takes long. */
 const METRICS_EVERY_MS = 60_000;
@@ -87,16 +88,10 @@ export function startTelemetry({ exporters, serviceName, onTrouble, random }: Te
   return {
     record(level, event, fields) {
       measure(event, fields);
-      const present = Object.entries(fields).filter(([, value]) => value !== undefined);
-      const attributes = Object.fromEntries(
-        present.map(([name, value]) => [name, value instanceof Date ? value.toISOString() : value]),
-      );
-      logger.emit({
-        severityNumber: SEVERITY[level],
-        severityText: level,
-        body: event,
-        attributes: { event, ...attributes },
-      });
+      if (isRoutine(event, fields)) return;
+      // The same line as on the console, so that one query reads both; times as text.
+      const body = JSON.stringify({ event, ...fields });
+      logger.emit({ severityNumber: SEVERITY[level], severityText: level, body });
     },
     flush: () => orTrouble((provider) => provider.forceFlush()),
     async stop() {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, describe, it } from "node:test";
 import {
   AggregationTemporality,
@@ -69,5 +70,10 @@ describe("the metrics of events", () => {
       assert.ok(description.length > 0);
       for (const { attributes = [] } of from) assert.ok(!(attributes as string[]).includes("message"));
     }
+  });
+
+  it("are all in the README", () => {
+    const readme = readFileSync(new URL("../../../shared/telemetry/README.md", import.meta.url), "utf8");
+    for (const name of Object.keys(METRICS)) assert.ok(readme.includes(`| \`${name}\` |`), name);
   });
 });

@@ -53,11 +53,12 @@ export interface SeenMetric {
 
 /** A row of `AppTraces`. */
 export interface SeenLog {
-  readonly message: string;
+  /** Of Deskpost's own lines: the event, and the rest of the line. */
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
   readonly at: number;
   readonly severity: string;
   readonly traceId: string | undefined;
-  readonly properties: Properties;
 }
 
 /** What an envelope holds. */
@@ -84,11 +85,9 @@ export function readEnvelope({ time, tags = {}, data: { baseType, baseData } }: 
       return { span, metrics: [] };
     }
     case "MessageData": {
-      const severity = baseData.severityLevel ?? "";
-      return {
-        log: { message: baseData.message ?? "", at, severity, traceId: tags["ai.operation.id"], properties },
-        metrics: [],
-      };
+      const { event, ...fields } = JSON.parse(baseData.message ?? "{}") as { event: string };
+      const log = { event, fields, at, severity: baseData.severityLevel ?? "", traceId: tags["ai.operation.id"] };
+      return { log, metrics: [] };
     }
     case "MetricData": {
       const metrics = (baseData.metrics ?? []).map(({ name, value, count = 1, max }) => {

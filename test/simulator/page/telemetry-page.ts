@@ -129,10 +129,9 @@ function short(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(2);
 }
 
-function logLine({ message, at, severity, properties }: SeenLog): Html {
-  const { event: _, ...fields } = properties;
+function logLine({ event, at, severity, fields }: SeenLog): Html {
   const details = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
   return html`
-            <li><strong class="${severity === "Information" ? "" : "bad"}">${message}</strong>
+            <li><strong class="${severity === "Information" ? "" : "bad"}">${event}</strong>
               <span>${inWords(at)} · ${details.join(", ")}</span></li>`;
 }
