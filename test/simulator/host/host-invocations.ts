@@ -177,7 +177,8 @@ function createCoreContext(
       inputData: [{ name: trigger.name, data }],
       triggerMetadata,
       traceContext: {
-        traceParent: `00-${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-01`,
+        // Its last part is the host's own choice of what to sample, which may be no.
+        traceParent: `00-${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-00`,
         traceState: "",
         attributes: {},
       },
