@@ -1,9 +1,8 @@
 import { app, type InvocationContext } from "@azure/functions";
 import { ConfigurationError } from "../shared/config.ts";
 import { errorFields } from "../shared/telemetry/log.ts";
-import { TICK_OVERDUE_MS } from "../shared/web/mailboxes-page.ts";
-import { jsonAnswer, toResponse } from "./http.ts";
 import { healthOf } from "../shared/web/health.ts";
+import { jsonAnswer, toResponse } from "./http.ts";
 import { withApp } from "./invocation.ts";
 
 /**
@@ -15,22 +14,15 @@ app.http("health", {
   authLevel: "anonymous",
   handler: async (_request, context: InvocationContext) => {
     try {
-      const lastTick = await withApp(context, ({ registry }) => registry.lastTick());
-      const isLate = lastTick === undefined || Date.now() - lastTick.getTime() > TICK_OVERDUE_MS;
-      return toResponse(jsonAnswer(isLate ? 503 : 200, { status: isLate ? "no recent tick" : "ok", lastTick }));
-    } catch (error) {
-      const faults = error instanceof ConfigurationError ? error.faults : undefined;
-      const status = faults === undefined ? "storage does not answer" : "configuration";
-      return toResponse(jsonAnswer(503, { status, faults, code: errorFields(error).code }));
       const { isWell, ...jsonBody } = await withApp(context, async ({ registry }) => {
         const [lastTick, alarm] = await Promise.all([registry.lastTick(), registry.alarm()]);
         return healthOf({ lastTick, alarm, now: new Date() });
       });
-      return { status: isWell ? 200 : 503, headers, jsonBody };
+      return toResponse(jsonAnswer(isWell ? 200 : 503, jsonBody));
     } catch (error) {
       const settings = error instanceof ConfigurationError ? error.faults.map(({ setting }) => setting) : undefined;
       const status = settings === undefined ? "storage does not answer" : "configuration";
-      return { status: 503, headers, jsonBody: { status, settings, code: errorFields(error).code } };
+      return toResponse(jsonAnswer(503, { status, settings, code: errorFields(error).code }));
     }
   },
 });

@@ -5,11 +5,8 @@ import { existingMailbox, type StoredMailbox } from "../shared/mailboxes/mailbox
 import { readNewMailbox } from "../shared/mailboxes/new-mailbox.ts";
 import type { WebAnswer } from "../shared/web/layout.ts";
 import { mailboxJson, overviewJson } from "../shared/web/mailbox-json.ts";
-import { fetchesQueue, type MailboxFetch } from "./fetches-queue.ts";
-import { jsonAnswer, jsonOf, refuseForeignForms, withHttpApp } from "./http.ts";
-import { mailboxesPage, newMailboxPage, type PageContext, removeMailboxPage } from "../shared/web/mailboxes-page.ts";
 import { fetchesQueue, mailboxFetch } from "./fetches-queue.ts";
-import { formOf, wantsPage, withHttpApp } from "./http.ts";
+import { jsonAnswer, jsonOf, refuseForeignForms, withHttpApp } from "./http.ts";
 
 /** The list of mailboxes for programs, behind a function key. People have the pages. */
 app.http("mailboxes", {
@@ -94,8 +91,6 @@ async function connectGranted(
   const result = await consents.connectGranted(subjectOf(mailbox));
   if (result.kind === "connected") {
     await changeMailbox.connected(mailbox.id);
-    context.extraOutputs.set(fetchesQueue, { mailboxId: mailbox.id } satisfies MailboxFetch);
-    await deskpost.changeMailbox.connected(mailbox.id);
     context.extraOutputs.set(fetchesQueue, mailboxFetch(mailbox.id));
   }
   return jsonAnswer(result.kind === "connected" ? 200 : 409, result);

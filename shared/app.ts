@@ -202,7 +202,6 @@ export function createApp({
 
   const sourceOf = ({ id, address, folder }: StoredMailbox) =>
     createGraphSource({ graphUrl: config.graphUrl, address, folder, send: graphFor(id, tokens.accessTokenFor) });
-  const fetchMailbox = createFetchMailbox({
   const plainFetch = createFetchMailbox({
     registry,
     ledger,
@@ -298,18 +297,6 @@ export function createApp({
       deskUrls: Object.fromEntries(Object.entries(config.desks).map(([name, { url }]) => [name, url])),
       probeDesk,
     }),
-    fetchDueMailboxes: createFetchDueMailboxes({
-      registry,
-      fetchMailbox: async (run) => {
-        const outcome = await fetchMailbox(run);
-        return { more: outcome.kind === "fetched" && outcome.more };
-      },
-      budgetMs,
-      concurrency: config.fetch.concurrency,
-      log,
-      now,
-    }),
-    fetchMailbox: (mailboxId) => fetchMailbox({ mailboxId, deadline: new Date(now().getTime() + budgetMs) }),
     async fetchDueMailboxes() {
       const left = await tick();
       await watchMailboxes();

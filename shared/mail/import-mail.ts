@@ -13,7 +13,7 @@ export interface ImportDeps {
 }
 
 /** What an import would bring. */
-export interface ImportPreview {
+interface ImportPreview {
   readonly since: Date;
   /** Messages in the folder that were received since then. */
   readonly inFolder: number;

@@ -33,7 +33,7 @@ export const ACKNOWLEDGE = "a_";
 export const QUARANTINED = "q_";
 
 /** Mail that is older than this when it is found, as after an import, waits until all younger mail is delivered. */
-export const BACKLOG_AFTER_MS = 7 * 24 * 3_600_000;
+const BACKLOG_AFTER_MS = 7 * 24 * 3_600_000;
 
 /** ISO 8601 times in UTC, "" for none. */
 export interface StateRow extends Partial<Record<keyof Checkpoint, string>> {
@@ -102,7 +102,7 @@ export function newRows(mailboxId: string, { messageId, receivedAt }: NewEntry, 
   ];
 }
 
-export function messageRow(mailboxId: string, entry: StoredEntry) {
+function messageRow(mailboxId: string, entry: StoredEntry) {
   return { partitionKey: mailboxId, rowKey: MESSAGE + entry.key };
 }
 

@@ -1,8 +1,5 @@
 import * as client from "openid-client";
-import { messageOf } from "../errors.ts";
-import { retryAfterMs } from "../retry-after.ts";
 import { type Outgoing, unwatched } from "../telemetry/outgoing.ts";
-import { redact } from "../telemetry/redact.ts";
 import { entraRoute } from "../telemetry/routes.ts";
 import { isLoopback } from "../web/base-url.ts";
 import type { ClientCredential } from "./client-credential.ts";
@@ -107,8 +104,6 @@ export interface TokenEndpointOptions {
 
 /** The token endpoint through openid-client. */
 export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint & SignInEndpoint {
-  const { loginUrl, clientId, applicationScope, credential, now } = options;
-export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
   const { loginUrl, clientId, applicationScope, credential, now, outgoing = unwatched } = options;
   // Metadata is public and rarely changes; it is kept per process only to save a request.
   const metadata = new Map<string, Promise<client.ServerMetadata>>();
