@@ -167,8 +167,13 @@ export function createApp({
   const fetchMailbox = createFetchMailbox({
     registry,
     ledger,
-    sourceOf: ({ id, address, folder }) =>
-      createGraphSource({ graphUrl: config.graphUrl, address, folder, send: graphFor(id, tokens.accessTokenFor) }),
+    sourceOf: ({ id, address, folder }, budget) =>
+      createGraphSource({
+        graphUrl: config.graphUrl,
+        address,
+        folder,
+        send: graphFor(id, tokens.accessTokenFor, budget),
+      }),
     deskOf,
     askDesk: deskRests.ask,
     grantRefused,

@@ -11,6 +11,7 @@ import { type DeliveryReport, deliver } from "./deliver.ts";
 import { type DiscoverOptions, type Discovery, discover } from "./discover.ts";
 import type { LeasedLedger, Ledger } from "./ledger.ts";
 import { concernsMailbox, FolderNotFoundError, GraphError, type MessageSource } from "./message-source.ts";
+import { createRequestBudget, type RequestBudget } from "./request-budget.ts";
 
 /** A throttle without a Retry-After. */
 const DEFAULT_THROTTLE_MS = 60_000;
@@ -18,7 +19,8 @@ const DEFAULT_THROTTLE_MS = 60_000;
 export interface FetchMailboxDeps {
   readonly registry: MailboxRegistry;
   readonly ledger: Ledger;
-  readonly sourceOf: (mailbox: StoredMailbox) => MessageSource;
+  /** The source's requests stay within the budget, which is this run's own. */
+  readonly sourceOf: (mailbox: StoredMailbox, budget: RequestBudget) => MessageSource;
   /** @throws {AppError} CONFIGURATION_INVALID where the mailbox names a desk that the configuration does not know */
   readonly deskOf: (mailbox: StoredMailbox) => Desk;
   /** Asks whether mail may be offered to the desk of this name. */
@@ -86,12 +88,13 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     if (leased === undefined) return skipped(mailboxId, "busy");
 
     const startedAt = now();
-    const report = await run(mailbox, leased, deadline);
+    const budget = createRequestBudget({ sent: mailbox.graphRequests, now });
+    const report = await run(mailbox, leased, budget, deadline);
     const code = report.failure === undefined ? undefined : codeOf(report.failure.error);
     // Whoever took over reports for the mailbox now.
     if (code !== "LEASE_LOST") {
       await leased.release();
-      await recordReport(mailbox, report);
+      await recordReport(mailbox, report, budget);
     }
     logReport(mailbox, startedAt, report);
     const error = report.failure?.error;
@@ -109,10 +112,15 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   }
 
   /** Never throws: what went wrong is part of the report, beside what was done until then. */
-  async function run(mailbox: StoredMailbox, leased: LeasedLedger, deadline: Date): Promise<RunReport> {
+  async function run(
+    mailbox: StoredMailbox,
+    leased: LeasedLedger,
+    budget: RequestBudget,
+    deadline: Date,
+  ): Promise<RunReport> {
     let report: RunReport = { ...NOTHING_DONE, run: randomUUID(), deskLastTookAt: mailbox.lastMailAt };
     try {
-      const source = deps.sourceOf(mailbox);
+      const source = deps.sourceOf(mailbox, budget);
       const desk = deps.deskOf(mailbox);
       const common = { mailboxId: mailbox.id, source, ledger: leased, deadline, now, log };
       const { acknowledge, address, deliverFrom, lastMailAt: deskLastTookAt } = mailbox;
@@ -150,7 +158,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     }
   }
 
-  async function recordReport(mailbox: StoredMailbox, report: RunReport): Promise<void> {
+  async function recordReport(mailbox: StoredMailbox, report: RunReport, { sent }: RequestBudget): Promise<void> {
     const at = now();
     const trouble = troubleIn(mailbox, report, at);
     const changes = (latest: StoredMailbox): MailboxChanges | undefined => {
@@ -164,6 +172,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
         lastError: trouble?.error ?? (report.notice && { ...report.notice, at }),
         nextFetchAt: later(at, trouble?.waitMs),
         throttledUntil: trouble?.error.code === "GRAPH_THROTTLED" ? later(at, trouble.waitMs) : undefined,
+        graphRequests: sent,
         delivered: latest.delivered + report.delivered,
         refused: latest.refused + report.refused,
       };

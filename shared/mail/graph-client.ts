@@ -1,3 +1,4 @@
+import { finished } from "node:stream";
 import {
   Client,
   type Context,
@@ -8,6 +9,7 @@ import {
 import { AppError } from "../errors.ts";
 import { retryAfterMs } from "../retry-after.ts";
 import { type GraphAnswer, GraphError } from "./message-source.ts";
+import { createRequestBudget, type RequestBudget, type RequestKind } from "./request-budget.ts";
 
 /** Until the head of an answer is there. */
 const HEAD_TIMEOUT_MS = 60_000;
@@ -29,6 +31,10 @@ interface GraphRequest {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** What it is to the budget of the run; `other` by default. */
+  readonly kind?: RequestKind;
+  /** How many requests Graph counts it as, where it is a batch. */
+  readonly parts?: number;
 }
 
 /** Sends requests to Graph for one mailbox. Gives the answer where it is 2xx; everything else throws `GraphError`. */
@@ -47,14 +53,18 @@ const VERSION = "v1.0";
  * and its text handling destroys 8-bit mail, so both are left out. https://github.com/microsoftgraph/msgraph-sdk-javascript
  */
 export function createGraphClient({ graphUrl, now }: GraphClientOptions) {
-  return function graphFor(mailboxId: string, accessTokenFor: AccessTokenFor): SendToGraph {
+  return function graphFor(
+    mailboxId: string,
+    accessTokenFor: AccessTokenFor,
+    budget: RequestBudget = createRequestBudget({ now }),
+  ): SendToGraph {
     const client = Client.initWithMiddleware({
       baseUrl: graphUrl,
       defaultVersion: VERSION,
-      middleware: authenticate(graphUrl, mailboxId, accessTokenFor, transport()),
+      middleware: authenticate(graphUrl, mailboxId, accessTokenFor, within(budget, transport())),
     });
 
-    return async ({ method, path, headers = {}, body }) => {
+    return async ({ method, path, headers = {}, body, kind = "other", parts = 1 }) => {
       let response: Response;
       const failure = new Failure();
       try {
@@ -62,7 +72,7 @@ export function createGraphClient({ graphUrl, now }: GraphClientOptions) {
           .api(path)
           .responseType(ResponseType.RAW)
           .headers({ ...headers })
-          .middlewareOptions([failure]);
+          .middlewareOptions([failure, new Cost(kind, parts)]);
         response = await (method === "GET"
           ? request.get()
           : method === "POST"
@@ -79,7 +89,9 @@ export function createGraphClient({ graphUrl, now }: GraphClientOptions) {
         );
       }
       if (response.ok) return response;
-      throw toGraphError(method, path, await answerOf(response, now()));
+      const error = toGraphError(method, path, await answerOf(response, now()));
+      if (error.code === "GRAPH_THROTTLED") budget.stop(error);
+      throw error;
     };
   };
 }
@@ -105,6 +117,37 @@ export function pathOfLink(graphUrl: string, link: string): string {
 /** Carries out what the chain threw: the client itself keeps only the message of it. */
 class Failure implements MiddlewareOptions {
   error: unknown;
+}
+
+/** Carries into the chain what the request is to the budget. */
+class Cost implements MiddlewareOptions {
+  readonly kind: RequestKind;
+  readonly parts: number;
+
+  constructor(kind: RequestKind, parts: number) {
+    this.kind = kind;
+    this.parts = parts;
+  }
+}
+
+/** Sends within the budget. A request is over when the last byte of its answer is there, or nobody wants it any more. */
+function within(budget: RequestBudget, next: Middleware): Middleware {
+  return {
+    async execute(context) {
+      const cost = context.middlewareControl?.getMiddlewareOptions(Cost) as Cost | undefined;
+      const leave = await budget.enter(cost?.kind ?? "other", cost?.parts ?? 1);
+      try {
+        await next.execute(context);
+      } catch (error) {
+        leave();
+        throw error;
+      }
+      const body = context.response?.body;
+      // Node takes streams of the web here, too; its types do not say so. https://nodejs.org/api/stream.html#streamfinishedstream-options-callback
+      if (body) finished(body as unknown as NodeJS.ReadableStream, leave);
+      else leave();
+    },
+  };
 }
 
 /** Adds the token, to the configured origin alone; after a 401 once more with a new one. */

@@ -97,7 +97,7 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
 
     content: (id) =>
       unlessGone(async () => {
-        const response = await send({ method: "GET", path: `${message(id)}/$value`, headers });
+        const response = await send({ method: "GET", path: `${message(id)}/$value`, headers, kind: "stream" });
         return receiveContent(bytesOf(response));
       }),
 

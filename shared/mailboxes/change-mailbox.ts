@@ -75,6 +75,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
         lastError: undefined,
         lastMailAt: undefined,
         lastRun: "",
+        graphRequests: [],
         delivered: 0,
         refused: 0,
       };

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
+import type { RequestCount } from "../mail/request-count.ts";
 
 /**
  * new: not connected yet; connected: fetched; needs-owner: its owner must consent again; needs-admin: its organisation
@@ -48,6 +49,8 @@ export interface Mailbox {
   readonly lastMailAt: Date | undefined;
   /** The run that reported last. */
   readonly lastRun: string;
+  /** Requests to Graph of the last ten minutes: it limits them for each mailbox. */
+  readonly graphRequests: RequestCount;
   readonly delivered: number;
   readonly refused: number;
 }

@@ -1,5 +1,6 @@
 import { odata } from "@azure/data-tables";
 import { AppError } from "../errors.ts";
+import type { RequestCount } from "../mail/request-count.ts";
 import {
   etagOf,
   isConflict,
@@ -43,6 +44,8 @@ interface MailboxRow {
   lastError: string;
   lastMailAt: string;
   lastRun: string;
+  /** Absent from rows that an older version wrote. */
+  graphRequests?: string;
   delivered: number;
   refused: number;
 }
@@ -198,8 +201,14 @@ function fromRow(row: MailboxRow & { etag?: string }): StoredMailbox {
     lastError: error && { ...error, at: new Date(error.at) },
     lastMailAt: time(row.lastMailAt),
     lastRun: row.lastRun,
+    graphRequests: toRequestCount(row.graphRequests),
     delivered: row.delivered,
     refused: row.refused,
     etag: etagOf(row),
   };
+}
+
+function toRequestCount(text = "[]"): RequestCount {
+  const stored = JSON.parse(text) as { minute: string; requests: number }[];
+  return stored.map(({ minute, requests }) => ({ minute: new Date(minute), requests }));
 }

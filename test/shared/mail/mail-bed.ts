@@ -11,6 +11,7 @@ import { createGraphSource } from "../../../shared/mail/graph-source.ts";
 import type { LeasedLedger, Ledger, StoredEntry } from "../../../shared/mail/ledger.ts";
 import { createLedger } from "../../../shared/mail/ledger-table.ts";
 import type { MessageSource } from "../../../shared/mail/message-source.ts";
+import type { RequestBudget } from "../../../shared/mail/request-budget.ts";
 import type { Mailbox, MailboxRegistry, StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
 import type { Tables } from "../../../shared/tables.ts";
@@ -196,8 +197,8 @@ export function useMailBed(): MailBed {
       : createWebhook({ url: webhook.url, secret: async () => SECRET, now });
   }
 
-  function sendFor(id: string): SendToGraph {
-    return createGraphClient({ graphUrl: graph.origin, now })(id, accessTokenFor);
+  function sendFor(id: string, budget?: RequestBudget): SendToGraph {
+    return createGraphClient({ graphUrl: graph.origin, now })(id, accessTokenFor, budget);
   }
 
   function deps(overrides: Partial<FetchMailboxDeps> = {}): FetchMailboxDeps {
@@ -205,8 +206,8 @@ export function useMailBed(): MailBed {
     return {
       registry: createMailboxRegistry(fresh),
       ledger: createLedger({ tables: fresh, now }),
-      sourceOf: ({ id, address, folder }) =>
-        createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor(id) }),
+      sourceOf: ({ id, address, folder }, budget) =>
+        createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor(id, budget) }),
       deskOf,
       askDesk: createDeskRests({ tables: fresh, log, now }).ask,
       grantRefused: async (mailboxId, error) => {

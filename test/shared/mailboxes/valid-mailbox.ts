@@ -23,6 +23,7 @@ export function validMailbox(changes: Partial<Mailbox> = {}): Mailbox {
     lastError: undefined,
     lastMailAt: undefined,
     lastRun: "",
+    graphRequests: [],
     delivered: 0,
     refused: 0,
     ...changes,
