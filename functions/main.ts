@@ -6,4 +6,5 @@ import "./finish-consent.ts";
 import "./health.ts";
 import "./keep-tokens.ts";
 import "./mailboxes.ts";
+import "./poison-fetches.ts";
 import "./start-consent.ts";

@@ -16,12 +16,15 @@ import { createGraphSource } from "./mail/graph-source.ts";
 import type { Ledger } from "./mail/ledger.ts";
 import { createLedger } from "./mail/ledger-table.ts";
 import { createQuarantine, type Quarantine } from "./mail/quarantine.ts";
+import { createAbandonedFetches } from "./mailboxes/abandoned-fetches.ts";
 import { createAppHealth } from "./mailboxes/app-health.ts";
 import { type ChangeMailbox, createChangeMailbox } from "./mailboxes/change-mailbox.ts";
 import { createFetchDueMailboxes } from "./mailboxes/fetch-due-mailboxes.ts";
+import { createFetchQueue } from "./mailboxes/fetch-queue-azure.ts";
 import { createKeepTokens, type KeepTokensReport } from "./mailboxes/keep-tokens.ts";
 import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
 import { createOverview, type Overview } from "./mailboxes/overview.ts";
+import { createQueueFetches } from "./mailboxes/queue-fetches.ts";
 import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
 import { attemptTimeout } from "./sdk-timeout.ts";
 import { createTables, type Tables } from "./tables.ts";
@@ -51,10 +54,12 @@ export interface App {
   readonly consents: Consents;
   readonly changeMailbox: ChangeMailbox;
   readonly quarantine: Quarantine;
-  /** One tick. Gives the ids of the mailboxes that are left for the queue. */
-  fetchDueMailboxes(): Promise<readonly string[]>;
-  /** One run for one mailbox, within the budget of the configuration. */
+  /** One tick. What does not fit into it goes to the queue. */
+  fetchDueMailboxes(): Promise<void>;
+  /** One run for one mailbox, within the budget of the configuration. With work left it goes to the queue again. */
   fetchMailbox(mailboxId: string): Promise<FetchOutcome>;
+  /** Records on a mailbox that the queue gave up on it. */
+  fetchAbandoned(mailboxId: string): Promise<void>;
   keepTokens(): Promise<KeepTokensReport>;
   /** Removes what is older than the ledger's memory, and sign-ins that are over. */
   sweep(): Promise<void>;
@@ -181,6 +186,8 @@ export function createApp({
     now,
   });
   const budgetMs = config.fetch.budgetSeconds * 1_000;
+  const fetchQueue = createFetchQueue({ storage: config.storage, credential: identity });
+  const queueFetches = createQueueFetches({ registry, queue: fetchQueue, log, now });
 
   async function subject(mailboxId: string): Promise<ConsentSubject | undefined> {
     const mailbox = await registry.get(mailboxId);
@@ -223,12 +230,18 @@ export function createApp({
         const outcome = await fetchMailbox(run);
         return { more: outcome.kind === "fetched" && outcome.more };
       },
+      queueFetches,
       budgetMs,
       concurrency: config.fetch.concurrency,
       log,
       now,
     }),
-    fetchMailbox: (mailboxId) => fetchMailbox({ mailboxId, deadline: new Date(now().getTime() + budgetMs) }),
+    async fetchMailbox(mailboxId) {
+      const outcome = await fetchMailbox({ mailboxId, deadline: new Date(now().getTime() + budgetMs) });
+      if (outcome.kind === "fetched" && outcome.more) await queueFetches([mailboxId]);
+      return outcome;
+    },
+    fetchAbandoned: createAbandonedFetches({ registry, log, now }),
     keepTokens: createKeepTokens({
       registry,
       grants: () => grants.list(),

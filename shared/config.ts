@@ -23,7 +23,9 @@ type DeskSettings =
 export interface Config {
   /** Origin under which browsers and Microsoft reach the app. */
   readonly publicBaseUrl: string;
-  readonly storage: { readonly connectionString: string } | { readonly tableServiceUri: string };
+  readonly storage:
+    | { readonly connectionString: string }
+    | { readonly tableServiceUri: string; readonly queueServiceUri: string };
   readonly keyVaultUrl: string;
   /** Client id of the user-assigned managed identity; undefined takes the system-assigned one. */
   readonly managedIdentityClientId: string | undefined;
@@ -267,8 +269,9 @@ function readStorage(environment: Environment): Config["storage"] | { readonly f
   const connectionString = environment.AzureWebJobsStorage;
   if (connectionString) return { connectionString };
   const tableServiceUri = environment.AzureWebJobsStorage__tableServiceUri;
-  if (tableServiceUri) return { tableServiceUri };
+  const queueServiceUri = environment.AzureWebJobsStorage__queueServiceUri;
+  if (tableServiceUri && queueServiceUri) return { tableServiceUri, queueServiceUri };
   return {
-    fault: `${missing}; put a connection string, or set AzureWebJobsStorage__tableServiceUri (and __queueServiceUri, __blobServiceUri, __credential, __clientId) to reach it by managed identity`,
+    fault: `${missing}; put a connection string, or set AzureWebJobsStorage__tableServiceUri and __queueServiceUri (and __blobServiceUri, __credential, __clientId) to reach it by managed identity`,
   };
 }

@@ -82,6 +82,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
 
   return async function fetchMailbox({ mailboxId, deadline }) {
     const mailbox = await registry.get(mailboxId);
+    if (mailbox?.queuedUntil !== undefined) await takenFromQueue(mailboxId);
     const reason = reasonToSkip(mailbox, now());
     if (mailbox === undefined || reason !== undefined) return skipped(mailboxId, reason ?? "unknown");
     const leased = await ledger.lease(mailboxId);
@@ -105,6 +106,13 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       ? { kind: "fetched", more: report.more, delivered: report.delivered }
       : { kind: "failed", code };
   };
+
+  /** Before the run, so that one that dies in its middle does not keep the ticks away. */
+  async function takenFromQueue(mailboxId: string): Promise<void> {
+    await updateLatest(registry, mailboxId, ({ queuedUntil }) =>
+      queuedUntil === undefined ? undefined : { queuedUntil: undefined },
+    );
+  }
 
   function skipped(mailboxId: string, reason: (FetchOutcome & { kind: "skipped" })["reason"]): FetchOutcome {
     log.info("mailbox skipped", { mailboxId, reason });

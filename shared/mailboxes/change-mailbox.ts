@@ -70,6 +70,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
         statusBeforePause: undefined,
         nextFetchAt: now(),
         throttledUntil: undefined,
+        queuedUntil: undefined,
         lastFetchAt: undefined,
         lastSuccessAt: undefined,
         lastError: undefined,

@@ -8,6 +8,8 @@ export type LogEvent =
   | "mailbox fetched"
   | "mailbox fetch failed"
   | "mailbox skipped"
+  | "fetches not queued"
+  | "mailbox fetch abandoned"
   | "mailbox added"
   | "mailbox removed"
   | "mailbox paused"

@@ -12,6 +12,7 @@ export function mailboxJson({
   statusBeforePause: __,
   lastRun: ___,
   graphRequests: ____,
+  queuedUntil: _____,
   ...mailbox
 }: StoredMailbox) {
   return mailbox;

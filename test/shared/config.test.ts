@@ -91,12 +91,14 @@ describe("settings that are complete", () => {
 
   it("reach storage by managed identity where there is no connection string", () => {
     const tableServiceUri = "https://contoso.table.core.windows.net";
+    const queueServiceUri = "https://contoso.queue.core.windows.net";
     const environment = {
       ...valid,
       AzureWebJobsStorage: undefined,
       AzureWebJobsStorage__tableServiceUri: tableServiceUri,
+      AzureWebJobsStorage__queueServiceUri: queueServiceUri,
     };
-    assert.deepEqual(readConfig(environment).storage, { tableServiceUri });
+    assert.deepEqual(readConfig(environment).storage, { tableServiceUri, queueServiceUri });
   });
 
   it("take the platform's own host name where no public address is set, and never else", () => {

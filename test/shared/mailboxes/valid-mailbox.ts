@@ -18,6 +18,7 @@ export function validMailbox(changes: Partial<Mailbox> = {}): Mailbox {
     statusBeforePause: undefined,
     nextFetchAt: NOON,
     throttledUntil: undefined,
+    queuedUntil: undefined,
     lastFetchAt: undefined,
     lastSuccessAt: undefined,
     lastError: undefined,
