@@ -178,6 +178,7 @@ export function createApp({
         address,
         folder,
         send: graphFor(id, tokens.accessTokenFor, budget),
+        now,
       }),
     deskOf,
     askDesk: deskRests.ask,

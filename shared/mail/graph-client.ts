@@ -7,8 +7,8 @@ import {
   ResponseType,
 } from "@microsoft/microsoft-graph-client";
 import { AppError } from "../errors.ts";
-import { retryAfterMs } from "../retry-after.ts";
-import { type GraphAnswer, GraphError } from "./message-source.ts";
+import { graphFailure } from "./graph-failure.ts";
+import { GraphError } from "./message-source.ts";
 import { createRequestBudget, type RequestBudget, type RequestKind } from "./request-budget.ts";
 
 /** Until the head of an answer is there. */
@@ -89,7 +89,13 @@ export function createGraphClient({ graphUrl, now }: GraphClientOptions) {
         );
       }
       if (response.ok) return response;
-      const error = toGraphError(method, path, await answerOf(response, now()));
+      const error = graphFailure({
+        request: { method, path },
+        status: response.status,
+        header: (name) => response.headers.get(name),
+        body: await jsonOf(response),
+        now: now(),
+      });
       if (error.code === "GRAPH_THROTTLED") budget.stop(error);
       throw error;
     };
@@ -238,70 +244,11 @@ function transport(): Middleware {
   };
 }
 
-async function answerOf(response: Response, now: Date): Promise<GraphAnswer> {
-  let graphCode: string | undefined;
+async function jsonOf(response: Response): Promise<unknown> {
   try {
-    graphCode = innermostCode(((await response.json()) as { error?: unknown }).error);
+    return await response.json();
   } catch {
     // An empty or HTML body, as with some 502, 503 and 504: the status tells enough.
-    graphCode = undefined;
+    return undefined;
   }
-  return {
-    status: response.status,
-    graphCode,
-    requestId: response.headers.get("request-id") ?? undefined,
-    retryAfterMs: retryAfterMs(response.headers.get("retry-after"), now),
-  };
-}
-
-/** The most precise code hangs at the end of the chain of inner errors. https://learn.microsoft.com/graph/errors */
-function innermostCode(error: unknown): string | undefined {
-  let code: string | undefined;
-  for (
-    let level = error as Record<string, unknown> | undefined;
-    level;
-    level = (level.innerError ?? level.innererror) as typeof level
-  ) {
-    if (typeof level.code === "string") code = level.code;
-  }
-  return code;
-}
-
-/** These may come with any status and pass by themselves. */
-const PASSING_CODES = new Set([
-  "ErrorInternalServerTransientError",
-  "ErrorMailboxStoreUnavailable",
-  "ErrorMailboxMoveInProgress",
-  "MailboxInfoStale",
-  "ErrorServerBusy",
-]);
-const THROTTLE_CODES = new Set(["ApplicationThrottled", "TooManyRequests", "ErrorTooManyObjectsOpened"]);
-
-function toGraphError(method: string, path: string, answer: GraphAnswer): GraphError {
-  const { status = 0, graphCode = "" } = answer;
-  const what =
-    `${method} ${path.split("?")[0]?.replace(/\/messages\/(?!delta)[^/]+/, "/messages/…")}: ${status} ${graphCode}`.trimEnd();
-  if (status === 429 || THROTTLE_CODES.has(graphCode) || (status >= 500 && answer.retryAfterMs !== undefined)) {
-    return new GraphError(
-      "GRAPH_THROTTLED",
-      `Graph asks to wait (${what}); the mailbox is left alone until then`,
-      answer,
-    );
-  }
-  if (status >= 500 || status === 408 || PASSING_CODES.has(graphCode)) {
-    return new GraphError("GRAPH_UNAVAILABLE", `Graph failed (${what}); the next run tries again`, answer);
-  }
-  return new GraphError("GRAPH_REFUSED", `Graph refused (${what}): ${remedyFor(status, graphCode)}`, answer);
-}
-
-function remedyFor(status: number, graphCode: string): string {
-  if (status === 401) return "it does not accept the access token; if this lasts, connect the mailbox again";
-  if (status === 403)
-    return "the account that connected the mailbox lacks the right to read it; check its permissions in Exchange";
-  if (/^(?:ErrorInvalidUser|Request_ResourceNotFound|ResourceNotFound|ErrorNonExistentMailbox)$/.test(graphCode)) {
-    return "no such mailbox; check the address";
-  }
-  if (/^MailboxNot/.test(graphCode)) return "the mailbox is not in Exchange Online, or is being moved there";
-  if (/Folder/.test(graphCode)) return "no such folder in the mailbox; check its name or id";
-  return "the code is in Microsoft's list at https://learn.microsoft.com/graph/errors";
 }

@@ -66,6 +66,15 @@ export interface MessageRow {
   claimedUntil: string;
   settledAt: string;
   answer: string;
+  /** Absent from most. */
+  notAcknowledged?: string;
+}
+
+/** An index row of what is to be acknowledged. */
+export interface AcknowledgeRow {
+  messageId: string;
+  /** Absent before the first one failed. */
+  tries?: number;
 }
 
 export function newRows(mailboxId: string, { messageId, receivedAt }: NewEntry): TransactionAction[] {
@@ -153,6 +162,7 @@ export function toEntry(row: MessageRow & { etag?: string }): StoredEntry {
     claimedUntil: time(row.claimedUntil),
     settledAt: time(row.settledAt),
     answer: row.answer,
+    notAcknowledged: row.notAcknowledged ?? "",
     etag: etagOf(row),
   };
 }

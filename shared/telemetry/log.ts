@@ -22,6 +22,7 @@ export type LogEvent =
   | "message discarded"
   | "message gone"
   | "acknowledge failed"
+  | "acknowledge abandoned"
   | "desk refused"
   | "desk failed"
   | "desk down"

@@ -207,7 +207,7 @@ export function useMailBed(): MailBed {
       registry: createMailboxRegistry(fresh),
       ledger: createLedger({ tables: fresh, now }),
       sourceOf: ({ id, address, folder }, budget) =>
-        createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor(id, budget) }),
+        createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor(id, budget), now }),
       deskOf,
       askDesk: createDeskRests({ tables: fresh, log, now }).ask,
       grantRefused: async (mailboxId, error) => {
@@ -277,7 +277,7 @@ export function useMailBed(): MailBed {
     log,
     send: () => sendFor("mailbox"),
     source: ({ address, folder } = { address: ADDRESS, folder: "inbox" }) =>
-      createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor("mailbox") }),
+      createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor("mailbox"), now }),
     deps,
     connect,
     run,
