@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
 import { type Config, ConfigurationError, readConfig } from "./config.ts";
@@ -15,6 +16,7 @@ import { cannotOpenFolder } from "./mail/graph-folder.ts";
 import { createGraphSource } from "./mail/graph-source.ts";
 import type { Ledger } from "./mail/ledger.ts";
 import { createLedger } from "./mail/ledger-table.ts";
+import { createMailFileSweep } from "./mail/mail-files.ts";
 import { createQuarantine, type Quarantine } from "./mail/quarantine.ts";
 import { createAbandonedFetches } from "./mailboxes/abandoned-fetches.ts";
 import { createAppHealth } from "./mailboxes/app-health.ts";
@@ -181,14 +183,32 @@ export function createApp({
         now,
       }),
     deskOf,
+    bounds: {
+      longestQuietMs: config.fetch.longestQuietMinutes * 60_000,
+      longestBrokenMs: config.fetch.longestBrokenMinutes * 60_000,
+    },
     askDesk: deskRests.ask,
     grantRefused,
     log,
     now,
   });
+  const sweepMailFiles = createMailFileSweep({ folder: tmpdir(), log, now });
   const budgetMs = config.fetch.budgetSeconds * 1_000;
   const fetchQueue = createFetchQueue({ storage: config.storage, credential: identity });
   const queueFetches = createQueueFetches({ registry, queue: fetchQueue, log, now });
+
+  const fetchDueMailboxes = createFetchDueMailboxes({
+    registry,
+    fetchMailbox: async (run) => {
+      const outcome = await fetchMailbox(run);
+      return { more: outcome.kind === "fetched" && outcome.more };
+    },
+    queueFetches,
+    budgetMs,
+    concurrency: config.fetch.concurrency,
+    log,
+    now,
+  });
 
   async function subject(mailboxId: string): Promise<ConsentSubject | undefined> {
     const mailbox = await registry.get(mailboxId);
@@ -225,19 +245,12 @@ export function createApp({
     changeMailbox,
     quarantine: createQuarantine({ ledger, fetchNow: changeMailbox.fetchNow, log, now }),
     consents,
-    fetchDueMailboxes: createFetchDueMailboxes({
-      registry,
-      fetchMailbox: async (run) => {
-        const outcome = await fetchMailbox(run);
-        return { more: outcome.kind === "fetched" && outcome.more };
-      },
-      queueFetches,
-      budgetMs,
-      concurrency: config.fetch.concurrency,
-      log,
-      now,
-    }),
+    async fetchDueMailboxes() {
+      await sweepMailFiles();
+      await fetchDueMailboxes();
+    },
     async fetchMailbox(mailboxId) {
+      await sweepMailFiles();
       const outcome = await fetchMailbox({ mailboxId, deadline: new Date(now().getTime() + budgetMs) });
       if (outcome.kind === "fetched" && outcome.more) await queueFetches([mailboxId]);
       return outcome;

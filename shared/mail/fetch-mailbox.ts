@@ -3,6 +3,7 @@ import type { Desk } from "../desks/desk.ts";
 import type { DeskRests } from "../desks/desk-rests.ts";
 import { AppError, codeOf, messageOf } from "../errors.ts";
 import type { MailboxChanges, MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
+import { EACH_TICK, type FetchBounds, failureClassOf, waitBeforeNextFetchMs } from "../mailboxes/next-fetch.ts";
 import { updateLatest } from "../mailboxes/update-latest.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import { redact } from "../telemetry/redact.ts";
@@ -27,6 +28,8 @@ export interface FetchMailboxDeps {
   readonly askDesk: DeskRests["ask"];
   /** Told when the grant is refused for good; changes the mailbox's status. */
   readonly grantRefused: (mailboxId: string, error: AppError) => Promise<void>;
+  /** How long a quiet or a broken mailbox may be left alone; without them it is due at each tick. */
+  readonly bounds?: FetchBounds;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -169,16 +172,21 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   async function recordReport(mailbox: StoredMailbox, report: RunReport, { sent }: RequestBudget): Promise<void> {
     const at = now();
     const trouble = troubleIn(mailbox, report, at);
+    const history = { at, lastMailAt: report.deskLastTookAt, askedWaitMs: trouble?.waitMs, more: report.more };
     const changes = (latest: StoredMailbox): MailboxChanges | undefined => {
       // The write came through, only its answer was lost: counting twice would be wrong.
       if (latest.lastRun === report.run) return undefined;
+      // A run that delivered something is worth another one soon.
+      const failures = trouble === undefined ? 0 : report.delivered > 0 ? 1 : latest.failures + 1;
+      const failure = trouble && { class: failureClassOf(trouble.error.code), inARow: failures };
       return {
         lastRun: report.run,
         lastFetchAt: at,
         ...(trouble === undefined ? { lastSuccessAt: at } : {}),
         lastMailAt: report.deskLastTookAt,
         lastError: trouble?.error ?? (report.notice && { ...report.notice, at }),
-        nextFetchAt: later(at, trouble?.waitMs),
+        failures,
+        nextFetchAt: later(at, waitBeforeNextFetchMs({ ...history, failure }, deps.bounds ?? EACH_TICK)),
         throttledUntil: trouble?.error.code === "GRAPH_THROTTLED" ? later(at, trouble.waitMs) : undefined,
         graphRequests: sent,
         delivered: latest.delivered + report.delivered,
@@ -226,6 +234,6 @@ function reasonToSkip(mailbox: StoredMailbox | undefined, now: Date) {
   return undefined;
 }
 
-function later(at: Date, waitMs: number | undefined): Date {
-  return new Date(at.getTime() + (waitMs ?? 0));
+function later(at: Date, waitMs = 0): Date {
+  return new Date(at.getTime() + waitMs);
 }

@@ -100,7 +100,7 @@ export function createGraphSource({ graphUrl, address, folder, send, now }: Grap
     content: (id) =>
       unlessGone(async () => {
         const response = await send({ method: "GET", path: `${message(id)}/$value`, headers, kind: "stream" });
-        return receiveContent(bytesOf(response));
+        return receiveContent(bytesOf(response), now());
       }),
 
     async acknowledge(ids, how) {

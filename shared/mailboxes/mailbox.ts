@@ -48,6 +48,8 @@ export interface Mailbox {
   readonly lastFetchAt: Date | undefined;
   readonly lastSuccessAt: Date | undefined;
   readonly lastError: MailboxError | undefined;
+  /** Fetches that failed in a row. */
+  readonly failures: number;
   readonly lastMailAt: Date | undefined;
   /** The run that reported last. */
   readonly lastRun: string;

@@ -44,6 +44,8 @@ interface MailboxRow {
   lastFetchAt: string;
   lastSuccessAt: string;
   lastError: string;
+  /** Absent from rows that an older version wrote. */
+  failures?: number;
   lastMailAt: string;
   lastRun: string;
   /** Absent from rows that an older version wrote. */
@@ -228,6 +230,7 @@ function fromRow(row: MailboxRow & { etag?: string }): StoredMailbox {
     lastFetchAt: time(row.lastFetchAt),
     lastSuccessAt: time(row.lastSuccessAt),
     lastError: error && { ...error, at: new Date(error.at) },
+    failures: row.failures ?? 0,
     lastMailAt: time(row.lastMailAt),
     lastRun: row.lastRun,
     graphRequests: toRequestCount(row.graphRequests),

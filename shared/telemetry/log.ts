@@ -23,6 +23,8 @@ export type LogEvent =
   | "message gone"
   | "acknowledge failed"
   | "acknowledge abandoned"
+  | "left-over mail file removed"
+  | "left-over mail files not removed"
   | "desk refused"
   | "desk failed"
   | "desk down"

@@ -43,7 +43,7 @@ describe("settings that are complete", () => {
       applicationScope: "https://graph.microsoft.com/.default",
       desks: { support: { kind: "uvdesk", url: "https://desk.contoso.test" } },
       refreshTokenSaving: "weekly",
-      fetch: { budgetSeconds: 45, concurrency: 4 },
+      fetch: { budgetSeconds: 45, concurrency: 4, longestQuietMinutes: 0, longestBrokenMinutes: 15 },
       pageLinks: {},
     });
   });
@@ -70,7 +70,12 @@ describe("settings that are complete", () => {
     assert.deepEqual(config.desks, {
       hook: { kind: "webhook", url: "https://desk.contoso.test/inbound", secretName: "webhook-signing-secret" },
     });
-    assert.deepEqual(config.fetch, { budgetSeconds: 300, concurrency: 16 });
+    assert.deepEqual(config.fetch, {
+      budgetSeconds: 300,
+      concurrency: 16,
+      longestQuietMinutes: 0,
+      longestBrokenMinutes: 15,
+    });
     assert.deepEqual(config.pageLinks, { Runbook: "https://wiki.contoso.test" });
   });
 

@@ -82,6 +82,8 @@ interface RunOptions {
 /** Deskpost's mail path, real from the tables to the desks, on the stand-ins. */
 export interface MailBed {
   readonly clock: Clock;
+  /** Graph's; another process needs it to trust the stand-in. */
+  readonly certificate: Certificate;
   readonly azurite: Azurite;
   readonly graph: Graph;
   readonly uvdesk: Uvdesk;
@@ -243,6 +245,9 @@ export function useMailBed(): MailBed {
   return {
     get clock() {
       return clock;
+    },
+    get certificate() {
+      return certificate;
     },
     get azurite() {
       return azurite;

@@ -22,6 +22,7 @@ export function validMailbox(changes: Partial<Mailbox> = {}): Mailbox {
     lastFetchAt: undefined,
     lastSuccessAt: undefined,
     lastError: undefined,
+    failures: 0,
     lastMailAt: undefined,
     lastRun: "",
     graphRequests: [],
