@@ -12,4 +12,5 @@ import "./mailboxes.ts";
 import "./pages.ts";
 import "./sign-in.ts";
 import "./sign-out.ts";
+import "./poison-fetches.ts";
 import "./start-consent.ts";

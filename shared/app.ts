@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
 import { type Config, ConfigurationError, readConfig } from "./config.ts";
@@ -19,16 +20,21 @@ import { createGraphSource } from "./mail/graph-source.ts";
 import { createImportMail, type ImportMail } from "./mail/import-mail.ts";
 import type { Ledger, Period } from "./mail/ledger.ts";
 import { createLedger } from "./mail/ledger-table.ts";
+import { createMailFileSweep } from "./mail/mail-files.ts";
 import { createQuarantine, type Quarantine } from "./mail/quarantine.ts";
+import type { RequestBudget } from "./mail/request-budget.ts";
 import { traceFetches } from "./mail/traced-fetch.ts";
+import { createAbandonedFetches } from "./mailboxes/abandoned-fetches.ts";
 import { createAppHealth } from "./mailboxes/app-health.ts";
 import { type ChangeMailbox, createChangeMailbox } from "./mailboxes/change-mailbox.ts";
 import { createFetchDueMailboxes } from "./mailboxes/fetch-due-mailboxes.ts";
+import { createFetchQueue } from "./mailboxes/fetch-queue-azure.ts";
 import { createKeepTokens, type KeepTokensReport } from "./mailboxes/keep-tokens.ts";
 import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
 import type { NewMailbox } from "./mailboxes/new-mailbox.ts";
 import { type Check, createNewMailboxChecks } from "./mailboxes/new-mailbox-checks.ts";
 import { createOverview, type Overview } from "./mailboxes/overview.ts";
+import { createQueueFetches } from "./mailboxes/queue-fetches.ts";
 import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
 import { createWatchMailboxes } from "./mailboxes/watch-mailboxes.ts";
 import { attemptTimeout } from "./sdk-timeout.ts";
@@ -76,13 +82,15 @@ export interface App {
   /** Makes a link for the owner of a mailbox. */
   invite(mailboxId: string, anyAccount: boolean): Promise<{ readonly url: string; readonly endsAt: Date }>;
   checkNewMailbox(wanted: NewMailbox): Promise<readonly Check[]>;
-  /** One tick. Gives the ids of the mailboxes that are left for the queue. */
-  fetchDueMailboxes(): Promise<readonly string[]>;
+  /** One tick. What does not fit into it goes to the queue. */
+  fetchDueMailboxes(): Promise<void>;
   /**
-   * One run for one mailbox, within the budget of the configuration.
+   * One run for one mailbox, within the budget of the configuration. With work left it goes to the queue again.
    * @param causedBy the traceparent of what asked for it
    */
   fetchMailbox(mailboxId: string, causedBy?: string): Promise<FetchOutcome>;
+  /** Records on a mailbox that the queue gave up on it. */
+  fetchAbandoned(mailboxId: string): Promise<void>;
   keepTokens(): Promise<KeepTokensReport>;
   /** Removes what is older than the ledger's memory, and sign-ins that are over. */
   sweep(): Promise<void>;
@@ -200,20 +208,33 @@ export function createApp({
     await changeMailbox.refused(mailboxId, error);
   }
 
-  const sourceOf = ({ id, address, folder }: StoredMailbox) =>
-    createGraphSource({ graphUrl: config.graphUrl, address, folder, send: graphFor(id, tokens.accessTokenFor) });
+  const sourceOf = ({ id, address, folder }: StoredMailbox, budget?: RequestBudget) =>
+    createGraphSource({
+      graphUrl: config.graphUrl,
+      address,
+      folder,
+      send: graphFor(id, tokens.accessTokenFor, budget),
+      now,
+    });
   const plainFetch = createFetchMailbox({
     registry,
     ledger,
     sourceOf,
     deskOf,
+    bounds: {
+      longestQuietMs: config.fetch.longestQuietMinutes * 60_000,
+      longestBrokenMs: config.fetch.longestBrokenMinutes * 60_000,
+    },
     askDesk: deskRests.ask,
     grantRefused,
     log,
     now,
   });
   const fetchMailbox = traceFetches(plainFetch);
+  const sweepMailFiles = createMailFileSweep({ folder: tmpdir(), log, now });
   const budgetMs = config.fetch.budgetSeconds * 1_000;
+  const fetchQueue = createFetchQueue({ storage: config.storage, credential: identity });
+  const queueFetches = createQueueFetches({ registry, queue: fetchQueue, log, now });
 
   const tick = createFetchDueMailboxes({
     registry,
@@ -221,11 +242,13 @@ export function createApp({
       const outcome = await fetchMailbox(run);
       return { more: outcome.kind === "fetched" && outcome.more };
     },
+    queueFetches,
     budgetMs,
     concurrency: config.fetch.concurrency,
     log,
     now,
   });
+
   const watchMailboxes = createWatchMailboxes({ registry, log, now });
 
   async function subject(mailboxId: string): Promise<ConsentSubject | undefined> {
@@ -298,12 +321,17 @@ export function createApp({
       probeDesk,
     }),
     async fetchDueMailboxes() {
-      const left = await tick();
+      await sweepMailFiles();
+      await tick();
       await watchMailboxes();
-      return left;
     },
-    fetchMailbox: (mailboxId, causedBy) =>
-      fetchMailbox({ mailboxId, deadline: new Date(now().getTime() + budgetMs) }, causedBy),
+    async fetchMailbox(mailboxId, causedBy) {
+      await sweepMailFiles();
+      const outcome = await fetchMailbox({ mailboxId, deadline: new Date(now().getTime() + budgetMs) }, causedBy);
+      if (outcome.kind === "fetched" && outcome.more) await queueFetches([mailboxId]);
+      return outcome;
+    },
+    fetchAbandoned: createAbandonedFetches({ registry, log, now }),
     keepTokens: createKeepTokens({
       registry,
       grants: () => grants.list(),

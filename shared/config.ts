@@ -23,7 +23,9 @@ type DeskSettings =
 export interface Config {
   /** Origin under which browsers and Microsoft reach the app. */
   readonly publicBaseUrl: string;
-  readonly storage: { readonly connectionString: string } | { readonly tableServiceUri: string };
+  readonly storage:
+    | { readonly connectionString: string }
+    | { readonly tableServiceUri: string; readonly queueServiceUri: string };
   readonly keyVaultUrl: string;
   /** Client id of the user-assigned managed identity; undefined takes the system-assigned one. */
   readonly managedIdentityClientId: string | undefined;
@@ -47,6 +49,10 @@ export interface Config {
     readonly budgetSeconds: number;
     /** Mailboxes that one run fetches side by side. */
     readonly concurrency: number;
+    /** How long a mailbox without new mail may be left alone. */
+    readonly longestQuietMinutes: number;
+    /** How long a mailbox may be left alone whose fetch fails each time. */
+    readonly longestBrokenMinutes: number;
   };
   /** Further links in the foot of the page: name to URL. */
   readonly pageLinks: Readonly<Record<string, string>>;
@@ -196,6 +202,8 @@ const settings = z.object({
     .refine(isSchedule, `is not an NCRONTAB expression of six fields; put for instance ${DEFAULT_SCHEDULE}`),
   FETCH_BUDGET_SECONDS: wholeNumber(1, 1_500, 45),
   FETCH_CONCURRENCY: wholeNumber(1, 32, 4),
+  FETCH_LONGEST_QUIET_MINUTES: wholeNumber(0, 1_440, 0),
+  FETCH_LONGEST_BROKEN_MINUTES: wholeNumber(0, 1_440, 15),
   PAGE_LINKS: jsonObject('{"Runbook":"https://wiki.example.com/deskpost"}')
     .pipe(z.record(z.string(), secureUrl("an https URL")))
     .default({}),
@@ -237,7 +245,12 @@ export function readConfig(environment: Environment = process.env): Config {
     applicationScope: `${cloud.graphUrl}/.default`,
     desks: values.DESKS,
     refreshTokenSaving: values.REFRESH_TOKEN_SAVING,
-    fetch: { budgetSeconds: values.FETCH_BUDGET_SECONDS, concurrency: values.FETCH_CONCURRENCY },
+    fetch: {
+      budgetSeconds: values.FETCH_BUDGET_SECONDS,
+      concurrency: values.FETCH_CONCURRENCY,
+      longestQuietMinutes: values.FETCH_LONGEST_QUIET_MINUTES,
+      longestBrokenMinutes: values.FETCH_LONGEST_BROKEN_MINUTES,
+    },
     pageLinks: values.PAGE_LINKS,
   };
 }
@@ -313,8 +326,9 @@ function readStorage(environment: Environment): Config["storage"] | { readonly f
   const connectionString = environment.AzureWebJobsStorage;
   if (connectionString) return { connectionString };
   const tableServiceUri = environment.AzureWebJobsStorage__tableServiceUri;
-  if (tableServiceUri) return { tableServiceUri };
+  const queueServiceUri = environment.AzureWebJobsStorage__queueServiceUri;
+  if (tableServiceUri && queueServiceUri) return { tableServiceUri, queueServiceUri };
   return {
-    fault: `${missing}; put a connection string, or set AzureWebJobsStorage__tableServiceUri (and __queueServiceUri, __blobServiceUri, __credential, __clientId) to reach it by managed identity`,
+    fault: `${missing}; put a connection string, or set AzureWebJobsStorage__tableServiceUri and __queueServiceUri (and __blobServiceUri, __credential, __clientId) to reach it by managed identity`,
   };
 }

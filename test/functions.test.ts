@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { env } from "node:process";
 import { after, before, describe, it } from "node:test";
+import { QueueClient } from "@azure/storage-queue";
 import { type FunctionsHost, startFunctionsHost } from "./simulator/host/functions-host.ts";
 import { createPerson, type Person } from "./simulator/person/person.ts";
 import { type Simulator, startSimulator } from "./simulator/simulator.ts";
@@ -63,6 +64,7 @@ describe("the functions", () => {
         "pages",
         "sign-in",
         "sign-out",
+        "poison-fetches",
         "start-consent",
       ]);
       assert.deepEqual(host.faults, []);
@@ -214,6 +216,19 @@ describe("the functions", () => {
       await host.drainQueues();
       assert.equal(simulator.uvdesk.received.length, 2, "the desk was offered nothing again");
     });
+  });
+
+  it("record on the mailbox that the queue gave up on its fetch", async () => {
+    const { mailboxes } = (await (await ask("mailboxes")).json()) as { mailboxes: { id: string }[] };
+    const mailboxId = mailboxes[0]?.id;
+    const poison = new QueueClient(simulator.azurite.connectionString, "mailbox-fetches-poison");
+    await poison.createIfNotExists();
+    await poison.sendMessage(Buffer.from(JSON.stringify({ mailboxId })).toString("base64"));
+    await poison.sendMessage(Buffer.from("no message of ours").toString("base64"));
+    await host.drainQueues();
+    assert.deepEqual(await poison.peekMessages().then(({ peekedMessageItems }) => peekedMessageItems), []);
+    const mailbox = (await (await ask(`mailboxes/${mailboxId}`)).json()) as { lastError?: { code: string } };
+    assert.equal(mailbox.lastError?.code, "FETCH_ABANDONED");
   });
 
   it("survive a message on the queue for a mailbox that is gone", async () => {

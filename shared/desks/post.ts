@@ -2,6 +2,7 @@ import { messageOf } from "../errors.ts";
 import { retryAfterMs } from "../retry-after.ts";
 import { redact } from "../telemetry/redact.ts";
 import type { DeskAnswer, DeskCode } from "./desk.ts";
+import { type BlobAnswer, sendBlob } from "./send-blob.ts";
 
 /** A desk may think this long about a message: some run their rules and send mail before they answer. */
 export const DESK_TIMEOUT_MS = 120_000;
@@ -28,7 +29,7 @@ export interface PostOptions {
 }
 
 /** Makes the call to the desk, and watches it. */
-export type WatchPost = (post: () => Promise<Response>) => Promise<Response>;
+export type WatchPost = (post: () => Promise<BlobAnswer>) => Promise<BlobAnswer>;
 
 /**
  * Posts to a desk. What comes back is its response, or already the answer where the desk as a whole is ill: not
@@ -38,25 +39,18 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
   const { url, headers, body, now, offerUntil, watch = (post) => post() } = options;
   if (now >= offerUntil)
     return deskIll("BUSY", "It took too long until its turn came; the next run goes on", undefined, false);
-  let response: Response;
+  let response: BlobAnswer;
   let text: string;
   try {
-    response = await watch(() =>
-      fetch(url, {
-        method: "POST",
-        headers,
-        body,
-        // A redirected POST arrives as a GET without its body.
-        redirect: "manual",
-        signal: AbortSignal.timeout(DESK_TIMEOUT_MS),
-      }),
-    );
-    text = await readText(response);
+    response = await watch(() => sendBlob({ url, headers, body, signal: AbortSignal.timeout(DESK_TIMEOUT_MS) }));
+    text = await readText(response.body);
   } catch (error) {
     return deskIll("NO_ANSWER", `no answer: ${redact(messageOf(error))}`, undefined, !neverArrived(error));
   }
+  const { status } = response;
   const retryAfter = retryAfterMs(response.headers.get("retry-after"), now);
-  if (response.status >= 300 && response.status < 400) {
+  // A redirected POST would arrive as a GET without its body.
+  if (status >= 300 && status < 400) {
     return deskIll(
       "REDIRECT",
       `it redirects to ${response.headers.get("location")}: put that address into DESKS`,
@@ -64,17 +58,12 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
       false,
     );
   }
-  if ([401, 403, 404, 408, 429, 502, 503, 504].includes(response.status)) {
-    return deskIll(
-      `HTTP_${response.status}`,
-      `HTTP ${response.status}`,
-      retryAfter,
-      response.status === 502 || response.status === 504,
-    );
+  if ([401, 403, 404, 408, 429, 502, 503, 504].includes(status)) {
+    return deskIll(`HTTP_${status}`, `HTTP ${status}`, retryAfter, status === 502 || status === 504);
   }
   const type = response.headers.get("content-type") ?? "";
   return {
-    status: response.status,
+    status,
     isHtml: /\bhtml\b/i.test(type) || /^\s*<(?:!doctype|html)/i.test(text),
     text,
     retryAfterMs: retryAfter,
@@ -92,13 +81,13 @@ export function shortened(words: string): string {
   return line.length > WORDS_LIMIT ? `${line.slice(0, WORDS_LIMIT - 1)}…` : line;
 }
 
-async function readText(response: Response): Promise<string> {
+async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += (chunk as Uint8Array).byteLength;
-    text += decoder.decode(chunk as Uint8Array, { stream: true });
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    text += decoder.decode(chunk, { stream: true });
     if (bytes > ANSWER_LIMIT_BYTES) break;
   }
   return text;
@@ -113,7 +102,7 @@ function neverArrived(error: unknown): boolean {
   ) {
     if (
       typeof cause.code === "string" &&
-      /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ERR_TLS.*|CERT.*|.*CERT.*)$/.test(
+      /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CONNECT_TIMEOUT|ERR_TLS.*|CERT.*|.*CERT.*)$/.test(
         cause.code,
       )
     ) {

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { release } from "../release.ts";
 import type { Desk, DeskAnswer } from "./desk.ts";
 import { postToDesk, shortened, type WatchPost } from "./post.ts";
 
@@ -56,6 +57,9 @@ function toAnswer(status: number, text: string, retryAfterMs: number | undefined
 /** Over the raw bytes, read as a stream: a message may be large. */
 async function sign(secret: string, prefix: string, mail: Blob): Promise<string> {
   const hmac = createHmac("sha256", Buffer.from(secret.replace(/^whsec_/, ""), "base64")).update(prefix);
-  for await (const chunk of mail.stream()) hmac.update(chunk);
+  for await (const chunk of mail.stream()) {
+    hmac.update(chunk);
+    release(chunk);
+  }
   return `v1,${hmac.digest("base64")}`;
 }

@@ -3,6 +3,7 @@ import type { Desk } from "../desks/desk.ts";
 import type { DeskRests } from "../desks/desk-rests.ts";
 import { AppError, codeOf, messageOf } from "../errors.ts";
 import type { MailboxChanges, MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
+import { EACH_TICK, type FetchBounds, failureClassOf, waitBeforeNextFetchMs } from "../mailboxes/next-fetch.ts";
 import { updateLatest } from "../mailboxes/update-latest.ts";
 import { errorFields, type Log, type LogFields } from "../telemetry/log.ts";
 import { redact } from "../telemetry/redact.ts";
@@ -12,6 +13,7 @@ import { type DeliveryReport, deliver } from "./deliver.ts";
 import { type DiscoverOptions, type Discovery, discover } from "./discover.ts";
 import type { LeasedLedger, Ledger } from "./ledger.ts";
 import { concernsMailbox, FolderNotFoundError, GraphError, type MessageSource } from "./message-source.ts";
+import { createRequestBudget, type RequestBudget } from "./request-budget.ts";
 
 /** A throttle without a Retry-After. */
 const DEFAULT_THROTTLE_MS = 60_000;
@@ -19,13 +21,16 @@ const DEFAULT_THROTTLE_MS = 60_000;
 export interface FetchMailboxDeps {
   readonly registry: MailboxRegistry;
   readonly ledger: Ledger;
-  readonly sourceOf: (mailbox: StoredMailbox) => MessageSource;
+  /** The source's requests stay within the budget, which is this run's own. */
+  readonly sourceOf: (mailbox: StoredMailbox, budget: RequestBudget) => MessageSource;
   /** @throws {AppError} CONFIGURATION_INVALID where the mailbox names a desk that the configuration does not know */
   readonly deskOf: (mailbox: StoredMailbox) => Desk;
   /** Asks whether mail may be offered to the desk of this name. */
   readonly askDesk: DeskRests["ask"];
   /** Told when the grant is refused for good; changes the mailbox's status. */
   readonly grantRefused: (mailboxId: string, error: AppError) => Promise<void>;
+  /** How long a quiet or a broken mailbox may be left alone; without them it is due at each tick. */
+  readonly bounds?: FetchBounds;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -81,18 +86,20 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
 
   return async function fetchMailbox({ mailboxId, deadline }) {
     const mailbox = await registry.get(mailboxId);
+    if (mailbox?.queuedUntil !== undefined) await takenFromQueue(mailboxId);
     const reason = reasonToSkip(mailbox, now());
     if (mailbox === undefined || reason !== undefined) return skipped(mailboxId, reason ?? "unknown");
     const leased = await ledger.lease(mailboxId);
     if (leased === undefined) return skipped(mailboxId, "busy");
 
     const startedAt = now();
-    const report = await run(mailbox, leased, deadline);
+    const budget = createRequestBudget({ sent: mailbox.graphRequests, now });
+    const report = await run(mailbox, leased, budget, deadline);
     const code = report.failure === undefined ? undefined : codeOf(report.failure.error);
     // Whoever took over reports for the mailbox now.
     if (code !== "LEASE_LOST") {
       await leased.release();
-      await recordReport(mailbox, report);
+      await recordReport(mailbox, report, budget);
     }
     logReport(mailbox, startedAt, report, await waitingAfter(mailbox, report));
     const error = report.failure?.error;
@@ -104,16 +111,28 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       : { kind: "failed", code };
   };
 
+  /** Before the run, so that one that dies in its middle does not keep the ticks away. */
+  async function takenFromQueue(mailboxId: string): Promise<void> {
+    await updateLatest(registry, mailboxId, ({ queuedUntil }) =>
+      queuedUntil === undefined ? undefined : { queuedUntil: undefined },
+    );
+  }
+
   function skipped(mailboxId: string, reason: (FetchOutcome & { kind: "skipped" })["reason"]): FetchOutcome {
     log.info("mailbox skipped", { mailboxId, reason });
     return { kind: "skipped", reason };
   }
 
   /** Never throws: what went wrong is part of the report, beside what was done until then. */
-  async function run(mailbox: StoredMailbox, leased: LeasedLedger, deadline: Date): Promise<RunReport> {
+  async function run(
+    mailbox: StoredMailbox,
+    leased: LeasedLedger,
+    budget: RequestBudget,
+    deadline: Date,
+  ): Promise<RunReport> {
     let report: RunReport = { ...NOTHING_DONE, run: randomUUID(), deskLastTookAt: mailbox.lastMailAt };
     try {
-      const source = deps.sourceOf(mailbox);
+      const source = deps.sourceOf(mailbox, budget);
       const desk = deps.deskOf(mailbox);
       const about = withFields(log, { desk: mailbox.desk });
       const common = { mailboxId: mailbox.id, source, ledger: leased, deadline, now, log: about };
@@ -152,20 +171,26 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     }
   }
 
-  async function recordReport(mailbox: StoredMailbox, report: RunReport): Promise<void> {
+  async function recordReport(mailbox: StoredMailbox, report: RunReport, { sent }: RequestBudget): Promise<void> {
     const at = now();
     const trouble = troubleIn(mailbox, report, at);
+    const history = { at, lastMailAt: report.deskLastTookAt, askedWaitMs: trouble?.waitMs, more: report.more };
     const changes = (latest: StoredMailbox): MailboxChanges | undefined => {
       // The write came through, only its answer was lost: counting twice would be wrong.
       if (latest.lastRun === report.run) return undefined;
+      // A run that delivered something is worth another one soon.
+      const failures = trouble === undefined ? 0 : report.delivered > 0 ? 1 : latest.failures + 1;
+      const failure = trouble && { class: failureClassOf(trouble.error.code), inARow: failures };
       return {
         lastRun: report.run,
         lastFetchAt: at,
         ...(trouble === undefined ? { lastSuccessAt: at } : {}),
         lastMailAt: report.deskLastTookAt,
         lastError: trouble?.error ?? (report.notice && { ...report.notice, at }),
-        nextFetchAt: later(at, trouble?.waitMs),
+        failures,
+        nextFetchAt: later(at, waitBeforeNextFetchMs({ ...history, failure }, deps.bounds ?? EACH_TICK)),
         throttledUntil: trouble?.error.code === "GRAPH_THROTTLED" ? later(at, trouble.waitMs) : undefined,
+        graphRequests: sent,
         delivered: latest.delivered + report.delivered,
         refused: latest.refused + report.refused,
       };
@@ -232,6 +257,6 @@ function reasonToSkip(mailbox: StoredMailbox | undefined, now: Date) {
   return undefined;
 }
 
-function later(at: Date, waitMs: number | undefined): Date {
-  return new Date(at.getTime() + (waitMs ?? 0));
+function later(at: Date, waitMs = 0): Date {
+  return new Date(at.getTime() + waitMs);
 }

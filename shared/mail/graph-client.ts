@@ -1,3 +1,4 @@
+import { finished } from "node:stream";
 import {
   Client,
   type Context,
@@ -6,10 +7,11 @@ import {
   ResponseType,
 } from "@microsoft/microsoft-graph-client";
 import { AppError } from "../errors.ts";
-import { retryAfterMs } from "../retry-after.ts";
 import { type Outgoing, unwatched } from "../telemetry/outgoing.ts";
 import { graphRoute } from "../telemetry/routes.ts";
-import { type GraphAnswer, GraphError } from "./message-source.ts";
+import { graphFailure } from "./graph-failure.ts";
+import { GraphError } from "./message-source.ts";
+import { createRequestBudget, type RequestBudget, type RequestKind } from "./request-budget.ts";
 
 /** Until the head of an answer is there. */
 const HEAD_TIMEOUT_MS = 60_000;
@@ -31,6 +33,10 @@ interface GraphRequest {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** What it is to the budget of the run; `other` by default. */
+  readonly kind?: RequestKind;
+  /** How many requests Graph counts it as, where it is a batch. */
+  readonly parts?: number;
 }
 
 /** Sends requests to Graph for one mailbox. Gives the answer where it is 2xx; everything else throws `GraphError`. */
@@ -50,14 +56,18 @@ const VERSION = "v1.0";
  * and its text handling destroys 8-bit mail, so both are left out. https://github.com/microsoftgraph/msgraph-sdk-javascript
  */
 export function createGraphClient({ graphUrl, now, outgoing = unwatched }: GraphClientOptions) {
-  return function graphFor(mailboxId: string, accessTokenFor: AccessTokenFor): SendToGraph {
+  return function graphFor(
+    mailboxId: string,
+    accessTokenFor: AccessTokenFor,
+    budget: RequestBudget = createRequestBudget({ now }),
+  ): SendToGraph {
     const client = Client.initWithMiddleware({
       baseUrl: graphUrl,
       defaultVersion: VERSION,
-      middleware: authenticate(graphUrl, mailboxId, accessTokenFor, transport(mailboxId, outgoing)),
+      middleware: authenticate(graphUrl, mailboxId, accessTokenFor, within(budget, transport(mailboxId, outgoing))),
     });
 
-    return async ({ method, path, headers = {}, body }) => {
+    return async ({ method, path, headers = {}, body, kind = "other", parts = 1 }) => {
       let response: Response;
       const failure = new Failure();
       try {
@@ -65,7 +75,7 @@ export function createGraphClient({ graphUrl, now, outgoing = unwatched }: Graph
           .api(path)
           .responseType(ResponseType.RAW)
           .headers({ ...headers })
-          .middlewareOptions([failure]);
+          .middlewareOptions([failure, new Cost(kind, parts)]);
         response = await (method === "GET"
           ? request.get()
           : method === "POST"
@@ -82,7 +92,15 @@ export function createGraphClient({ graphUrl, now, outgoing = unwatched }: Graph
         );
       }
       if (response.ok) return response;
-      throw toGraphError(method, path, await answerOf(response, now()));
+      const error = graphFailure({
+        request: { method, path },
+        status: response.status,
+        header: (name) => response.headers.get(name),
+        body: await jsonOf(response),
+        now: now(),
+      });
+      if (error.code === "GRAPH_THROTTLED") budget.stop(error);
+      throw error;
     };
   };
 }
@@ -108,6 +126,37 @@ export function pathOfLink(graphUrl: string, link: string): string {
 /** Carries out what the chain threw: the client itself keeps only the message of it. */
 class Failure implements MiddlewareOptions {
   error: unknown;
+}
+
+/** Carries into the chain what the request is to the budget. */
+class Cost implements MiddlewareOptions {
+  readonly kind: RequestKind;
+  readonly parts: number;
+
+  constructor(kind: RequestKind, parts: number) {
+    this.kind = kind;
+    this.parts = parts;
+  }
+}
+
+/** Sends within the budget. A request is over when the last byte of its answer is there, or nobody wants it any more. */
+function within(budget: RequestBudget, next: Middleware): Middleware {
+  return {
+    async execute(context) {
+      const cost = context.middlewareControl?.getMiddlewareOptions(Cost) as Cost | undefined;
+      const leave = await budget.enter(cost?.kind ?? "other", cost?.parts ?? 1);
+      try {
+        await next.execute(context);
+      } catch (error) {
+        leave();
+        throw error;
+      }
+      const body = context.response?.body;
+      // Node takes streams of the web here, too; its types do not say so. https://nodejs.org/api/stream.html#streamfinishedstream-options-callback
+      if (body) finished(body as unknown as NodeJS.ReadableStream, leave);
+      else leave();
+    },
+  };
 }
 
 /** Adds the token, to the configured origin alone; after a 401 once more with a new one. */
@@ -203,70 +252,11 @@ function transport(mailboxId: string, outgoing: Outgoing): Middleware {
   };
 }
 
-async function answerOf(response: Response, now: Date): Promise<GraphAnswer> {
-  let graphCode: string | undefined;
+async function jsonOf(response: Response): Promise<unknown> {
   try {
-    graphCode = innermostCode(((await response.json()) as { error?: unknown }).error);
+    return await response.json();
   } catch {
     // An empty or HTML body, as with some 502, 503 and 504: the status tells enough.
-    graphCode = undefined;
+    return undefined;
   }
-  return {
-    status: response.status,
-    graphCode,
-    requestId: response.headers.get("request-id") ?? undefined,
-    retryAfterMs: retryAfterMs(response.headers.get("retry-after"), now),
-  };
-}
-
-/** The most precise code hangs at the end of the chain of inner errors. https://learn.microsoft.com/graph/errors */
-function innermostCode(error: unknown): string | undefined {
-  let code: string | undefined;
-  for (
-    let level = error as Record<string, unknown> | undefined;
-    level;
-    level = (level.innerError ?? level.innererror) as typeof level
-  ) {
-    if (typeof level.code === "string") code = level.code;
-  }
-  return code;
-}
-
-/** These may come with any status and pass by themselves. */
-const PASSING_CODES = new Set([
-  "ErrorInternalServerTransientError",
-  "ErrorMailboxStoreUnavailable",
-  "ErrorMailboxMoveInProgress",
-  "MailboxInfoStale",
-  "ErrorServerBusy",
-]);
-const THROTTLE_CODES = new Set(["ApplicationThrottled", "TooManyRequests", "ErrorTooManyObjectsOpened"]);
-
-function toGraphError(method: string, path: string, answer: GraphAnswer): GraphError {
-  const { status = 0, graphCode = "" } = answer;
-  const what =
-    `${method} ${path.split("?")[0]?.replace(/\/messages\/(?!delta)[^/]+/, "/messages/…")}: ${status} ${graphCode}`.trimEnd();
-  if (status === 429 || THROTTLE_CODES.has(graphCode) || (status >= 500 && answer.retryAfterMs !== undefined)) {
-    return new GraphError(
-      "GRAPH_THROTTLED",
-      `Graph asks to wait (${what}); the mailbox is left alone until then`,
-      answer,
-    );
-  }
-  if (status >= 500 || status === 408 || PASSING_CODES.has(graphCode)) {
-    return new GraphError("GRAPH_UNAVAILABLE", `Graph failed (${what}); the next run tries again`, answer);
-  }
-  return new GraphError("GRAPH_REFUSED", `Graph refused (${what}): ${remedyFor(status, graphCode)}`, answer);
-}
-
-function remedyFor(status: number, graphCode: string): string {
-  if (status === 401) return "it does not accept the access token; if this lasts, connect the mailbox again";
-  if (status === 403)
-    return "the account that connected the mailbox lacks the right to read it; check its permissions in Exchange";
-  if (/^(?:ErrorInvalidUser|Request_ResourceNotFound|ResourceNotFound|ErrorNonExistentMailbox)$/.test(graphCode)) {
-    return "no such mailbox; check the address";
-  }
-  if (/^MailboxNot/.test(graphCode)) return "the mailbox is not in Exchange Online, or is being moved there";
-  if (/Folder/.test(graphCode)) return "no such folder in the mailbox; check its name or id";
-  return "the code is in Microsoft's list at https://learn.microsoft.com/graph/errors";
 }

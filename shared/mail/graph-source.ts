@@ -1,6 +1,7 @@
 import { AppError, messageOf } from "../errors.ts";
 import type { Acknowledge } from "../mailboxes/mailbox.ts";
 import type { Refusal } from "./checkpoint.ts";
+import { type BatchPart, sendBatch } from "./graph-batch.ts";
 import { pathOfLink, type SendToGraph } from "./graph-client.ts";
 import { findFolder, saysNoFolder } from "./graph-folder.ts";
 import { receiveContent } from "./mail-content.ts";
@@ -40,10 +41,11 @@ export interface GraphSourceOptions {
   readonly address: string;
   readonly folder: string;
   readonly send: SendToGraph;
+  readonly now: () => Date;
 }
 
 /** One folder of one mailbox through Graph. https://learn.microsoft.com/graph/delta-query-messages */
-export function createGraphSource({ graphUrl, address, folder, send }: GraphSourceOptions): MessageSource {
+export function createGraphSource({ graphUrl, address, folder, send, now }: GraphSourceOptions): MessageSource {
   const user = `/users/${encodeURIComponent(address)}`;
   let found: Promise<string> | undefined;
   let share = 1;
@@ -55,7 +57,7 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
     try {
       return await ask();
     } catch (error) {
-      if (error instanceof GraphError && error.answer.graphCode === "ErrorItemNotFound") return undefined;
+      if (isGone(error)) return undefined;
       throw error;
     }
   }
@@ -97,15 +99,19 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
 
     content: (id) =>
       unlessGone(async () => {
-        const response = await send({ method: "GET", path: `${message(id)}/$value`, headers });
-        return receiveContent(bytesOf(response));
+        const response = await send({ method: "GET", path: `${message(id)}/$value`, headers, kind: "stream" });
+        return receiveContent(bytesOf(response), now());
       }),
 
-    async acknowledge(id, how) {
-      await unlessGone(async () => {
-        const response = await sendAcknowledge(id, how);
-        await response?.body?.cancel();
+    async acknowledge(ids, how) {
+      const asked = ids.flatMap((id) => partFor(id, how));
+      const failures = asked.length === 0 ? [] : await sendBatch(send, asked, now);
+      const failed = new Map<string, GraphError>();
+      ids.forEach((id, index) => {
+        const failure = failures[index];
+        if (failure !== undefined && !isGone(failure)) failed.set(id, failure);
       });
+      return failed;
     },
   };
 
@@ -141,16 +147,20 @@ export function createGraphSource({ graphUrl, address, folder, send }: GraphSour
     return `${await messagesIn()}?$filter=${filter}&$orderby=receivedDateTime&$select=receivedDateTime&$top=${size}`;
   }
 
-  async function sendAcknowledge(id: string, how: Acknowledge): Promise<Response | undefined> {
+  function partFor(id: string, how: Acknowledge): BatchPart[] {
     switch (how.kind) {
       case "nothing":
-        return undefined;
+        return [];
       case "mark-read":
-        return send({ method: "PATCH", path: message(id), headers, body: { isRead: true } });
+        return [{ method: "PATCH", path: message(id), headers, body: { isRead: true } }];
       case "move":
-        return send({ method: "POST", path: `${message(id)}/move`, headers, body: { destinationId: how.folder } });
+        return [{ method: "POST", path: `${message(id)}/move`, headers, body: { destinationId: how.folder } }];
     }
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof GraphError && error.answer.graphCode === "ErrorItemNotFound";
 }
 
 /**

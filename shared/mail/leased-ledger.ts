@@ -20,6 +20,7 @@ import {
 import { bringBack, compare, lookUp } from "./ledger-compare.ts";
 import {
   ACKNOWLEDGE,
+  type AcknowledgeRow,
   BACKLOG,
   firstKeys,
   forgottenIn,
@@ -208,9 +209,9 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
 
     async toAcknowledge(at, limit) {
       const found: UnacknowledgedEntry[] = [];
-      for await (const row of listRows<{ messageId: string }>(client, mailboxId, ACKNOWLEDGE, until(ACKNOWLEDGE, at))) {
+      for await (const row of listRows<AcknowledgeRow>(client, mailboxId, ACKNOWLEDGE, until(ACKNOWLEDGE, at))) {
         const rowKey = String(row.rowKey);
-        found.push({ key: keyOf(rowKey), messageId: row.messageId, row: rowKey });
+        found.push({ key: keyOf(rowKey), messageId: row.messageId, tries: row.tries ?? 0, row: rowKey });
         if (found.length === limit) break;
       }
       return found;
@@ -223,8 +224,23 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
     async postponeAcknowledge(entry, later) {
       await client.submitTransaction([
         ["delete", { partitionKey: mailboxId, rowKey: entry.row }],
-        ["create", indexRow(mailboxId, ACKNOWLEDGE, later, entry.key, entry.messageId)],
+        ["create", { ...indexRow(mailboxId, ACKNOWLEDGE, later, entry.key, entry.messageId), tries: entry.tries + 1 }],
       ]);
+    },
+
+    async abandonAcknowledge(entry, reason) {
+      const message = { partitionKey: mailboxId, rowKey: MESSAGE + entry.key, notAcknowledged: reason };
+      const index = { partitionKey: mailboxId, rowKey: entry.row };
+      try {
+        await client.submitTransaction([
+          ["delete", index],
+          ["update", message, "Merge"],
+        ]);
+      } catch (error) {
+        // The message was swept meanwhile: nobody is left to be told.
+        if (!isNotFound(error)) throw error;
+        await unlessAbsent(client.deleteEntity(mailboxId, entry.row));
+      }
     },
 
     async renew() {

@@ -76,6 +76,15 @@ export interface MessageRow {
   answer: string;
   /** "backlog" where its first index row is a backlog row; "" otherwise. */
   queue: string;
+  /** Absent from most. */
+  notAcknowledged?: string;
+}
+
+/** An index row of what is to be acknowledged. */
+export interface AcknowledgeRow {
+  messageId: string;
+  /** Absent before the first one failed. */
+  tries?: number;
 }
 
 export function newRows(mailboxId: string, { messageId, receivedAt }: NewEntry, now: Date): TransactionAction[] {
@@ -166,6 +175,7 @@ export function toEntry(row: MessageRow & { etag?: string }): StoredEntry {
     settledAt: time(row.settledAt),
     answer: row.answer,
     isBacklog: row.queue === "backlog",
+    notAcknowledged: row.notAcknowledged ?? "",
     etag: etagOf(row),
   };
 }

@@ -32,6 +32,8 @@ interface LedgerEntry {
   readonly answer: string;
   /** Old mail that was never tried: it comes after all others. */
   readonly isBacklog: boolean;
+  /** Why it was neither marked nor moved in the mailbox after its delivery; empty where nothing is wrong with that. */
+  readonly notAcknowledged: string;
 }
 
 export interface StoredEntry extends LedgerEntry {
@@ -135,7 +137,10 @@ export interface LeasedLedger {
   /** Delivered messages that are not acknowledged in the mailbox yet, and may be tried. */
   toAcknowledge(now: Date, limit: number): Promise<UnacknowledgedEntry[]>;
   acknowledged(entry: UnacknowledgedEntry): Promise<void>;
+  /** Puts it off after a try that failed. */
   postponeAcknowledge(entry: UnacknowledgedEntry, until: Date): Promise<void>;
+  /** It is tried no more; why stands with the message from now on. */
+  abandonAcknowledge(entry: UnacknowledgedEntry, reason: string): Promise<void>;
   /** Prolongs the lease where half of it is over. */
   renew(): Promise<void>;
   /** Gives the mailbox back; nothing to do where another run has taken over. */
@@ -145,6 +150,8 @@ export interface LeasedLedger {
 export interface UnacknowledgedEntry {
   readonly key: string;
   readonly messageId: string;
+  /** Tries that failed. */
+  readonly tries: number;
   /** Key of the index row. */
   readonly row: string;
 }

@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
 import { openAsBlob } from "node:fs";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { release } from "../release.ts";
+import { createMailFile, type MailFile } from "./mail-files.ts";
 
 /** Up to this many bytes a message is held in memory; a larger one goes through a file. */
 const MEMORY_LIMIT_BYTES = 1024 * 1024;
@@ -16,10 +16,14 @@ export interface MailContent {
 
 /**
  * Receives a message whole before anything is done with it: a body that breaks off throws here and is never offered to
- * the desk.
+ * the desk. The chunks are its own from then on.
  * @param folder where a large message lies for the time of its delivery; by default the system's own
  */
-export async function receiveContent(body: AsyncIterable<Uint8Array>, folder: string = tmpdir()): Promise<MailContent> {
+export async function receiveContent(
+  body: AsyncIterable<Uint8Array>,
+  now: Date,
+  folder = tmpdir(),
+): Promise<MailContent> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let bytes = 0;
   let file: MailFile | undefined;
@@ -28,10 +32,11 @@ export async function receiveContent(body: AsyncIterable<Uint8Array>, folder: st
       bytes += chunk.byteLength;
       if (file !== undefined) {
         await file.handle.writeFile(chunk);
+        release(chunk);
       } else {
         chunks.push(chunk as Uint8Array<ArrayBuffer>);
         if (bytes > MEMORY_LIMIT_BYTES) {
-          file = await createMailFile(folder);
+          file = await createMailFile(folder, now);
           for (const held of chunks.splice(0)) await file.handle.writeFile(held);
         }
       }
@@ -45,15 +50,4 @@ export async function receiveContent(body: AsyncIterable<Uint8Array>, folder: st
     if (file !== undefined) await rm(file.path, { force: true });
     throw error;
   }
-}
-
-interface MailFile {
-  readonly path: string;
-  readonly handle: FileHandle;
-}
-
-/** Mode 0600: nobody else on the machine reads the mail. */
-async function createMailFile(folder: string): Promise<MailFile> {
-  const path = join(folder, `deskpost-${randomUUID()}.eml`);
-  return { path, handle: await open(path, "wx", 0o600) };
 }

@@ -22,6 +22,9 @@ export interface ListPage {
   readonly full: boolean;
 }
 
+/** What one call of `acknowledge` takes. */
+export const ACKNOWLEDGED_AT_ONCE = 20;
+
 /** Where the mail is read from: one folder of one mailbox. Every failure is a `GraphError`. */
 export interface MessageSource {
   /**
@@ -45,8 +48,11 @@ export interface MessageSource {
   receivedAt(messageId: string): Promise<Date | undefined>;
   /** The message's MIME, every byte as Graph gives it; `undefined` where it is gone. */
   content(messageId: string): Promise<MailContent | undefined>;
-  /** Marks or moves the message. One that is gone is fine. */
-  acknowledge(messageId: string, how: Acknowledge): Promise<void>;
+  /**
+   * Marks or moves messages, up to ACKNOWLEDGED_AT_ONCE; those that are gone are fine. Gives what went wrong, by message id.
+   * @throws {GraphError} where nothing is known of any of them
+   */
+  acknowledge(messageIds: readonly string[], how: Acknowledge): Promise<ReadonlyMap<string, GraphError>>;
 }
 
 /** What Graph said no with. */

@@ -72,11 +72,14 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
         statusBeforePause: undefined,
         nextFetchAt: now(),
         throttledUntil: undefined,
+        queuedUntil: undefined,
         lastFetchAt: undefined,
         lastSuccessAt: undefined,
         lastError: undefined,
+        failures: 0,
         lastMailAt: undefined,
         lastRun: "",
+        graphRequests: [],
         delivered: 0,
         refused: 0,
       };
@@ -95,7 +98,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
     async resume(id) {
       const resumed = await change(id, ({ status, statusBeforePause }) =>
         status === "paused"
-          ? { status: statusBeforePause ?? "new", statusBeforePause: undefined, nextFetchAt: now() }
+          ? { status: statusBeforePause ?? "new", statusBeforePause: undefined, nextFetchAt: now(), failures: 0 }
           : undefined,
       );
       if (resumed) log.info("mailbox resumed", { mailboxId: id });
@@ -105,7 +108,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
       const mailbox = await registry.get(id);
       if (mailbox !== undefined) await deps.wakeDesk(mailbox.desk);
       return change(id, ({ status }) =>
-        status === "connected" ? { nextFetchAt: now(), throttledUntil: undefined } : undefined,
+        status === "connected" ? { nextFetchAt: now(), throttledUntil: undefined, failures: 0 } : undefined,
       );
     },
 
@@ -132,6 +135,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
         deliverFrom: deliverFrom ?? new Date(Math.floor(now().getTime() / 1_000) * 1_000),
         nextFetchAt: now(),
         throttledUntil: undefined,
+        failures: 0,
         lastError: undefined,
       }));
       log.info("mailbox connected", { mailboxId: id });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
+import type { RequestCount } from "../mail/request-count.ts";
 
 /**
  * new: not connected yet; connected: fetched; needs-owner: its owner must consent again; needs-admin: its organisation
@@ -42,12 +43,18 @@ export interface Mailbox {
   readonly nextFetchAt: Date;
   /** Graph asked to be left alone until then. */
   readonly throttledUntil: Date | undefined;
+  /** A message on the queue asks for its fetch; no other is sent before this moment. */
+  readonly queuedUntil: Date | undefined;
   readonly lastFetchAt: Date | undefined;
   readonly lastSuccessAt: Date | undefined;
   readonly lastError: MailboxError | undefined;
+  /** Fetches that failed in a row. */
+  readonly failures: number;
   readonly lastMailAt: Date | undefined;
   /** The run that reported last. */
   readonly lastRun: string;
+  /** Requests to Graph of the last ten minutes: it limits them for each mailbox. */
+  readonly graphRequests: RequestCount;
   readonly delivered: number;
   readonly refused: number;
 }
@@ -72,9 +79,14 @@ export interface MailboxRegistry {
   get(id: string): Promise<StoredMailbox | undefined>;
   /** All of them, by address. */
   list(): Promise<StoredMailbox[]>;
-  /** Connected ones whose next fetch has come, the longest waiting first. */
-  due(now: Date): Promise<StoredMailbox[]>;
+  /** Ids of the connected ones whose next fetch has come and is not on the queue, the longest waiting first. */
+  due(now: Date): Promise<string[]>;
   update(mailbox: StoredMailbox, changes: MailboxChanges): Promise<StoredMailbox>;
+  /**
+   * Notes that the mailboxes are on the queue, or, with `undefined`, that they are not; a blind write, which nothing
+   * depends on. Gives the ids of those that are still in the list.
+   */
+  markQueued(ids: readonly string[], until: Date | undefined): Promise<readonly string[]>;
   remove(id: string): Promise<void>;
   /** When `fetch-mail` last ran; `undefined` before the first time. */
   lastTick(): Promise<Date | undefined>;

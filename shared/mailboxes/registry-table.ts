@@ -1,5 +1,6 @@
-import { odata } from "@azure/data-tables";
+import { odata, type TransactionAction } from "@azure/data-tables";
 import { AppError } from "../errors.ts";
+import type { RequestCount } from "../mail/request-count.ts";
 import {
   etagOf,
   isConflict,
@@ -38,11 +39,17 @@ interface MailboxRow {
   statusBeforePause: string;
   nextFetchAt: string;
   throttledUntil: string;
+  /** Absent from rows that an older version wrote. */
+  queuedUntil?: string;
   lastFetchAt: string;
   lastSuccessAt: string;
   lastError: string;
+  /** Absent from rows that an older version wrote. */
+  failures?: number;
   lastMailAt: string;
   lastRun: string;
+  /** Absent from rows that an older version wrote. */
+  graphRequests?: string;
   delivered: number;
   refused: number;
 }
@@ -58,6 +65,25 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
     const found: StoredMailbox[] = [];
     for await (const row of client.listEntities<MailboxRow>({ queryOptions: { filter } })) found.push(fromRow(row));
     return found;
+  }
+
+  async function markQueued(ids: readonly string[], until: Date | undefined): Promise<readonly string[]> {
+    if (ids.length === 0) return [];
+    const client = await table();
+    const marks = ids.map((id): TransactionAction => {
+      const row = { partitionKey: MAILBOXES, rowKey: id, ...toColumns({ queuedUntil: until }) };
+      return ["update", row, "Merge"];
+    });
+    try {
+      await client.submitTransaction(marks);
+      return ids;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      // One was removed meanwhile, which undoes the whole transaction: the others are marked without it.
+      if (ids.length === 1) return [];
+      const half = Math.ceil(ids.length / 2);
+      return [...(await markQueued(ids.slice(0, half), until)), ...(await markQueued(ids.slice(half), until))];
+    }
   }
 
   return {
@@ -91,11 +117,18 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
     },
 
     async due(now) {
-      const found = await query(
-        odata`PartitionKey eq ${MAILBOXES} and status eq ${"connected"} and nextFetchAt le ${now.toISOString()}`,
-      );
-      return found.sort((a, b) => a.nextFetchAt.getTime() - b.nextFetchAt.getTime());
+      const client = await table();
+      const filter = odata`PartitionKey eq ${MAILBOXES} and status eq ${"connected"} and nextFetchAt le ${now.toISOString()}`;
+      const queryOptions = { filter, select: ["rowKey", "nextFetchAt", "queuedUntil"] };
+      const found: Pick<MailboxRow, "rowKey" | "nextFetchAt" | "queuedUntil">[] = [];
+      for await (const row of client.listEntities<MailboxRow>({ queryOptions })) {
+        // A comparison at the server would leave out rows without the column.
+        if ((row.queuedUntil ?? "") <= now.toISOString()) found.push(row);
+      }
+      return found.sort((a, b) => compare(a.nextFetchAt, b.nextFetchAt)).map(({ rowKey }) => rowKey);
     },
+
+    markQueued,
 
     async update(mailbox, changes) {
       const client = await table();
@@ -193,13 +226,26 @@ function fromRow(row: MailboxRow & { etag?: string }): StoredMailbox {
     statusBeforePause: row.statusBeforePause === "" ? undefined : (row.statusBeforePause as MailboxStatus),
     nextFetchAt: new Date(row.nextFetchAt),
     throttledUntil: time(row.throttledUntil),
+    queuedUntil: time(row.queuedUntil ?? ""),
     lastFetchAt: time(row.lastFetchAt),
     lastSuccessAt: time(row.lastSuccessAt),
     lastError: error && { ...error, at: new Date(error.at) },
+    failures: row.failures ?? 0,
     lastMailAt: time(row.lastMailAt),
     lastRun: row.lastRun,
+    graphRequests: toRequestCount(row.graphRequests),
     delivered: row.delivered,
     refused: row.refused,
     etag: etagOf(row),
   };
+}
+
+function toRequestCount(text = "[]"): RequestCount {
+  const stored = JSON.parse(text) as { minute: string; requests: number }[];
+  return stored.map(({ minute, requests }) => ({ minute: new Date(minute), requests }));
+}
+
+/** Times in ISO 8601 compare as text. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -18,8 +18,11 @@ interface OutgoingCall {
   readonly desk?: string;
 }
 
+/** What is looked at of an answer. */
+type Answered = Pick<Response, "status" | "headers">;
+
 /** Makes a call to another service: `ask` does it, this watches. */
-export type Outgoing = (call: OutgoingCall, ask: () => Promise<Response>) => Promise<Response>;
+export type Outgoing = <Answer extends Answered>(call: OutgoingCall, ask: () => Promise<Answer>) => Promise<Answer>;
 
 /** For tests of a part alone. */
 export const unwatched: Outgoing = (_, ask) => ask();
@@ -44,7 +47,7 @@ export function createOutgoing({ log, now }: { readonly log: Log; readonly now: 
     }
   }
 
-  function readLimits({ service, mailboxId, desk }: OutgoingCall, { status, headers }: Response): void {
+  function readLimits({ service, mailboxId, desk }: OutgoingCall, { status, headers }: Answered): void {
     const waitMs = retryAfterMs(headers.get("retry-after"), now());
     if (status === 429 || (status === 503 && waitMs !== undefined)) {
       log.warn("call throttled", {

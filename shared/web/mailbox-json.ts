@@ -6,8 +6,15 @@ export function overviewJson({ mailboxes, alarm, lastTick }: Overview) {
   return { mailboxes: mailboxes.map(viewJson), alarm, lastTick };
 }
 
-/** A mailbox for programs; the ETag of its row stays inside. */
-export function mailboxJson({ etag: _, statusBeforePause: __, lastRun: ___, ...mailbox }: StoredMailbox) {
+/** A mailbox for programs; what only runs need stays inside. */
+export function mailboxJson({
+  etag: _,
+  statusBeforePause: __,
+  lastRun: ___,
+  graphRequests: ____,
+  queuedUntil: _____,
+  ...mailbox
+}: StoredMailbox) {
   return mailbox;
 }
 

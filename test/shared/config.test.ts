@@ -50,7 +50,7 @@ describe("settings that are complete", () => {
       applicationScope: "https://graph.microsoft.com/.default",
       desks: { support: { kind: "uvdesk", url: "https://desk.contoso.test" } },
       refreshTokenSaving: "weekly",
-      fetch: { budgetSeconds: 45, concurrency: 4 },
+      fetch: { budgetSeconds: 45, concurrency: 4, longestQuietMinutes: 0, longestBrokenMinutes: 15 },
       pageLinks: {},
     });
   });
@@ -77,7 +77,12 @@ describe("settings that are complete", () => {
     assert.deepEqual(config.desks, {
       hook: { kind: "webhook", url: "https://desk.contoso.test/inbound", secretName: "webhook-signing-secret" },
     });
-    assert.deepEqual(config.fetch, { budgetSeconds: 300, concurrency: 16 });
+    assert.deepEqual(config.fetch, {
+      budgetSeconds: 300,
+      concurrency: 16,
+      longestQuietMinutes: 0,
+      longestBrokenMinutes: 15,
+    });
     assert.deepEqual(config.pageLinks, { Runbook: "https://wiki.contoso.test" });
   });
 
@@ -98,12 +103,14 @@ describe("settings that are complete", () => {
 
   it("reach storage by managed identity where there is no connection string", () => {
     const tableServiceUri = "https://contoso.table.core.windows.net";
+    const queueServiceUri = "https://contoso.queue.core.windows.net";
     const environment = {
       ...valid,
       AzureWebJobsStorage: undefined,
       AzureWebJobsStorage__tableServiceUri: tableServiceUri,
+      AzureWebJobsStorage__queueServiceUri: queueServiceUri,
     };
-    assert.deepEqual(readConfig(environment).storage, { tableServiceUri });
+    assert.deepEqual(readConfig(environment).storage, { tableServiceUri, queueServiceUri });
   });
 
   it("take the platform's own host name where no public address is set, and never else", () => {

@@ -46,6 +46,11 @@ export interface StandIn {
   plan(matches: (request: SeenRequest) => boolean, fault: Fault, times?: number): void;
   /** Adds these headers to each answer, until others are set. */
   setHeaders(headers: Readonly<Record<string, string>>): void;
+  /**
+   * For a request inside another one, such as a part of a batch: it is logged and meets planned faults as any other. It has
+   * no connection of its own that could be cut; what is lost on the way becomes a 503 before its effect, a 504 after it.
+   */
+  serveInside(request: SeenRequest, handle: (request: SeenRequest) => Promise<Answer>): Promise<Answer>;
   /** Forgets the faults that were planned. */
   clearFaults(): void;
   /** While it is down, each connection is cut at once. */
@@ -157,6 +162,15 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     },
     setHeaders: (headers) => {
       extraHeaders = headers;
+    },
+    serveInside: async (request, handle) => {
+      requests.push(request);
+      const fault = takeFault(request);
+      if (fault?.kind === "answer") return fault.answer;
+      if (fault?.kind === "cut-before") return { status: 503 };
+      if (fault?.kind === "before") await fault.run(request);
+      const answer = await handle(request);
+      return fault?.kind === "cut-after" || fault?.kind === "cut-body" ? { status: 504 } : answer;
     },
     clearFaults: () => {
       plans = [];

@@ -268,6 +268,23 @@ describe("a run that fails", () => {
     assert.deepEqual(await bed.run(mailbox), { kind: "fetched", more: false, delivered: 1 });
   });
 
+  it("each time is made after growing waits, which the mailbox shows; the first success ends them", async () => {
+    const mailbox = await bed.connect();
+    const refused = json(403, { error: { code: "ErrorAccessDenied" } });
+    bed.graph.server.plan(asksForChanges, { kind: "answer", answer: refused }, 4);
+    const waits: number[] = [];
+    for (let run = 0; run < 4; run += 1) {
+      assert.equal((await bed.run(mailbox)).kind, "failed");
+      const { nextFetchAt, lastFetchAt } = await mailbox.stored();
+      waits.push((nextFetchAt.getTime() - (lastFetchAt?.getTime() ?? 0)) / MINUTE_MS);
+      bed.clock.advanceTo(nextFetchAt);
+    }
+    assert.deepEqual(waits, [0, 1, 2, 4]);
+    assert.equal((await bed.run(mailbox)).kind, "fetched");
+    const { failures, nextFetchAt } = await mailbox.stored();
+    assert.ok(failures === 0 && nextFetchAt.getTime() <= Date.now());
+  });
+
   it("in its discovery alone delivers what is in the ledger already", async () => {
     const mailbox = await bed.connect();
     mailbox.receive("one");

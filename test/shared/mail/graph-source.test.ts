@@ -3,15 +3,15 @@ import { describe, it } from "node:test";
 import { cannotOpenFolder } from "../../../shared/mail/graph-folder.ts";
 import { createGraphSource } from "../../../shared/mail/graph-source.ts";
 import type { MessageSource } from "../../../shared/mail/message-source.ts";
-import { type Answer, json } from "../../simulator/stand-in.ts";
+import { type Answer, json, type SeenRequest } from "../../simulator/stand-in.ts";
 import { useGraphBed } from "./graph-bed.ts";
-import { ADDRESS, mail, NOON, readsContent } from "./mail-bed.ts";
+import { ADDRESS, mail, NOON, now, readsContent } from "./mail-bed.ts";
 
 const bed = useGraphBed();
 const IMMUTABLE = 'IdType="ImmutableId"';
 
 function source({ address = ADDRESS, folder = "inbox" } = {}): MessageSource {
-  return createGraphSource({ graphUrl: bed.graph.origin, address, folder, send: bed.send });
+  return createGraphSource({ graphUrl: bed.graph.origin, address, folder, send: bed.send, now });
 }
 
 const link = (query: string) => `${bed.graph.origin}/v1.0/users/help/mailFolders/inbox/messages/delta?${query}`;
@@ -174,15 +174,14 @@ describe("a message", () => {
     assert.deepEqual(await asked.receivedAt(AWKWARD_ID), NOON);
     bed.answer({ status: 200, body: "Subject: x\r\n\r\n" });
     await asked.content(AWKWARD_ID);
-    bed.answer(json(200, {}));
-    await asked.acknowledge(AWKWARD_ID, { kind: "mark-read" });
-    bed.answer(json(201, {}));
-    await asked.acknowledge(AWKWARD_ID, { kind: "move", folder: "archive" });
+    await asked.acknowledge([AWKWARD_ID], { kind: "mark-read" });
+    await asked.acknowledge([AWKWARD_ID], { kind: "move", folder: "archive" });
+    const requests = bed.requests.filter(({ path }) => !path.endsWith("/$batch"));
     assert.deepEqual(
-      bed.requests.map(({ method, path }) => `${method} ${path}`),
+      requests.map(({ method, path }) => `${method} ${path}`),
       [`GET ${messagePath}`, `GET ${messagePath}/$value`, `PATCH ${messagePath}`, `POST ${messagePath}/move`],
     );
-    assert.ok(bed.requests.every(({ headers }) => headers.prefer === IMMUTABLE));
+    assert.ok(requests.every(({ headers }) => headers.prefer === IMMUTABLE));
   });
 
   it("comes with every byte", async () => {
@@ -198,8 +197,8 @@ describe("a message", () => {
     bed.mailbox.remove(immutableId);
     assert.equal(await source().receivedAt(immutableId), undefined);
     assert.equal(await source().content(immutableId), undefined);
-    await source().acknowledge(immutableId, { kind: "mark-read" });
-    await source().acknowledge(immutableId, { kind: "move", folder: "archive" });
+    assert.equal((await source().acknowledge([immutableId], { kind: "mark-read" })).size, 0);
+    assert.equal((await source().acknowledge([immutableId], { kind: "move", folder: "archive" })).size, 0);
   });
 
   for (const code of ["ErrorFolderNotFound", "ErrorInvalidUser", "ResourceNotFound"]) {
@@ -220,23 +219,61 @@ describe("a message", () => {
 });
 
 describe("acknowledging", () => {
+  const MARK = { kind: "mark-read" } as const;
+
   it("nothing asks nothing", async () => {
-    await source().acknowledge("AAkA", { kind: "nothing" });
+    assert.equal((await source().acknowledge(["AAkA"], { kind: "nothing" })).size, 0);
     assert.deepEqual(bed.requests, []);
   });
 
   it("marks as read, and moves under the same id", async () => {
     const { immutableId } = bed.mailbox.deliver(mail("one"));
-    await source().acknowledge(immutableId, { kind: "mark-read" });
-    await source().acknowledge(immutableId, { kind: "move", folder: "archive" });
+    await source().acknowledge([immutableId], MARK);
+    await source().acknowledge([immutableId], { kind: "move", folder: "archive" });
     const [moved] = bed.mailbox.messages("archive");
     assert.deepEqual([moved?.immutableId, moved?.isRead], [immutableId, true]);
   });
 
-  it("that is refused says so", async () => {
-    bed.answer(refusal(403, "ErrorAccessDenied"));
-    await assert.rejects(source().acknowledge("AAkA", { kind: "mark-read" }), { code: "GRAPH_REFUSED" });
+  it("takes twenty messages in one request, and judges each alone", async () => {
+    const ids = Array.from({ length: 20 }, (_, index) => bed.mailbox.deliver(mail(`mail-${index}`)).immutableId);
+    const [gone = "", refused = "", slow = "", lost = ""] = ids;
+    bed.mailbox.remove(gone);
+    const marks = (id: string) => (request: SeenRequest) => request.path.endsWith(encodeURIComponent(id));
+    const { graph } = bed;
+    graph.server.plan(marks(refused), { kind: "answer", answer: refusal(403, "ErrorAccessDenied") });
+    graph.server.plan(marks(slow), { kind: "answer", answer: { status: 429, headers: { "retry-after": "2.5" } } });
+    graph.server.plan(marks(lost), { kind: "cut-after" });
+    const failures = await source().acknowledge(ids, MARK);
+    assert.deepEqual(
+      [refused, slow, lost].map((id) => failures.get(id)?.code),
+      ["GRAPH_REFUSED", "GRAPH_THROTTLED", "GRAPH_UNAVAILABLE"],
+    );
+    assert.equal(failures.size, 3);
+    assert.equal(failures.get(slow)?.answer.retryAfterMs, 2_500);
+    assert.equal(failures.get(refused)?.answer.graphCode, "ErrorAccessDenied");
+    assert.equal(bed.mailbox.messages().filter(({ isRead }) => isRead).length, 17);
+    assert.equal(bed.requests.filter(({ path }) => path.endsWith("/$batch")).length, 1);
   });
+
+  it("believes nothing of a part that has no answer", async () => {
+    const ids = ["one", "two"].map((name) => bed.mailbox.deliver(mail(name)).immutableId);
+    bed.answer(json(200, { responses: [{ id: "1", status: 200, headers: {} }] }));
+    const failures = await source().acknowledge(ids, MARK);
+    assert.deepEqual([...failures.keys()], [ids[0]]);
+    assert.equal(failures.get(ids[0] ?? "")?.code, "GRAPH_UNAVAILABLE");
+  });
+
+  for (const [words, answer, code] of [
+    ["is refused as a whole", refusal(400, "BadRequest"), "GRAPH_REFUSED"],
+    ["is answered with a page", { status: 200, body: "<html>" }, "GRAPH_UNAVAILABLE"],
+    ["is answered without answers", json(200, {}), "GRAPH_UNAVAILABLE"],
+    ["is throttled", { status: 429 }, "GRAPH_THROTTLED"],
+  ] as const) {
+    it(`that ${words} says so`, async () => {
+      bed.answer(answer);
+      await assert.rejects(source().acknowledge(["AAkA"], MARK), { code });
+    });
+  }
 });
 
 describe("the check of a folder", () => {

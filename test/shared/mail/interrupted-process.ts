@@ -95,7 +95,7 @@ export function createInterruptedProcess(deps: FetchMailboxDeps, interruption?: 
         return leased && interruptible("leased", leased);
       },
     }),
-    sourceOf: (mailbox) => interruptible("source", sourceOf(mailbox)),
+    sourceOf: (mailbox, budget) => interruptible("source", sourceOf(mailbox, budget)),
     deskOf: (mailbox) => interruptible("desk", deskOf(mailbox)),
     askDesk: async (desk) => interruptible("permission", await interruptible("rests", { askDesk }).askDesk(desk)),
   });

@@ -320,6 +320,7 @@ describe("a pending message", () => {
       settledAt: undefined,
       isBacklog: false,
       answer: "a fault",
+      notAcknowledged: "",
     });
     clock.advance(5 * MINUTE_MS);
     assert.deepEqual(await idsDue(run), ["message-1", "message-0"]);
@@ -386,7 +387,29 @@ describe("what is still to be acknowledged", () => {
     assert.deepEqual(await run.toAcknowledge(now(), 10), []);
     clock.advance(HOUR_MS);
     const [again] = await run.toAcknowledge(now(), 10);
-    assert.equal(again?.messageId, "message-0");
+    assert.deepEqual([again?.messageId, again?.tries], ["message-0", 1]);
+  });
+
+  it("can be given up, and the message says why", async () => {
+    const run = await lease();
+    await run.record(messages(1), { link: "1" });
+    await run.settle(await claim(run), { ...DELIVERED, acknowledge: true }, now());
+    const [entry = assert.fail("nothing waits")] = await run.toAcknowledge(now(), 10);
+    await run.abandonAcknowledge(entry, "Graph refused");
+    assert.deepEqual(await run.toAcknowledge(now(), 10), []);
+    const { state, notAcknowledged } = await entryOf("message-0");
+    assert.deepEqual([state, notAcknowledged], ["delivered", "Graph refused"]);
+  });
+
+  it("can be given up although the message was swept meanwhile", async () => {
+    const run = await lease();
+    await run.record(messages(1), { link: "1" });
+    await run.settle(await claim(run), { ...DELIVERED, acknowledge: true }, now());
+    const [entry = assert.fail("nothing waits")] = await run.toAcknowledge(now(), 10);
+    clock.advance(LEDGER_MEMORY_MS + DAY_MS);
+    await ledger.sweep(mailboxId, new Date(Date.now() - LEDGER_MEMORY_MS));
+    await run.abandonAcknowledge(entry, "Graph refused");
+    assert.deepEqual(await run.toAcknowledge(now(), 10), []);
   });
 });
 

@@ -11,6 +11,7 @@ import { createGraphSource } from "../../../shared/mail/graph-source.ts";
 import type { LeasedLedger, Ledger, StoredEntry } from "../../../shared/mail/ledger.ts";
 import { createLedger } from "../../../shared/mail/ledger-table.ts";
 import type { MessageSource } from "../../../shared/mail/message-source.ts";
+import type { RequestBudget } from "../../../shared/mail/request-budget.ts";
 import type { Mailbox, MailboxRegistry, StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
 import type { Tables } from "../../../shared/tables.ts";
@@ -81,6 +82,8 @@ interface RunOptions {
 /** Deskpost's mail path, real from the tables to the desks, on the stand-ins. */
 export interface MailBed {
   readonly clock: Clock;
+  /** Graph's; another process needs it to trust the stand-in. */
+  readonly certificate: Certificate;
   readonly azurite: Azurite;
   readonly graph: Graph;
   readonly uvdesk: Uvdesk;
@@ -196,8 +199,8 @@ export function useMailBed(): MailBed {
       : createWebhook({ url: webhook.url, secret: async () => SECRET, now });
   }
 
-  function sendFor(id: string): SendToGraph {
-    return createGraphClient({ graphUrl: graph.origin, now })(id, accessTokenFor);
+  function sendFor(id: string, budget?: RequestBudget): SendToGraph {
+    return createGraphClient({ graphUrl: graph.origin, now })(id, accessTokenFor, budget);
   }
 
   function deps(overrides: Partial<FetchMailboxDeps> = {}): FetchMailboxDeps {
@@ -205,8 +208,8 @@ export function useMailBed(): MailBed {
     return {
       registry: createMailboxRegistry(fresh),
       ledger: createLedger({ tables: fresh, now }),
-      sourceOf: ({ id, address, folder }) =>
-        createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor(id) }),
+      sourceOf: ({ id, address, folder }, budget) =>
+        createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor(id, budget), now }),
       deskOf,
       askDesk: createDeskRests({ tables: fresh, log, now }).ask,
       grantRefused: async (mailboxId, error) => {
@@ -243,6 +246,9 @@ export function useMailBed(): MailBed {
     get clock() {
       return clock;
     },
+    get certificate() {
+      return certificate;
+    },
     get azurite() {
       return azurite;
     },
@@ -276,7 +282,7 @@ export function useMailBed(): MailBed {
     log,
     send: () => sendFor("mailbox"),
     source: ({ address, folder } = { address: ADDRESS, folder: "inbox" }) =>
-      createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor("mailbox") }),
+      createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor("mailbox"), now }),
     deps,
     connect,
     run,

@@ -18,9 +18,13 @@ async function connectThree(): Promise<ConnectedMailbox[]> {
   return mailboxes;
 }
 
-function tick(fetchMailbox: FetchDueDeps["fetchMailbox"], changes: Partial<FetchDueDeps> = {}) {
-  const deps = { registry: bed.registry, fetchMailbox, budgetMs: 20 * SECOND_MS, concurrency: 1, log: bed.log, now };
-  return createFetchDueMailboxes({ ...deps, ...changes })();
+/** Gives the ids that were left to the queue. */
+async function tick(fetchMailbox: FetchDueDeps["fetchMailbox"], changes: Partial<FetchDueDeps> = {}) {
+  const queued: string[] = [];
+  const queueFetches = async (ids: readonly string[]) => queued.push(...ids);
+  const deps = { registry: bed.registry, fetchMailbox, queueFetches, log: bed.log, now };
+  await createFetchDueMailboxes({ ...deps, budgetMs: 20 * SECOND_MS, concurrency: 1, ...changes })();
+  return queued;
 }
 
 describe("a tick", () => {
@@ -30,7 +34,7 @@ describe("a tick", () => {
     const fetched: string[] = [];
     const left = await tick(async ({ mailboxId, deadline }) => {
       fetched.push(mailboxId);
-      assert.ok(deadline.getTime() >= NOON.getTime() + 20 * SECOND_MS);
+      assert.ok(deadline.getTime() >= NOON.getTime() + 6 * SECOND_MS);
       return { more: false };
     });
     assert.deepEqual(fetched, ids.toReversed());
@@ -53,6 +57,35 @@ describe("a tick", () => {
     });
     assert.deepEqual([...left].sort(), [first?.id, third?.id].sort());
     assert.ok(!left.includes(second?.id ?? ""));
+  });
+
+  it("gives one mailbox a third of its budget at most, so that a backlog does not take it all", async () => {
+    await connectThree();
+    const shares: number[] = [];
+    await tick(async ({ deadline }) => {
+      shares.push(Math.round((deadline.getTime() - Date.now()) / SECOND_MS));
+      bed.clock.advance(7 * SECOND_MS);
+      return { more: true };
+    });
+    assert.deepEqual(shares, [7, 7, 6]);
+  });
+
+  it("hands what is too much for it to the queue at once, not at its end", async () => {
+    const ids = Array.from({ length: 50 }, (_, index) => `mailbox-${index}`);
+    const registry = { recordTick: async () => {}, due: async () => ids };
+    let fetched = 0;
+    const firstQueued: { ids: readonly string[]; fetchedBefore: number }[] = [];
+    const queueFetches = async (some: readonly string[]) => {
+      firstQueued.push({ ids: some, fetchedBefore: fetched });
+      return some.length;
+    };
+    const fetchMailbox = async () => {
+      fetched += 1;
+      return { more: false };
+    };
+    await tick(fetchMailbox, { registry, queueFetches, concurrency: 2 });
+    assert.equal(fetched, 40);
+    assert.deepEqual(firstQueued[0], { ids: ids.slice(40), fetchedBefore: 0 });
   });
 
   it("fetches a few side by side, and no more than it may", async () => {

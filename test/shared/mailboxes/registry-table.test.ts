@@ -32,11 +32,13 @@ const FULL = mailbox({
   status: "paused",
   statusBeforePause: "needs-owner",
   throttledUntil: minutesLater(1),
+  queuedUntil: minutesLater(6),
   lastFetchAt: minutesLater(2),
   lastSuccessAt: minutesLater(3),
   lastError: { code: "GRAPH_REFUSED", message: `it said "no", and 'never'`, at: minutesLater(4) },
   lastMailAt: minutesLater(5),
   lastRun: "run-7",
+  graphRequests: [{ minute: minutesLater(7), requests: 8 }],
   delivered: 12,
   refused: 3,
 });
@@ -129,17 +131,44 @@ describe("the list", () => {
   });
 
   it("of those that are due holds connected ones whose time has come, the longest waiting first", async () => {
-    await registry.add(mailbox({ address: "now@example.com" }));
-    await registry.add(mailbox({ address: "long@example.com", nextFetchAt: minutesLater(-9) }));
+    const { id: soon } = await registry.add(mailbox({ address: "now@example.com" }));
+    const { id: long } = await registry.add(mailbox({ address: "long@example.com", nextFetchAt: minutesLater(-9) }));
     await registry.add(mailbox({ address: "later@example.com", nextFetchAt: minutesLater(1) }));
     for (const status of ["new", "needs-owner", "needs-admin", "paused"] as const) {
       await registry.add(mailbox({ address: `${status}@example.com`, status }));
     }
-    const due = await registry.due(NOON);
-    assert.deepEqual(
-      due.map(({ address }) => address),
-      ["long@example.com", "now@example.com"],
-    );
+    assert.deepEqual(await registry.due(NOON), [long, soon]);
+  });
+
+  it("of those that are due leaves out what is on the queue, until its message is over", async () => {
+    const { id } = await registry.add(mailbox());
+    const { id: other } = await registry.add(mailbox({ address: "other@example.com" }));
+    assert.deepEqual(await registry.markQueued([id], minutesLater(1)), [id]);
+    assert.deepEqual(await registry.due(NOON), [other]);
+    assert.deepEqual((await registry.due(minutesLater(1))).toSorted(), [id, other].toSorted());
+    await registry.markQueued([id, other], undefined);
+    assert.equal((await registry.due(NOON)).length, 2);
+    assert.equal((await registry.get(id))?.queuedUntil, undefined);
+  });
+
+  it("marks the others where one was removed meanwhile", async () => {
+    const ids: string[] = [];
+    for (let index = 0; index < 7; index += 1)
+      ids.push((await registry.add(mailbox({ address: `${index}@example.com` }))).id);
+    await registry.remove(ids[3] ?? "");
+    const present = ids.filter((_, index) => index !== 3);
+    assert.deepEqual(await registry.markQueued(ids, minutesLater(1)), present);
+    assert.deepEqual(await registry.due(NOON), []);
+    assert.deepEqual(await registry.markQueued([], NOON), []);
+  });
+
+  it("takes rows of an older version, which lack what came later", async () => {
+    const { id } = await registry.add(mailbox());
+    const client = await tables("Mailboxes");
+    const { etag: _, queuedUntil: __, graphRequests: ___, ...row } = await client.getEntity("mailbox", id);
+    await client.updateEntity({ ...row, partitionKey: "mailbox", rowKey: id }, "Replace");
+    assert.deepEqual(await registry.due(NOON), [id]);
+    assert.deepEqual((await registry.get(id))?.graphRequests, []);
   });
 });
 

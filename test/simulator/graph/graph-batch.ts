@@ -101,5 +101,11 @@ async function partAnswer(id: string, { status, headers = {}, body = "" }: Answe
   const bytes = Buffer.concat(chunks);
   const isJson = String(headers["content-type"]).includes("application/json");
   const content: unknown = isJson ? JSON.parse(bytes.toString()) : bytes.toString("base64");
-  return { id, status, headers, ...(bytes.byteLength > 0 ? { body: content } : {}) };
+  return { id, status, headers: inGraphsSpelling(headers), ...(bytes.byteLength > 0 ? { body: content } : {}) };
+}
+
+/** Inside a batch names of headers are as Graph writes them, not as HTTP clients lower them: `Retry-After`. */
+function inGraphsSpelling(headers: NonNullable<Answer["headers"]>): Answer["headers"] {
+  const spelled = (name: string) => name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase());
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [spelled(name), value]));
 }

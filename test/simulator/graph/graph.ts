@@ -78,7 +78,8 @@ export async function startGraph({ port, certificate, describeAccessToken, rando
     const token = authenticate(request, describeAccessToken);
     const [version, collection = "", user = "", ...rest] = readSegments(request.path);
     if (version !== "v1.0") throw badRequest("Invalid version.");
-    if (collection === "$batch" && request.method === "POST") return answerBatch(request, respond);
+    if (collection === "$batch" && request.method === "POST")
+      return answerBatch(request, (part) => server.serveInside(part, respond));
     if (collection.toLowerCase() !== "users") throw unknownPath([collection]);
 
     const store = findStore(user);

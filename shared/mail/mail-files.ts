@@ -1,0 +1,51 @@
+import { randomUUID } from "node:crypto";
+import { type FileHandle, open, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { errorFields, type Log } from "../telemetry/log.ts";
+
+/** Longer than any delivery lasts, claim and all. */
+const LEFT_OVER_AFTER_MS = 60 * 60_000;
+
+export interface MailFile {
+  readonly path: string;
+  readonly handle: FileHandle;
+}
+
+/** A new file for one message. Mode 0600: nobody else on the machine reads the mail. */
+export async function createMailFile(folder: string, now: Date): Promise<MailFile> {
+  const path = join(folder, `deskpost-${now.getTime()}-${randomUUID()}.eml`);
+  return { path, handle: await open(path, "wx", 0o600) };
+}
+
+export interface MailFileSweepDeps {
+  readonly folder: string;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/**
+ * Removes the files that a process left behind when it died in the middle of a delivery. It looks at most once an hour,
+ * and never fails: what cannot be removed now is for the next time.
+ */
+export function createMailFileSweep({ folder, log, now }: MailFileSweepDeps): () => Promise<void> {
+  let nextAt = new Date(0);
+
+  async function removeLeftOvers(): Promise<void> {
+    for (const name of await readdir(folder)) {
+      const [, createdAt] = /^deskpost-(\d+)-[0-9a-f-]+\.eml$/.exec(name) ?? [];
+      if (createdAt === undefined || now().getTime() - Number(createdAt) < LEFT_OVER_AFTER_MS) continue;
+      await rm(join(folder, name), { force: true });
+      log.warn("left-over mail file removed", { createdAt: new Date(Number(createdAt)) });
+    }
+  }
+
+  return async () => {
+    if (now() < nextAt) return;
+    nextAt = new Date(now().getTime() + LEFT_OVER_AFTER_MS);
+    try {
+      await removeLeftOvers();
+    } catch (error) {
+      log.warn("left-over mail files not removed", errorFields(error));
+    }
+  };
+}

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { createFetchDueMailboxes } from "../../shared/mailboxes/fetch-due-mailboxes.ts";
+import { createFetchQueue } from "../../shared/mailboxes/fetch-queue-azure.ts";
+import { createQueueFetches } from "../../shared/mailboxes/queue-fetches.ts";
+import { createMailboxRegistry } from "../../shared/mailboxes/registry-table.ts";
+import { createTables } from "../../shared/tables.ts";
+import type { Log } from "../../shared/telemetry/log.ts";
+import type { SlowStorage } from "./slow-storage.ts";
+
+const CONCURRENCY = 4;
+const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
+
+interface LargeTick {
+  /** Mailboxes that the tick fetched itself, in no time; all others went to the queue. */
+  readonly fetched: number;
+}
+
+/** One tick with the real clients of Azure against that storage. */
+export async function runLargeTick({ connectionString }: SlowStorage, log: Log = SILENT): Promise<LargeTick> {
+  const storage = { connectionString };
+  const credential = { getToken: async () => assert.fail("the storage is reached with its key") };
+  const now = () => new Date();
+  const registry = createMailboxRegistry(createTables({ storage, credential }));
+  const queue = createFetchQueue({ storage, credential });
+  let fetched = 0;
+  await createFetchDueMailboxes({
+    registry,
+    fetchMailbox: async () => {
+      fetched += 1;
+      return { more: false };
+    },
+    queueFetches: createQueueFetches({ registry, queue, log, now }),
+    budgetMs: 45_000,
+    concurrency: CONCURRENCY,
+    log,
+    now,
+  })();
+  return { fetched };
+}
