@@ -62,9 +62,9 @@ describe("the functions", () => {
         "keep-tokens",
         "mailboxes",
         "pages",
+        "poison-fetches",
         "sign-in",
         "sign-out",
-        "poison-fetches",
         "start-consent",
       ]);
       assert.deepEqual(host.faults, []);
