@@ -113,7 +113,7 @@ var views = [
     query: '''
       AppMetrics
       | where Name == "deskpost.deprecations"
-      | summarize times = sum(Sum), first = min(TimeGenerated), last = max(TimeGenerated) by service = tostring(Properties.service), header = tostring(Properties.header)
+      | summarize times = sum(Sum), since = min(TimeGenerated), until = max(TimeGenerated) by service = tostring(Properties.service), header = tostring(Properties.header)
     '''
   }
   {

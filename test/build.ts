@@ -15,6 +15,8 @@ const withoutRemoteConfiguration: Plugin = {
     bundler.onEnd(() => (left === 1 ? {} : { errors: [{ text: "The exporter's ConfigurationWorker was not found" }] }));
   },
 };
+import { argv } from "node:process";
+import { build } from "esbuild";
 
 /**
  * Bundles the functions into one CommonJS file, which is what gets deployed. The host supplies
@@ -22,7 +24,7 @@ const withoutRemoteConfiguration: Plugin = {
  */
 await build({
   entryPoints: ["functions/main.ts"],
-  outfile: "dist/main.cjs",
+  outfile: argv[2] ?? "dist/main.cjs",
   bundle: true,
   platform: "node",
   format: "cjs",
