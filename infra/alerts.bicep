@@ -15,6 +15,10 @@ param runbookUrl string
 @description('The web test asks from these places: https://learn.microsoft.com/azure/azure-monitor/app/availability#location-population-tags')
 param webTestLocations array = ['emea-nl-ams-azr', 'emea-gb-db3-azr', 'us-va-ash-azr']
 
+@description('Each place asks so often; each question costs.')
+@allowed([300, 600, 900])
+param webTestSeconds int = 900
+
 @description('Seconds from a mail\'s arrival to its ticket that are still well.')
 param lagTargetSeconds int = 300
 
@@ -326,7 +330,7 @@ resource healthTest 'Microsoft.Insights/webtests@2022-06-15' = {
     Name: 'Deskpost: health'
     Enabled: true
     Kind: 'standard'
-    Frequency: 300
+    Frequency: webTestSeconds
     Timeout: 60
     RetryEnabled: true
     Locations: [for place in webTestLocations: { Id: place }]
@@ -345,7 +349,7 @@ resource unhealthy 'Microsoft.Insights/metricAlerts@2026-01-01' = {
     enabled: true
     scopes: [healthTest.id, applicationInsights.id]
     evaluationFrequency: 'PT5M'
-    windowSize: 'PT15M'
+    windowSize: 'PT30M'
     autoMitigate: true
     criteria: {
       'odata.type': 'Microsoft.Azure.Monitor.WebtestLocationAvailabilityCriteria'

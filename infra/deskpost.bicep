@@ -6,13 +6,13 @@ param environmentName string
 param location string = resourceGroup().location
 param tags object = { application: 'deskpost' }
 param entraClientId string = ''
-param entraTenant string = ''
+param otherOrganisations bool = false
 param desks object
 param alertEmail string = ''
 param runbookUrl string = 'infra/runbook.md'
 param production bool = false
 param settings OptionalSettings = {}
-param instanceMemoryMB int = 2048
+param instanceMemoryMB int = 512
 param maximumInstanceCount int = 40
 param alwaysReadyInstances int = 0
 param fixedOutgoingAddress bool = false
@@ -86,7 +86,7 @@ module functionApp 'function-app.bicep' = {
     alwaysReadyInstances: alwaysReadyInstances
     customDomain: customDomain
     entraClientId: entraClientId
-    entraTenant: entraTenant
+    entraTenant: otherOrganisations ? '' : tenant().tenantId
     desks: desks
     settings: settings
   }

@@ -18,8 +18,8 @@ param resourceGroupName string = 'rg-${environmentName}'
 @description('Application (client) id of the app registration. Empty before the first registration.')
 param entraClientId string = ''
 
-@description('Restricts sign-in to one tenant: its id or a domain of it. Empty takes the tenant of each mailbox\'s domain.')
-param entraTenant string = ''
+@description('True lets mailboxes of other organisations connect, too.')
+param otherOrganisations bool = false
 
 @description('Desks by name, as in the setting DESKS.')
 param desks object
@@ -38,7 +38,7 @@ param settings OptionalSettings = {}
 
 @description('512, 2048 or 4096 MB each instance.')
 @allowed([512, 2048, 4096])
-param instanceMemoryMB int = 2048
+param instanceMemoryMB int = 512
 
 @description('At most so many instances at once.')
 @minValue(40)
@@ -70,7 +70,7 @@ module deskpost 'deskpost.bicep' = {
     location: location
     tags: tags
     entraClientId: entraClientId
-    entraTenant: entraTenant
+    otherOrganisations: otherOrganisations
     desks: desks
     alertEmail: alertEmail
     runbookUrl: runbookUrl

@@ -18,8 +18,10 @@ else
     --template-file "$here/registration/app-registration.bicep" \
     --parameters environmentName="$AZURE_ENV_NAME" publicBaseUrl="$PUBLIC_BASE_URL" \
     identityPrincipalId="$IDENTITY_PRINCIPAL_ID" signInAudience="$audience" \
+    ${ADMINISTRATOR_ID:+administratorId="$ADMINISTRATOR_ID"} \
     --query properties.outputs.clientId.value --output tsv) || {
-    echo "Entra did not let you register the application (the role Application Developer is enough). Ask somebody who may:" >&2
+    echo "Entra did not let you register the application (the role Application Developer is enough), or not assign its" >&2
+    echo "administrator (then: azd env set ADMINISTRATOR_ID none). Or ask somebody who may:" >&2
     echo "  sh infra/register-app.sh $PUBLIC_BASE_URL $IDENTITY_PRINCIPAL_ID" >&2
     echo "then: azd env set ENTRA_EXISTING_CLIENT_ID CLIENT-ID, and azd provision again." >&2
     exit 1

@@ -37,6 +37,7 @@ if [ -z "$enterprise" ]; then enterprise=$(az ad sp create --id "$client_id" --q
 
 # The managed identity instead of a secret. Each cloud has its own names for this.
 login=$(az cloud show --query endpoints.activeDirectory --output tsv)
+graph_url=$(az cloud show --query endpoints.microsoftGraphResourceId --output tsv)
 tenant=$(az account show --query tenantId --output tsv)
 case $(az cloud show --query name --output tsv) in
   AzureUSGovernment) exchange=api://AzureADTokenExchangeUSGov ;;
@@ -53,10 +54,10 @@ fi
 
 # Whoever runs this is the first administrator.
 me=$(az ad signed-in-user show --query id --output tsv)
-assigned=$(az rest --method get --url "https://graph.microsoft.com/v1.0/servicePrincipals/$enterprise/appRoleAssignedTo" \
+assigned=$(az rest --method get --url "${graph_url%/}/v1.0/servicePrincipals/$enterprise/appRoleAssignedTo" \
   --query "value[?principalId=='$me'].id" --output tsv)
 if [ -z "$assigned" ]; then
-  az rest --method post --url "https://graph.microsoft.com/v1.0/servicePrincipals/$enterprise/appRoleAssignedTo" \
+  az rest --method post --url "${graph_url%/}/v1.0/servicePrincipals/$enterprise/appRoleAssignedTo" \
     --body '{"principalId":"'"$me"'","resourceId":"'"$enterprise"'","appRoleId":"f3f4ba69-4276-47fb-85da-2932b47c5255"}' --output none
 fi
 

@@ -19,7 +19,7 @@ param identityPrincipalId string
 @allowed(['AzureADMyOrg', 'AzureADMultipleOrgs'])
 param signInAudience string = 'AzureADMyOrg'
 
-@description('Who may administer Deskpost from the beginning: object id of a person or a group.')
+@description('Who may administer Deskpost from the beginning: object id of a person or a group; none to assign nobody.')
 param administratorId string = deployer().objectId
 
 // Microsoft Graph, delegated. They shape the consent screen and grant nothing.
@@ -80,7 +80,8 @@ resource enterpriseApplication 'Microsoft.Graph/servicePrincipals@v1.0' = {
   appId: application.appId
 }
 
-resource administrator 'Microsoft.Graph/appRoleAssignedTo@v1.0' = {
+// Takes more rights than registering: Cloud Application Administrator.
+resource administrator 'Microsoft.Graph/appRoleAssignedTo@v1.0' = if (administratorId != 'none') {
   resourceId: enterpriseApplication.id
   principalId: administratorId
   appRoleId: administratorRoleId

@@ -6,7 +6,7 @@ import process, { argv, stderr, stdout } from "node:process";
 import { METRICS } from "../../shared/telemetry/metrics.ts";
 import { type Bicep, findBicep, type Resource } from "./bicep.ts";
 import { dimensionFaults, queriesOf, queriesOfFile, queryFaults, runbookFaults } from "./check-queries.ts";
-import { registrationFaults } from "./check-registration.ts";
+import { registrationFaults, scriptFaults } from "./check-registration.ts";
 import { azdFaults, readmeFaults, workflowFaults } from "./check-repository.ts";
 import { findAll, hardeningFaults, nameFaults, settingFaults } from "./check-template.ts";
 import { packGraphTypes } from "./graph-types.ts";
@@ -84,7 +84,12 @@ param administratorId = '44444444-4444-4444-4444-444444444444'
     );
     const resources = await bicep.snapshot(path.join(folder, "check.bicepparam"), "resource group");
     const code = await readRegistrationCode(repository, "https://deskpost.example.com");
-    return [...(await compilerFaults(bicep, folder)), ...registrationFaults(resources, code)];
+    const script = await read("infra/register-app.sh");
+    return [
+      ...(await compilerFaults(bicep, folder)),
+      ...registrationFaults(resources, code),
+      ...scriptFaults(resources, script),
+    ];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

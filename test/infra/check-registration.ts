@@ -34,3 +34,15 @@ export function registrationFaults(resources: readonly Resource[], code: Registr
     ...(secrets.length === 0 ? [] : ["The application has a secret or a key; its identity is enough"]),
   ];
 }
+
+/** The script for the Azure CLI must make the same application as the template. */
+export function scriptFaults(resources: readonly Resource[], script: string): string[] {
+  const [application] = resources.filter(({ type }) => type === "Microsoft.Graph/applications@v1.0");
+  const paths = findAll(application, "redirectUris")
+    .flat()
+    .map((uri) => new URL(String(uri)).pathname);
+  const ids = ["resourceAccess", "appRoles"].flatMap((list) => findAll(application, list).flat() as { id: string }[]);
+  return [...paths, ...ids.map(({ id }) => id)]
+    .filter((text) => !script.includes(text))
+    .map((text) => `register-app.sh lacks ${text}, which app-registration.bicep has`);
+}
