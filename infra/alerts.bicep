@@ -25,7 +25,8 @@ param lagTargetSeconds int = 300
 var daySeconds = 86400
 
 // Gauges: the highest value of the window. Counters: the sum. Where nothing was measured the query has no row, and a rule
-// with a dimension stays quiet; the heartbeat alone turns "no row" into 0.
+// with a dimension stays quiet; the heartbeat alone turns "no row" into 0. What is measured once a day is looked for in
+// two, so that its alert does not come and go.
 var rules = [
   {
     name: 'no-tick'
@@ -202,7 +203,7 @@ var rules = [
     operator: 'LessThan'
     threshold: 30 * daySeconds
     dimensions: ['mailboxId']
-    window: 'P1D'
+    window: 'P2D'
     frequency: 'PT1H'
   }
   {
@@ -219,7 +220,7 @@ var rules = [
     operator: 'LessThan'
     threshold: 30 * daySeconds
     dimensions: []
-    window: 'P1D'
+    window: 'P2D'
     frequency: 'PT1H'
   }
   {
