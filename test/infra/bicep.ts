@@ -57,7 +57,7 @@ const SUBSCRIPTION = [
 ].flat();
 
 async function createBicep(executable: string): Promise<Bicep> {
-  const bicep = async (...options: string[]) => run(executable, options, { maxBuffer: OUTPUT_LIMIT_BYTES });
+  const bicep = (...options: string[]) => run(executable, options, { maxBuffer: OUTPUT_LIMIT_BYTES });
   const { stdout } = await bicep("--version");
   return {
     version: stdout.trim(),
@@ -87,7 +87,9 @@ async function createBicep(executable: string): Promise<Bicep> {
       withCopy(path.dirname(parameterFile), async (copy) => {
         const file = path.join(copy, path.basename(parameterFile));
         const where = scope === "subscription" ? SUBSCRIPTION : [...SUBSCRIPTION, "--resource-group", "rg-deskpost"];
-        await bicep("snapshot", file, "--mode", "overwrite", ...where);
+        await bicep("snapshot", file, "--mode", "overwrite", ...where).catch(({ stderr }: { stderr: string }) => {
+          throw new Error(`${path.basename(parameterFile)} cannot be deployed:\n${stderr}`);
+        });
         const snapshot = await readFile(file.replace(/\.bicepparam$/, ".snapshot.json"), "utf8");
         return JSON.parse(snapshot).predictedResources;
       }),

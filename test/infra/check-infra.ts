@@ -99,11 +99,10 @@ const runbook = await read("infra/runbook.md");
 const bicep = await findBicep();
 const faults = await repositoryFaults();
 if (bicep !== undefined) {
-  faults.push(
-    ...(await compilerFaults(bicep, infra)),
-    ...(await templateFaults(bicep)),
-    ...(await registrationFileFaults(bicep)),
-  );
+  faults.push(...(await compilerFaults(bicep, infra)));
+  for (const check of [templateFaults, registrationFileFaults]) {
+    faults.push(...(await check(bicep).catch((error: Error) => [error.message])));
+  }
 } else if (argv.includes("--require-compiler")) {
   faults.push("There is no Bicep compiler: set BICEP_PATH, or put bicep on the PATH");
 }
