@@ -123,15 +123,15 @@ var rules = [
     remedy: 'Open the desk in a browser, then its own log. Mail waits and arrives when the desk is back.'
     query: '''
       AppMetrics
-      | where Name == "deskpost.desk.failures" and tostring(Properties.because) == "desk"
-      | extend desk = tostring(Properties.desk), code = tostring(Properties.code)
-      | summarize value = sum(Sum) by desk, code
+      | where Name == "deskpost.desk.down"
+      | extend desk = tostring(Properties.desk)
+      | summarize (at, value) = arg_max(TimeGenerated, Sum) by desk
     '''
-    aggregation: 'Total'
-    operator: 'GreaterThanOrEqual'
-    threshold: 3
-    dimensions: ['desk', 'code']
-    window: 'PT15M'
+    aggregation: 'Maximum'
+    operator: 'GreaterThan'
+    threshold: 0
+    dimensions: ['desk']
+    window: 'PT1H'
     frequency: 'PT5M'
   }
   {

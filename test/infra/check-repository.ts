@@ -1,4 +1,5 @@
 import { parse } from "yaml";
+import { HOST_SETTINGS } from "./check-template.ts";
 
 /** Holds the settings of a README's table (`| \`NAME\` | …`) against the code. */
 export function readmeFaults(readme: string, settings: readonly string[]): string[] {
@@ -7,7 +8,7 @@ export function readmeFaults(readme: string, settings: readonly string[]): strin
   return [
     ...settings.filter((name) => !told.includes(name)).map((name) => `README.md does not tell of ${name}`),
     ...told
-      .filter((name) => !settings.includes(name) && name !== "AzureWebJobsStorage")
+      .filter((name) => ![...settings, ...HOST_SETTINGS, "AzureWebJobsStorage"].includes(name))
       .map((name) => `README.md tells of ${name}, which nothing reads`),
   ];
 }

@@ -10,8 +10,8 @@ export interface Code {
   readonly functions: readonly string[];
 }
 
-/** What the Functions host reads, and nobody else. */
-const HOST_SETTINGS = [
+/** What the Functions host reads, and partly the telemetry as well. */
+export const HOST_SETTINGS = [
   "AzureWebJobsStorage__credential",
   "AzureWebJobsStorage__clientId",
   "AzureWebJobsStorage__blobServiceUri",
