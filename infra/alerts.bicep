@@ -44,6 +44,7 @@ var rules = [
     dimensions: []
     window: 'PT15M'
     frequency: 'PT5M'
+    periods: 1
   }
   {
     name: 'app-misconfigured'
@@ -61,6 +62,7 @@ var rules = [
     dimensions: []
     window: 'PT10M'
     frequency: 'PT5M'
+    periods: 1
   }
   {
     name: 'mailbox-late'
@@ -79,6 +81,7 @@ var rules = [
     dimensions: ['mailboxId', 'desk', 'code']
     window: 'PT10M'
     frequency: 'PT5M'
+    periods: 1
   }
   {
     name: 'mailbox-needs-owner'
@@ -97,6 +100,7 @@ var rules = [
     dimensions: ['mailboxId', 'desk']
     window: 'PT10M'
     frequency: 'PT5M'
+    periods: 1
   }
   {
     name: 'mailbox-needs-admin'
@@ -115,6 +119,7 @@ var rules = [
     dimensions: ['mailboxId', 'desk']
     window: 'PT10M'
     frequency: 'PT5M'
+    periods: 1
   }
   {
     name: 'desk-down'
@@ -133,6 +138,8 @@ var rules = [
     dimensions: ['desk']
     window: 'PT1H'
     frequency: 'PT5M'
+    // A desk that restarts is back before the second look.
+    periods: 2
   }
   {
     name: 'quarantine-grows'
@@ -151,6 +158,7 @@ var rules = [
     dimensions: ['mailboxId', 'desk']
     window: 'PT1H'
     frequency: 'PT15M'
+    periods: 1
   }
   {
     name: 'lag'
@@ -169,6 +177,7 @@ var rules = [
     dimensions: ['desk']
     window: 'PT30M'
     frequency: 'PT15M'
+    periods: 1
   }
   {
     name: 'throttled'
@@ -187,6 +196,7 @@ var rules = [
     dimensions: ['service', 'mailboxId']
     window: 'PT30M'
     frequency: 'PT15M'
+    periods: 1
   }
   {
     name: 'grant-ends'
@@ -205,6 +215,7 @@ var rules = [
     dimensions: ['mailboxId']
     window: 'P2D'
     frequency: 'PT1H'
+    periods: 1
   }
   {
     name: 'credential-ends'
@@ -222,6 +233,7 @@ var rules = [
     dimensions: []
     window: 'P2D'
     frequency: 'PT1H'
+    periods: 1
   }
   {
     name: 'poison'
@@ -240,6 +252,7 @@ var rules = [
     dimensions: ['mailboxId']
     window: 'PT1H'
     frequency: 'PT15M'
+    periods: 1
   }
   {
     name: 'change-announced'
@@ -258,6 +271,7 @@ var rules = [
     dimensions: ['service', 'header']
     window: 'P1D'
     frequency: 'PT1H'
+    periods: 1
   }
 ]
 
@@ -304,7 +318,7 @@ resource rule 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
             operator: item.operator
             threshold: item.threshold
             dimensions: [for dimension in item.dimensions: { name: dimension, operator: 'Include', values: ['*'] }]
-            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+            failingPeriods: { numberOfEvaluationPeriods: item.periods, minFailingPeriodsToAlert: item.periods }
           }
         ]
       }
