@@ -24,7 +24,7 @@ import { build } from "esbuild";
  */
 await build({
   entryPoints: ["functions/main.ts"],
-  outfile: argv[2] ?? "dist/main.cjs",
+  outfile: process.argv[2] ?? "dist/main.cjs",
   bundle: true,
   platform: "node",
   format: "cjs",
