@@ -122,6 +122,8 @@ resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
       MICROSOFT_CLOUD: microsoftCloud
       ENTRA_CLIENT_ID: entraClientId
       ENTRA_TENANT: entraTenant
+      // Administrators come from the app's own tenant, also where mailboxes come from others.
+      ADMIN_TENANT: tenant().tenantId
       DESKS: string(desks)
       PAGE_LINKS: string({
         'Application Insights': '${environment().portal}/#@${tenant().tenantId}/resource${applicationInsights.id}'

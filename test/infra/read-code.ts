@@ -3,18 +3,23 @@ import path from "node:path";
 import { FETCHES_QUEUE } from "../../functions/fetches-queue.ts";
 import { SETTING_NAMES } from "../../shared/config.ts";
 import { TABLE_NAMES } from "../../shared/tables.ts";
+import { ADMIN_ROLE } from "../../shared/web/session/sign-in.ts";
 import { createUrls } from "../../shared/web/urls.ts";
 import type { RegistrationCode } from "./check-registration.ts";
 import type { Code } from "./check-template.ts";
 
 /** What the code reads, stores and offers. */
 export async function readCode(repository: string): Promise<Code> {
-  const folder = path.join(repository, "functions");
-  const sources = await Promise.all((await readdir(folder)).map((file) => readFile(path.join(folder, file), "utf8")));
+  const sources = await readSources(path.join(repository, "functions"));
   const functions = sources.flatMap((source) =>
     [...source.matchAll(/\bapp\.(?:http|timer|storageQueue)\(\s*"([\w-]+)"/g)].map(([, name]) => String(name)),
   );
   return { settings: SETTING_NAMES, tables: TABLE_NAMES, queues: [FETCHES_QUEUE], functions };
+}
+
+async function readSources(folder: string): Promise<string[]> {
+  const files = (await readdir(folder)).filter((file) => file.endsWith(".ts"));
+  return Promise.all(files.map((file) => readFile(path.join(folder, file), "utf8")));
 }
 
 /** The names of all events, from the type that lists them. */
@@ -26,12 +31,12 @@ export async function readEvents(repository: string): Promise<string[]> {
 
 /** What the code asks of the application at Entra. */
 export async function readRegistrationCode(repository: string, origin: string): Promise<RegistrationCode> {
-  const consent = await readFile(path.join(repository, "shared/tokens/consent.ts"), "utf8");
-  const scopes = [...consent.matchAll(/"(Mail\.[\w.]+)"/g)].map(([, scope]) => String(scope));
+  const sources = (await readSources(path.join(repository, "shared/tokens"))).join("\n");
+  const scopes = [...sources.matchAll(/"(Mail\.[\w.]+)"/g)].map(([, scope]) => String(scope));
   const urls = Object.values(createUrls(origin)).filter((url) => typeof url === "string");
   return {
     redirectUrls: urls.filter((url) => url.includes("/finish-")),
     scopes: [...new Set([...scopes, "offline_access"])],
-    adminRole: "Deskpost.Admin",
+    adminRole: ADMIN_ROLE,
   };
 }

@@ -20,13 +20,18 @@ const EXPECTED = {
   "fetch-mail": ["timerTrigger 0 * * * * *", "queue out mailbox-fetches"],
   "fetch-mailbox": ["queueTrigger mailbox-fetches", "queue out mailbox-fetches"],
   "finish-consent": ["httpTrigger GET,POST finish-consent anonymous", "http out", "queue out mailbox-fetches"],
+  "finish-sign-in": ["httpTrigger GET,POST finish-sign-in anonymous", "http out"],
   health: ["httpTrigger GET health anonymous", "http out"],
+  invitation: ["httpTrigger GET invitation/{action?} anonymous", "http out"],
   "keep-tokens": ["timerTrigger 0 17 3 * * *"],
   mailboxes: [
     "httpTrigger GET,POST,DELETE mailboxes/{id?}/{action?} function",
     "http out",
     "queue out mailbox-fetches",
   ],
+  pages: ["httpTrigger GET,POST pages/{*path} anonymous", "http out", "queue out mailbox-fetches"],
+  "sign-in": ["httpTrigger GET sign-in anonymous", "http out"],
+  "sign-out": ["httpTrigger POST sign-out anonymous", "http out"],
   "start-consent": ["httpTrigger GET start-consent function", "http out"],
 };
 
