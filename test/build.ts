@@ -15,8 +15,6 @@ const withoutRemoteConfiguration: Plugin = {
     bundler.onEnd(() => (left === 1 ? {} : { errors: [{ text: "The exporter's ConfigurationWorker was not found" }] }));
   },
 };
-import { argv } from "node:process";
-import { build } from "esbuild";
 
 /**
  * Bundles the functions into one CommonJS file, which is what gets deployed. The host supplies
