@@ -209,6 +209,9 @@ const settings = z.object({
     .default({}),
 });
 
+/** Every setting that is read, but for those of the host's own storage. */
+export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
+
 /** The environment as the Functions host sets it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -22,7 +22,7 @@ const withoutRemoteConfiguration: Plugin = {
  */
 await build({
   entryPoints: ["functions/main.ts"],
-  outfile: "dist/main.cjs",
+  outfile: process.argv[2] ?? "dist/main.cjs",
   bundle: true,
   platform: "node",
   format: "cjs",

@@ -45,7 +45,7 @@ export interface Binding {
   readonly [option: string]: unknown;
 }
 
-interface FunctionMetadata {
+export interface FunctionMetadata {
   readonly name: string;
   readonly bindings: Readonly<Record<string, Binding>>;
   readonly retryOptions?: unknown;

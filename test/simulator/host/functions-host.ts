@@ -2,7 +2,12 @@ import { existsSync } from "node:fs";
 import { env } from "node:process";
 import { fileURLToPath } from "node:url";
 import { startStandIn } from "../stand-in.ts";
-import { type FunctionsCore, type RegisteredFunction, supplyFunctionsCore } from "./functions-core.ts";
+import {
+  type FunctionMetadata,
+  type FunctionsCore,
+  type RegisteredFunction,
+  supplyFunctionsCore,
+} from "./functions-core.ts";
 import { createSettings, FunctionFaultError, readAppConfig, type Settings } from "./host-config.ts";
 import { createHttpFunctions, type HttpFunctions, type HttpRoute } from "./host-http.ts";
 import { createInvoker, type Invocation, type LogLine, triggerOf } from "./host-invocations.ts";
@@ -39,6 +44,8 @@ export interface FunctionsHost {
   readonly url: string;
   /** What the app tells the host that its worker can do. */
   readonly capabilities: Readonly<Record<string, string>>;
+  /** What the app has registered, available or not. */
+  readonly functions: readonly FunctionMetadata[];
   /** The functions that are available. */
   readonly functionNames: readonly string[];
   readonly faults: readonly FunctionFault[];
@@ -108,6 +115,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   return {
     url: standIn.origin,
     capabilities,
+    functions: [...core.functions.values()].map(({ metadata }) => metadata),
     functionNames,
     faults,
     routes: http.routes,
