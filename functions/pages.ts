@@ -5,7 +5,7 @@ import { redirectTo, type WebAnswer } from "../shared/web/layout.ts";
 import { findPageRoute } from "../shared/web/page-routes.ts";
 import { SESSION_COOKIE } from "../shared/web/session/sessions.ts";
 import { sessionOverPage } from "../shared/web/sign-in-page.ts";
-import { fetchesQueue, type MailboxFetch } from "./fetches-queue.ts";
+import { fetchesQueue, mailboxFetch } from "./fetches-queue.ts";
 import { cookieOf, formOf, orErrorPage, refuseForgedForm, withHttpApp } from "./http.ts";
 
 /**
@@ -44,7 +44,7 @@ async function guarded(deskpost: App, request: HttpRequest, context: InvocationC
       parameter: (name) => found.parameters.get(name) ?? "",
       query: new URLSearchParams(request.query),
       form,
-      fetchSoon: (mailboxId) => context.extraOutputs.set(fetchesQueue, { mailboxId } satisfies MailboxFetch),
+      fetchSoon: (mailboxId) => context.extraOutputs.set(fetchesQueue, mailboxFetch(mailboxId)),
     }),
   );
   const touched = request.query.has("unattended") ? undefined : await sessions.touch(session);
