@@ -14,7 +14,10 @@ import { type DiscoverOptions, type Discovery, discover } from "./discover.ts";
 import type { LeasedLedger, Ledger } from "./ledger.ts";
 import { concernsMailbox, FolderNotFoundError, GraphError, type MessageSource } from "./message-source.ts";
 import { createRequestBudget, type RequestBudget } from "./request-budget.ts";
+import { shareOfLimit } from "./request-count.ts";
 
+/** Of Graph's request limit. */
+const NEARLY_USED = 0.8;
 /** A throttle without a Retry-After. */
 const DEFAULT_THROTTLE_MS = 60_000;
 
@@ -102,6 +105,8 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       await recordReport(mailbox, report, budget);
     }
     logReport(mailbox, startedAt, report, await waitingAfter(mailbox, report));
+    const share = shareOfLimit(budget.sent, now());
+    if (share >= NEARLY_USED) log.warn("budget nearly used", { service: "graph", mailboxId, share });
     const error = report.failure?.error;
     if (error instanceof AppError && (code === "CONSENT_REQUIRED" || code === "ADMIN_REQUIRED")) {
       await deps.grantRefused(mailbox.id, error);

@@ -2,7 +2,8 @@
 export type RequestCount = readonly { readonly minute: Date; readonly requests: number }[];
 
 const MINUTE_MS = 60_000;
-/** https://learn.microsoft.com/graph/throttling-limits#outlook-service-limits: 10,000 in ten minutes, per app and mailbox. */
+/** 10,000 in ten minutes, per app and mailbox. https://learn.microsoft.com/graph/throttling-limits#outlook-service-limits */
+const GRAPH_LIMIT = 10_000;
 const WINDOW_MS = 10 * MINUTE_MS;
 /** Somewhat below Graph's own limit: what a run that died has sent is counted by Graph alone. */
 export const REQUEST_LIMIT = 9_600;
@@ -29,6 +30,11 @@ export function waitForRequestsMs(count: RequestCount, requests: number, at: Dat
     waitMs = leavesAt(entry.minute) - at.getTime();
   }
   return waitMs;
+}
+
+/** How much of Graph's own limit is used, from 0 to 1. */
+export function shareOfLimit(count: RequestCount, at: Date): number {
+  return inWindow(count, at).reduce((sum, { requests }) => sum + requests, 0) / GRAPH_LIMIT;
 }
 
 function inWindow(count: RequestCount, at: Date): RequestCount {
