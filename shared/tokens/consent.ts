@@ -16,7 +16,7 @@ const CONSENT_LIFE_MS = 10 * 60_000;
 const CONSENT_KEPT_MS = 24 * 3_600_000;
 
 /** Names the way back of an administrator who approved for the organisation. It opens nothing, so it is no secret. */
-const APPROVAL_STATE = "approval";
+const APPROVAL_STATE = "organisation-approval";
 
 /** The mailbox that somebody connects. */
 export interface ConsentSubject {

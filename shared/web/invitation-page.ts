@@ -38,17 +38,28 @@ export function invitationOverPage(
 }
 
 /** The form that makes an invitation. */
-export function invitePage({ id, address, status }: StoredMailbox, context: PageContext): Promise<HtmlAnswer> {
+export function invitePage({ id, address, status, access }: StoredMailbox, context: PageContext): Promise<HtmlAnswer> {
   const { urls, session } = context;
+  const guest = guestOf({ address, access });
   const body = html`<form class="wide card" method="post" action="${urls.mailbox(id, "invite")}">${formToken(session)}
-<p>A link for the owner of ${address}, who needs no rights in Deskpost. It is good for one connection, within seven days.</p>
+<p>A link for ${guest}, who needs no rights in Deskpost. It is good for one connection, within seven days.</p>
 ${
-  status === "new"
+  status === "new" || access === "application"
     ? ""
     : html`<label class="choice"><input type="checkbox" name="account" value="any"> It may be another account than the one before</label>`
 }
 <div class="actions"><button class="main">Make a link</button> <a class="button" href="${urls.mailboxes}">Cancel</a></div></form>`;
-  return htmlAnswer(200, context, { title: "Invite the owner", body });
+  return htmlAnswer(200, context, {
+    title: access === "application" ? "Invite an administrator" : "Invite the owner",
+    body,
+  });
+}
+
+/** Who is to connect the mailbox. */
+function guestOf({ address, access }: Pick<StoredMailbox, "address" | "access">): string {
+  return access === "application"
+    ? `an administrator of the organisation of ${address}`
+    : `the owner of ${address}, or somebody who may open it`;
 }
 
 /** Shows the link, once: it is stored nowhere. */
@@ -57,7 +68,7 @@ export function invitedPage(
   { url, endsAt }: { readonly url: string; readonly endsAt: Date },
   context: PageContext,
 ): Promise<HtmlAnswer> {
-  const body = html`<section class="card"><h2 class="good">Send this link to the owner of ${mailbox.address}</h2>
+  const body = html`<section class="card"><h2 class="good">Send this link to ${guestOf(mailbox)}</h2>
 <p><code>${url}</code></p>
 <p>It is good for one connection, until ${moment(endsAt)}, and is shown only here and now.</p>
 <div class="actions"><a class="button main" href="${context.urls.mailboxes}">To the list of mailboxes</a></div></section>`;

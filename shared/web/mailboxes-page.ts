@@ -123,7 +123,10 @@ function actions({ id, status, address, access }: StoredMailbox, { urls, session
     html`<a class="button${main ? " main" : ""}" href="${url}" aria-label="${label} ${address}">${label}</a>`;
   const connect = (label: string, main: boolean) => link(urls.connect(id), label, main);
   const connectOther = link(urls.connect(id, true), "Connect with another account");
-  const invite = link(urls.mailbox(id, "invite"), "Invite its owner…");
+  const invite = link(
+    urls.mailbox(id, "invite"),
+    access === "application" ? "Invite an administrator…" : "Invite its owner…",
+  );
   const remove = link(urls.mailbox(id, "remove"), "Remove…");
   if (access === "application") {
     const isConnected = status === "connected";
@@ -134,7 +137,7 @@ function actions({ id, status, address, access }: StoredMailbox, { urls, session
         : isConnected
           ? html`${button("fetch", "Fetch now")} ${button("pause", "Pause")}`
           : "";
-    return html`${go} ${grant} ${button("connect", "Connect: it is granted already")} ${remove}`;
+    return html`${go} ${grant} ${button("connect", "Connect: it is granted already")} ${invite} ${remove}`;
   }
   switch (status) {
     case "new":

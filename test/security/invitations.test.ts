@@ -173,9 +173,13 @@ describe("an invitation", () => {
 
   it("believes nobody who only claims that an administrator approved or declined", async () => {
     const status = await bed.status();
-    const claimed = await bed.owner().open(`${bed.base}/finish-consent?admin_consent=True&state=approval&tenant=x`);
+    const claimed = await bed
+      .owner()
+      .open(`${bed.base}/finish-consent?admin_consent=True&state=organisation-approval&tenant=x`);
     assert.match(claimed.text, /Microsoft reports/);
-    const declined = await bed.owner().open(`${bed.base}/finish-consent?state=approval&error=access_denied&tenant=x`);
+    const declined = await bed
+      .owner()
+      .open(`${bed.base}/finish-consent?state=organisation-approval&error=access_denied&tenant=x`);
     assert.match(declined.text, /permissions were declined/);
     assert.equal(await bed.status(), status);
   });

@@ -120,6 +120,14 @@ describe("settings that are complete", () => {
     assert.equal(readConfig({ ...valid, WEBSITE_HOSTNAME }).publicBaseUrl, "https://deskpost.contoso.test");
   });
 
+  it("let the administrators of one tenant in: the one that is named, or else the only one there is", () => {
+    const adminTenant = (changes: Environment) => readConfig({ ...valid, ...changes }).entra.adminTenant;
+    assert.equal(adminTenant({}), undefined);
+    assert.equal(adminTenant({ ENTRA_TENANT: "contoso.test" }), "contoso.test");
+    assert.equal(adminTenant({ ENTRA_TENANT: "contoso.test", ADMIN_TENANT: "fabrikam.test" }), "fabrikam.test");
+    assert.throws(() => adminTenant({ ADMIN_TENANT: "https://login.test/x" }), /ADMIN_TENANT: is neither the id nor/);
+  });
+
   it("may be there and empty, as a template leaves an optional one: that is as if it were not there", () => {
     const config = readConfig({ ...valid, ENTRA_TENANT: "", MANAGED_IDENTITY_CLIENT_ID: "" });
     assert.equal(config.entra.tenant, undefined);

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import type { StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
 import type { MailboxView, Overview, TokenView } from "../../../shared/mailboxes/overview.ts";
 import { errorPage } from "../../../shared/web/error-page.ts";
+import { invitationPage, invitedPage, invitePage } from "../../../shared/web/invitation-page.ts";
 import type { PageContext } from "../../../shared/web/layout.ts";
 import { overviewJson } from "../../../shared/web/mailbox-json.ts";
 import { mailboxesPage, stateOf, TICK_OVERDUE_MS } from "../../../shared/web/mailboxes-page.ts";
@@ -143,6 +144,19 @@ describe("the page of all mailboxes", () => {
     });
   }
 
+  it("offers an administrator's grant where the application itself is to have access", async () => {
+    for (const [status, buttons] of [
+      ["new", ["Grant as administrator"]],
+      ["connected", ["Fetch now", "Pause", "Grant again"]],
+      ["paused", ["Resume", "Grant as administrator"]],
+    ] as const) {
+      const { body } = await pageOf({ status, access: "application" });
+      const [actions = ""] = /<div class="actions">.*?<\/div>/s.exec(body) ?? [];
+      const found = [...actions.matchAll(/<(?:button|a)[^>]*>([^<]*)</g)].map(([, label]) => label);
+      assert.deepEqual(found, [...buttons, "Connect: it is granted already", "Invite an administrator…", "Remove…"]);
+    }
+  });
+
   it("shows the last error with its code and when it was", async () => {
     const page = await pageOf(failed);
     assert.match(visibleText(page), /GRAPH_UNAVAILABLE , now : Graph does not answer/);
@@ -249,6 +263,37 @@ describe("what was tried before a mailbox is added", () => {
     assert.match(visibleText(page), /The desk answers: to be put right .* Look at DESKS\. Permissions: to be seen/);
     assert.match(page.body, /value="add-anyway">Add it all the same/);
     assert.doesNotMatch((await newMailboxPage(["support"], context)).body, /add-anyway/);
+  });
+});
+
+describe("the pages of an invitation", () => {
+  const link = { url: "https://deskpost.contoso.test/api/invitation?invitation=a", endsAt: NOON };
+
+  it("speak of whoever is to follow the link", async () => {
+    for (const [access, guest] of [
+      ["owner", /the owner of help@contoso\.test/],
+      ["application", /an administrator of the organisation of help@contoso\.test/],
+    ] as const) {
+      const invited = { ...mailbox, access };
+      for (const page of [await invitePage(invited, context), await invitedPage(invited, link, context)]) {
+        assertSafePage(page, urls.origin);
+        assert.match(visibleText(page), guest);
+      }
+    }
+  });
+
+  it("tell what Microsoft will ask, by what Deskpost will do, harmlessly", async () => {
+    const guest = { ...context, session: undefined };
+    for (const [changes, words] of [
+      [{}, /read mail that you can read; it cannot change any/],
+      [{ acknowledge: { kind: "mark-read" } }, /read, mark and move mail that you can read/],
+      [{ access: "application" }, /asks an administrator of your organisation to grant/],
+    ] as const) {
+      const asked = { ...mailbox, ...changes, desk: HOSTILE, folder: HOSTILE };
+      const page = await invitationPage(asked, link.url, guest);
+      assertSafePage(page, urls.origin);
+      assert.match(visibleText(page), words);
+    }
   });
 });
 

@@ -8,7 +8,7 @@ import {
 } from "./entra-authorization-request.ts";
 import { type Account, applicationName, type Directory } from "./entra-directory.ts";
 import { EntraError, entraErrorBody } from "./entra-errors.ts";
-import { accountPage, approvalPage, consentPage, errorPage, formPostPage } from "./entra-pages.ts";
+import { accountPage, approvalPage, consentPage, errorPage, formPostPage, signedOutPage } from "./entra-pages.ts";
 import type { Permission, Scope } from "./entra-permissions.ts";
 import type { Tokens } from "./entra-tokens.ts";
 
@@ -39,7 +39,7 @@ interface Visit {
 export function createSignInPages({ directory, tokens, requiresAdminApproval }: SignInOptions): SignInPages {
   const visits = new Map<string, Visit>();
 
-  function authorize({ query }: SeenRequest, segment: string): Answer {
+  function authorize({ query, headers }: SeenRequest, segment: string): Answer {
     const clientId = query.get("client_id") ?? "";
     if (clientId === "") throw new EntraError(900144, { name: "client_id" });
     const tenant = directory.tenantInPath(segment);
@@ -51,7 +51,9 @@ export function createSignInPages({ directory, tokens, requiresAdminApproval }: 
       if (asked.prompt === "none") throw new EntraError(50058);
       const ctx = randomUUID();
       visits.set(ctx, { asked });
-      return showAccounts(ctx, asked);
+      const known = directory.account(sessionIn(headers) ?? "");
+      const isFree = asked.prompt === undefined && asked.loginHint === undefined;
+      return known !== undefined && isFree ? goOn(ctx, asked, known) : showAccounts(ctx, asked);
     } catch (error) {
       if (error instanceof EntraError) return replyWithError(reply, error);
       throw error;
@@ -92,6 +94,11 @@ export function createSignInPages({ directory, tokens, requiresAdminApproval }: 
         "This username may be incorrect. Make sure you typed it correctly. Otherwise, contact your admin.",
       );
     }
+    const answer = goOn(ctx, asked, account);
+    return { ...answer, headers: { ...answer.headers, "set-cookie": sessionCookie(account.oid) } };
+  }
+
+  function goOn(ctx: string, asked: AuthorizationRequest, account: Account): Answer {
     checkAccount(account, asked);
     visits.set(ctx, { asked, account });
     return needsConsent(asked, account) ? askForConsent(ctx, asked, account) : finish(ctx, asked, account);
@@ -154,6 +161,25 @@ export function createSignInPages({ directory, tokens, requiresAdminApproval }: 
   }
 
   return { authorize, login, decide };
+}
+
+/**
+ * Single sign-on: a browser keeps who signed in, and is not asked again where the application leaves it open who comes.
+ * https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#request-an-authorization-code (prompt)
+ */
+const SESSION_COOKIE = "ESTSAUTH";
+
+function sessionCookie(oid: string): string {
+  return `${SESSION_COOKIE}=${oid}; path=/; httponly; samesite=lax`;
+}
+
+function sessionIn({ cookie = "" }: SeenRequest["headers"]): string | undefined {
+  return new RegExp(`(?:^|; )${SESSION_COOKIE}=([\\w-]+)`).exec(cookie)?.[1];
+}
+
+/** Ends the browser's session. */
+export function signOutAnswer(): Answer {
+  return html(200, signedOutPage(), { "set-cookie": `${SESSION_COOKIE}=; path=/; max-age=0` });
 }
 
 /** A refusal that Entra shows itself. */

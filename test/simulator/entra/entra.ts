@@ -1,4 +1,4 @@
-import { type Answer, html, json, type SeenRequest, type StandIn, startStandIn } from "../stand-in.ts";
+import { type Answer, json, type SeenRequest, type StandIn, startStandIn } from "../stand-in.ts";
 import { createAdminConsent } from "./entra-admin-consent.ts";
 import { readCertificate } from "./entra-certificates.ts";
 import { createClientAuthentication, type TrustedIssuer } from "./entra-client-authentication.ts";
@@ -11,8 +11,7 @@ import {
 } from "./entra-directory.ts";
 import { EntraError, entraErrorAnswer, noStore } from "./entra-errors.ts";
 import { entraMetadata } from "./entra-metadata.ts";
-import { signedOutPage } from "./entra-pages.ts";
-import { createSignInPages, errorPageAnswer } from "./entra-sign-in.ts";
+import { createSignInPages, errorPageAnswer, signOutAnswer } from "./entra-sign-in.ts";
 import { createSigner } from "./entra-signing.ts";
 import { createTokenEndpoint, type GrantType, type TokenEndpointSettings } from "./entra-token-endpoint.ts";
 import { type AccessTokenDescription, createTokens } from "./entra-tokens.ts";
@@ -114,7 +113,7 @@ export async function startEntra(options: EntraOptions): Promise<Entra> {
   };
   const pageRoutes: Readonly<Record<string, Route>> = {
     "oauth2/v2.0/authorize": pages.authorize,
-    "oauth2/v2.0/logout": () => html(200, signedOutPage()),
+    "oauth2/v2.0/logout": signOutAnswer,
     login: pages.login,
     "Consent/Set": pages.decide,
     "v2.0/adminconsent": adminConsent.ask,
