@@ -114,6 +114,10 @@ describe("the own limit in ten minutes", () => {
     const waitsMs = (throttledUntil?.getTime() ?? 0) - NOON.getTime();
     assert.ok(waitsMs >= 10 * MINUTE_MS && waitsMs < 10 * MINUTE_MS + 5 * SECOND_MS, `waits ${waitsMs} ms`);
     assert.match(lastError?.message ?? "", /9600 requests/);
+    assert.partialDeepStrictEqual(
+      bed.events.find(({ event }) => event === "budget nearly used"),
+      { service: "graph", mailboxId: mailbox.id, share: 0.96 },
+    );
     bed.clock.advanceTo(throttledUntil ?? NOON);
     await bed.run(mailbox);
     assert.equal((await mailbox.stored()).delivered, NAMES.length);
