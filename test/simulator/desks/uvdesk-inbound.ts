@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import type { UvdeskMail, UvdeskVersion } from "./uvdesk-mail.ts";
 import type { ReceivedMail, UvdeskTicket, UvdeskTickets } from "./uvdesk-tickets.ts";
 
@@ -28,13 +27,12 @@ interface InboundDeps {
   isBlocked(address: string): boolean;
   /** Fails after the ticket is stored and before its first thread is. */
   failsHalfway(): boolean;
+  /**
+   * Between look-up and insertion UVdesk holds no lock, and nothing in its tables is unique: two deliveries of one mail
+   * at the same time make two tickets, or two replies.
+   */
+  waitBeforeInserting(): Promise<void>;
 }
-
-/**
- * Between look-up and insertion UVdesk holds no lock, and nothing in its tables is unique: two deliveries of one mail
- * at the same time make two tickets, or two replies. Real time; the real UVdesk takes longer.
- */
-const LOOK_UP_TO_INSERT_MS = 5;
 
 const ALREADY_PROCESSED = "The contents of this email has already been processed.";
 
@@ -69,7 +67,7 @@ export async function processInbound(mail: UvdeskMail, deps: InboundDeps): Promi
   if (mail.messageId !== undefined && known.messageIds.includes(mail.messageId)) {
     return { text: ALREADY_PROCESSED, from, outcome: "duplicate" };
   }
-  await setTimeout(LOOK_UP_TO_INSERT_MS);
+  await deps.waitBeforeInserting();
   const { id } = tickets.addThread(known, { from, messageId: mail.messageId });
   return { text: texts.processed, from, ticket: known, threadId: id, outcome: "reply" };
 }
@@ -97,7 +95,7 @@ async function createTicket(mail: UvdeskMail, from: string, deps: InboundDeps): 
   const nullInsteadOfThread = tickets.threadWith(mail.messageId) !== undefined || !mail.recipients.some(deps.isMailbox);
   if (nullInsteadOfThread) throw new PhpError("Call to a member function getTicket() on null");
 
-  await setTimeout(LOOK_UP_TO_INSERT_MS);
+  await deps.waitBeforeInserting();
   const ticket = tickets.addTicket({ from, subject: mail.subject, messageId: mail.messageId });
   if (deps.failsHalfway()) throw new PhpException("Unable to save the thread of the ticket.");
   tickets.addThread(ticket, { from, messageId: mail.messageId });

@@ -27,6 +27,8 @@ export interface Uvdesk {
   readonly listenerUrl: string;
   mode: UvdeskMode;
   slowMs: number;
+  /** Real time between the look at what is known and the writing; the real UVdesk takes longer. */
+  insertsAfterMs: number;
   /** Addresses whose mail UVdesk skips. */
   readonly blockedSenders: Set<string>;
   readonly tickets: readonly UvdeskTicket[];
@@ -60,6 +62,7 @@ export async function startUvdesk(options: UvdeskOptions): Promise<Uvdesk> {
   const received: ReceivedMail[] = [];
   let mode: UvdeskMode = "ok";
   let slowMs = 1_000;
+  let insertsAfterMs = 5;
 
   const deps = {
     tickets,
@@ -67,6 +70,7 @@ export async function startUvdesk(options: UvdeskOptions): Promise<Uvdesk> {
     isMailbox: (address: string) => mailboxes.has(address.toLowerCase()),
     isBlocked: (address: string) => blockedSenders.has(address),
     failsHalfway: () => mode === "half-ticket",
+    waitBeforeInserting: () => setTimeout(insertsAfterMs),
   };
 
   async function takeMail(request: SeenRequest): Promise<Answer> {
@@ -120,6 +124,12 @@ export async function startUvdesk(options: UvdeskOptions): Promise<Uvdesk> {
     },
     set slowMs(value) {
       slowMs = value;
+    },
+    get insertsAfterMs() {
+      return insertsAfterMs;
+    },
+    set insertsAfterMs(value) {
+      insertsAfterMs = value;
     },
     blockedSenders,
     tickets: tickets.all,
