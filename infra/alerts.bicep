@@ -9,6 +9,9 @@ param actionGroupName string
 param functionAppName string
 param ownHostName string?
 
+@description('How long a mailbox without new mail is left alone: FETCH_LONGEST_QUIET_MINUTES.')
+param longestQuietMinutes int
+
 @description('Where runbook.md can be read.')
 param runbookUrl string
 
@@ -77,7 +80,7 @@ var rules = [
     '''
     aggregation: 'Maximum'
     operator: 'GreaterThanOrEqual'
-    threshold: 900
+    threshold: 900 + longestQuietMinutes * 60
     dimensions: ['mailboxId', 'desk', 'code']
     window: 'PT10M'
     frequency: 'PT5M'

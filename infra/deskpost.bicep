@@ -105,6 +105,7 @@ module alerts 'alerts.bicep' = {
     functionAppName: functionAppName
     ownHostName: customDomain.?hostName
     runbookUrl: runbookUrl
+    longestQuietMinutes: int(settings.?FETCH_LONGEST_QUIET_MINUTES ?? '0')
   }
   dependsOn: [functionApp]
 }

@@ -11,8 +11,8 @@ type OptionalSettings = {
   ENTRA_LOGIN_URL: string?
   FETCH_BUDGET_SECONDS: string?
   FETCH_CONCURRENCY: string?
-  FETCH_LONGEST_QUIET_MINUTES: string?
   FETCH_LONGEST_BROKEN_MINUTES: string?
+  FETCH_LONGEST_QUIET_MINUTES: string?
   FETCH_SCHEDULE: string?
   GRAPH_URL: string?
   MICROSOFT_CLOUD: ('global' | 'us-gov' | 'us-dod' | 'china')?

@@ -17,8 +17,8 @@ const repository = path.join(import.meta.dirname, "../..");
 
 /** What Azure must find in the package: nothing less, and nothing that nobody knows of. */
 const EXPECTED = {
-  "fetch-mail": ["timerTrigger 0 * * * * *", "queue out mailbox-fetches"],
-  "fetch-mailbox": ["queueTrigger mailbox-fetches", "queue out mailbox-fetches"],
+  "fetch-mail": ["timerTrigger 0 * * * * *"],
+  "fetch-mailbox": ["queueTrigger mailbox-fetches"],
   "finish-consent": ["httpTrigger GET,POST finish-consent anonymous", "http out", "queue out mailbox-fetches"],
   "finish-sign-in": ["httpTrigger GET,POST finish-sign-in anonymous", "http out"],
   health: ["httpTrigger GET health anonymous", "http out"],
@@ -30,6 +30,7 @@ const EXPECTED = {
     "queue out mailbox-fetches",
   ],
   pages: ["httpTrigger GET,POST pages/{*path} anonymous", "http out", "queue out mailbox-fetches"],
+  "poison-fetches": ["queueTrigger mailbox-fetches-poison"],
   "sign-in": ["httpTrigger GET sign-in anonymous", "http out"],
   "sign-out": ["httpTrigger POST sign-out anonymous", "http out"],
   "start-consent": ["httpTrigger GET start-consent function", "http out"],
