@@ -25,6 +25,7 @@ import {
   firstKeys,
   forgottenIn,
   indexRow,
+  isOld,
   keyOf,
   listRows,
   MESSAGE,
@@ -63,6 +64,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
   /** What the stored checkpoint lacks. */
   let unsaved: Partial<StateRow> | undefined;
   let { forgotten } = held;
+  let hasBacklog = state.backlog === "yes";
 
   const stateRow = (changes: Partial<StateRow>) => ({ partitionKey: mailboxId, rowKey: STATE_ROW, ...changes });
   const isLeaseHalfOver = () => leaseUntil.getTime() - now().getTime() < MAILBOX_LEASE_MS / 2;
@@ -128,9 +130,11 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       for (let start = 0; start === 0 || start < rows.length; start += MESSAGES_PER_TRANSACTION) {
         const some = rows.slice(start, start + MESSAGES_PER_TRANSACTION);
         const last = start + MESSAGES_PER_TRANSACTION >= rows.length;
+        const at = now();
+        hasBacklog ||= some.some((message) => isOld(message, at));
         await writeUnderLease(
-          some.flatMap((message) => newRows(mailboxId, message, now())),
-          last ? toColumns(moved) : {},
+          some.flatMap((message) => newRows(mailboxId, message, at)),
+          { ...(last ? toColumns(moved) : {}), ...(hasBacklog ? { backlog: "yes" } : {}) },
         );
       }
       checkpoint = { ...checkpoint, ...moved };
@@ -140,7 +144,12 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
     async due(at, limit) {
       const indexed = await firstKeys(client, mailboxId, PENDING, at, limit);
       const rest = limit - indexed.length;
-      if (rest > 0) indexed.push(...(await firstKeys(client, mailboxId, BACKLOG, at, rest)));
+      if (rest > 0 && hasBacklog) {
+        const backlog = await firstKeys(client, mailboxId, BACKLOG, at, rest);
+        indexed.push(...backlog);
+        hasBacklog = backlog.length > 0;
+        if (!hasBacklog) unsaved = { ...unsaved, backlog: "" };
+      }
       const found = await Promise.all(
         indexed.map((row) => unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + keyOf(row)))),
       );

@@ -41,6 +41,8 @@ export interface StateRow extends Partial<Record<keyof Checkpoint, string>> {
   rowKey: string;
   leaseOwner: string;
   leaseUntil: string;
+  /** "yes" where there may be backlog rows; "" or absent where there are none. */
+  backlog?: string;
   /** Names the last write, so that whoever lost its answer knows it again. */
   writeId?: string;
 }
@@ -87,8 +89,13 @@ export interface AcknowledgeRow {
   tries?: number;
 }
 
-export function newRows(mailboxId: string, { messageId, receivedAt }: NewEntry, now: Date): TransactionAction[] {
-  const isBacklog = now.getTime() - receivedAt.getTime() > BACKLOG_AFTER_MS;
+export function isOld({ receivedAt }: NewEntry, now: Date): boolean {
+  return now.getTime() - receivedAt.getTime() > BACKLOG_AFTER_MS;
+}
+
+export function newRows(mailboxId: string, entry: NewEntry, now: Date): TransactionAction[] {
+  const { messageId, receivedAt } = entry;
+  const isBacklog = isOld(entry, now);
   const key = messageKey(messageId);
   const message: MessageRow = {
     partitionKey: mailboxId,
