@@ -190,10 +190,14 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     const changes = (latest: StoredMailbox): MailboxChanges | undefined => {
       // The write came through, only its answer was lost: counting twice would be wrong.
       if (latest.lastRun === report.run) return undefined;
+      const counts = { delivered: latest.delivered + report.delivered, refused: latest.refused + report.refused };
+      // This run stood still until another had taken over and reported: what that one was told is newer.
+      if (latest.lastFetchAt !== undefined && latest.lastFetchAt > at) return counts;
       // A run that delivered something is worth another one soon.
       const failures = trouble === undefined ? 0 : report.delivered > 0 ? 1 : latest.failures + 1;
       const failure = trouble && { class: failureClassOf(trouble.error.code), inARow: failures };
       return {
+        ...counts,
         lastRun: report.run,
         lastFetchAt: at,
         ...(trouble === undefined ? { lastSuccessAt: at } : {}),
@@ -203,8 +207,6 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
         nextFetchAt: later(at, waitBeforeNextFetchMs({ ...history, failure }, deps.bounds ?? EACH_TICK)),
         throttledUntil: trouble?.error.code === "GRAPH_THROTTLED" ? later(at, trouble.waitMs) : undefined,
         graphRequests: sent,
-        delivered: latest.delivered + report.delivered,
-        refused: latest.refused + report.refused,
       };
     };
     await updateLatest(registry, mailbox.id, changes, mailbox);

@@ -279,6 +279,23 @@ describe("a throttle by Graph", () => {
     assert.notEqual(knownAtRelease, undefined);
   });
 
+  it("is not forgotten over the report of a run that stood still meanwhile", async () => {
+    const mailbox = await bed.connect();
+    const { registry } = bed;
+    let isFirst = true;
+    const update: typeof registry.update = async (stored, changes) => {
+      if (isFirst) {
+        isFirst = false;
+        bed.clock.advance(4 * MINUTE_MS);
+        bed.graph.throttle({ times: 1, retryAfter: "600" });
+        assert.deepEqual(await bed.run(mailbox), { kind: "failed", code: "GRAPH_THROTTLED" });
+      }
+      return registry.update(stored, changes);
+    };
+    await bed.run(mailbox, { deps: { registry: { ...registry, update } } });
+    assert.notEqual((await mailbox.stored()).throttledUntil, undefined);
+  });
+
   it("in the middle of the deliveries blames no message", async () => {
     const mailbox = await bed.connect({ desk: "uvdesk" });
     const ids = mailbox.receive("one", "two");
