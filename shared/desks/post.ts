@@ -2,7 +2,7 @@ import { messageOf } from "../errors.ts";
 import { retryAfterMs } from "../retry-after.ts";
 import { redact } from "../telemetry/redact.ts";
 import type { DeskAnswer, DeskCode } from "./desk.ts";
-import { type BlobAnswer, sendBlob } from "./send-blob.ts";
+import { type BlobAnswer, type SendBlobOptions, sendBlob } from "./send-blob.ts";
 
 /** A desk may think this long about a message: some run their rules and send mail before they answer. */
 export const DESK_TIMEOUT_MS = 120_000;
@@ -28,8 +28,8 @@ export interface PostOptions {
   readonly watch?: WatchPost | undefined;
 }
 
-/** Makes the call to the desk, and watches it. */
-export type WatchPost = (post: () => Promise<BlobAnswer>) => Promise<BlobAnswer>;
+/** Makes the call to the desk, and watches it; `request` says what the call is. */
+export type WatchPost = (post: () => Promise<BlobAnswer>, request: SendBlobOptions) => Promise<BlobAnswer>;
 
 /**
  * Posts to a desk. What comes back is its response, or already the answer where the desk as a whole is ill: not
@@ -42,7 +42,8 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
   let response: BlobAnswer;
   let text: string;
   try {
-    response = await watch(() => sendBlob({ url, headers, body, signal: AbortSignal.timeout(DESK_TIMEOUT_MS) }));
+    const request = { url, headers, body, signal: AbortSignal.timeout(DESK_TIMEOUT_MS) };
+    response = await watch(() => sendBlob(request), request);
     text = await readText(response.body);
   } catch (error) {
     return deskIll("NO_ANSWER", `no answer: ${redact(messageOf(error))}`, undefined, !neverArrived(error));

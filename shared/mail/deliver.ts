@@ -9,6 +9,7 @@ import {
   ATTEMPTS_BEFORE_QUARANTINE,
   isForQuarantine,
   SECOND_LOOK_AFTER_MS,
+  tookOthersMeanwhile,
   waitBeforeNextAttemptMs,
 } from "./delivery-policy.ts";
 import type { ClaimedEntry, LeasedLedger, StoredEntry } from "./ledger.ts";
@@ -231,14 +232,13 @@ async function settleBy(
       return quarantine(claimed, answer, options, "answered");
     case "try-again": {
       const { words, code, uncertain, retryAfterMs } = answer;
-      const firstFailedAt = claimed.firstFailedAt ?? now();
-      // A desk that has taken others since this message first failed is well: then the fault is the message's own, as
+      const { lastFailedAt, firstFailedAt = now() } = claimed;
+      // A desk that has taken others since this message last failed is well: then the fault is the message's own, as
       // with one mail that kills the desk's process each time.
-      const tookOthers = deskLastTookAt !== undefined && deskLastTookAt > firstFailedAt;
-      const isDeskIll = answer.because === "desk" && !tookOthers;
+      const isDeskIll = answer.because === "desk" && !tookOthersMeanwhile({ lastFailedAt, deskLastTookAt });
       const asked = answer.because === "message" ? "answered" : "unasked";
       if (!isDeskIll) {
-        const failed = { attempts: claimed.attempts, firstFailedAt, deskLastTookAt };
+        const failed = { attempts: claimed.attempts, firstFailedAt, lastFailedAt, deskLastTookAt };
         if (isForQuarantine(failed, now())) return quarantine(claimed, answer, options, asked);
       }
       // How long a desk that is ill rests is kept with the desk; see desk-rests.ts.
@@ -248,6 +248,7 @@ async function settleBy(
         dueAt: new Date(now().getTime() + wait),
         answer: words,
         firstFailedAt,
+        lastFailedAt: now(),
         uncertain: claimed.uncertain || uncertain,
         counts: !isDeskIll,
       });
@@ -301,7 +302,7 @@ async function settleGone(claimed: ClaimedEntry, options: DeliverOptions): Promi
 async function lookAgain(claimed: ClaimedEntry, answer: string, { ledger, now }: DeliverOptions): Promise<Outcome> {
   const dueAt = new Date(now().getTime() + SECOND_LOOK_AFTER_MS);
   const { uncertain, firstFailedAt = now() } = claimed;
-  await ledger.postpone(claimed, { dueAt, answer, firstFailedAt, uncertain, counts: true });
+  await ledger.postpone(claimed, { dueAt, answer, firstFailedAt, lastFailedAt: now(), uncertain, counts: true });
   return { counted: "failed", desk: "unasked" };
 }
 
@@ -316,23 +317,23 @@ async function postponeUnreadable(
   options: DeliverOptions,
 ): Promise<Outcome> {
   const { ledger, now, log, mailboxId } = options;
-  const firstFailedAt = claimed.firstFailedAt ?? now();
-  const { attempts, uncertain } = claimed;
-  if (isForQuarantine({ attempts, firstFailedAt, deskLastTookAt }, now()))
-    return quarantine(claimed, { code: error.answer.graphCode ?? error.code, words: error.message }, options);
-  const dueAt = new Date(now().getTime() + waitBeforeNextAttemptMs(attempts, error.answer.retryAfterMs));
-  await ledger.postpone(claimed, { dueAt, answer: error.message, firstFailedAt, uncertain, counts: true });
+  const { attempts, uncertain, lastFailedAt, firstFailedAt = now() } = claimed;
   const code = error.answer.graphCode ?? error.code;
+  const answer = error.message;
+  if (isForQuarantine({ attempts, firstFailedAt, lastFailedAt, deskLastTookAt }, now()))
+    return quarantine(claimed, { code, words: answer }, options);
+  const dueAt = new Date(now().getTime() + waitBeforeNextAttemptMs(attempts, error.answer.retryAfterMs));
+  await ledger.postpone(claimed, { dueAt, answer, firstFailedAt, lastFailedAt: now(), uncertain, counts: true });
   log.warn("message unreadable", { mailboxId, message: claimed.key, attempt: attempts, code });
   return { counted: "failed", desk: "unasked", unreadable: error };
 }
 
 /** Nothing was offered to the desk, or the fault is ours: the message is as it was. */
 async function putBack(claimed: ClaimedEntry, { ledger, now, log, mailboxId }: DeliverOptions): Promise<void> {
-  const { answer, firstFailedAt, uncertain } = claimed;
+  const { answer, firstFailedAt, lastFailedAt, uncertain } = claimed;
   try {
     // Behind the others: one message must not hold them up.
-    await ledger.postpone(claimed, { dueAt: now(), answer, firstFailedAt, uncertain, counts: false });
+    await ledger.postpone(claimed, { dueAt: now(), answer, firstFailedAt, lastFailedAt, uncertain, counts: false });
   } catch (error) {
     // The claim runs out by itself; what went wrong before is the fault to report.
     log.warn("mailbox fetch failed", { mailboxId, message: claimed.key, ...errorFields(error) });

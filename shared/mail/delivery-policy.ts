@@ -16,6 +16,8 @@ export function waitBeforeNextAttemptMs(attempts: number, retryAfterMs: number |
 export interface FailedMessage {
   readonly attempts: number;
   readonly firstFailedAt: Date;
+  /** The attempt before this one; `undefined` where this is the first that failed. */
+  readonly lastFailedAt: Date | undefined;
   /** When the desk last took a message of this mailbox; `undefined` where it never did. */
   readonly deskLastTookAt: Date | undefined;
 }
@@ -24,8 +26,18 @@ export interface FailedMessage {
  * Whether a message that keeps failing goes into quarantine. It needs proof that the fault is the message's own: the
  * desk took others meanwhile. Without that proof it waits for three days, because a broken desk looks the same.
  */
-export function isForQuarantine({ attempts, firstFailedAt, deskLastTookAt }: FailedMessage, now: Date): boolean {
-  if (attempts < ATTEMPTS_BEFORE_QUARANTINE) return false;
-  const deskWorks = deskLastTookAt !== undefined && deskLastTookAt > firstFailedAt;
-  return deskWorks || now.getTime() - firstFailedAt.getTime() >= PATIENCE_MS;
+export function isForQuarantine(failed: FailedMessage, now: Date): boolean {
+  if (failed.attempts < ATTEMPTS_BEFORE_QUARANTINE) return false;
+  return tookOthersMeanwhile(failed) || now.getTime() - failed.firstFailedAt.getTime() >= PATIENCE_MS;
+}
+
+/**
+ * True where the desk took another message between the last two failures of this one. What it took earlier proves
+ * nothing: it may have broken down since.
+ */
+export function tookOthersMeanwhile({
+  lastFailedAt,
+  deskLastTookAt,
+}: Pick<FailedMessage, "lastFailedAt" | "deskLastTookAt">): boolean {
+  return lastFailedAt !== undefined && deskLastTookAt !== undefined && deskLastTookAt > lastFailedAt;
 }

@@ -88,12 +88,19 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   const { registry, ledger, log, now } = deps;
 
   return async function fetchMailbox({ mailboxId, deadline }) {
-    const mailbox = await registry.get(mailboxId);
-    if (mailbox?.queuedUntil !== undefined) await takenFromQueue(mailboxId);
-    const reason = reasonToSkip(mailbox, now());
-    if (mailbox === undefined || reason !== undefined) return skipped(mailboxId, reason ?? "unknown");
+    const found = await registry.get(mailboxId);
+    if (found?.queuedUntil !== undefined) await takenFromQueue(mailboxId);
+    const reasonBefore = reasonToSkip(found, now());
+    if (reasonBefore !== undefined) return skipped(mailboxId, reasonBefore);
     const leased = await ledger.lease(mailboxId);
     if (leased === undefined) return skipped(mailboxId, "busy");
+    // Whoever had the mailbox until just now may have been told to leave it alone.
+    const mailbox = await registry.get(mailboxId);
+    const reason = reasonToSkip(mailbox, now());
+    if (mailbox === undefined || reason !== undefined) {
+      await leased.release();
+      return skipped(mailboxId, reason ?? "unknown");
+    }
 
     const startedAt = now();
     const budget = createRequestBudget({ sent: mailbox.graphRequests, now });
@@ -101,8 +108,8 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     const code = report.failure === undefined ? undefined : codeOf(report.failure.error);
     // Whoever took over reports for the mailbox now.
     if (code !== "LEASE_LOST") {
-      await leased.release();
-      await recordReport(mailbox, report, budget);
+      // In this order: the next run must know what this one was told.
+      await recordReport(mailbox, report, budget).finally(leased.release);
     }
     logReport(mailbox, startedAt, report, await waitingAfter(mailbox, report));
     const share = shareOfLimit(budget.sent, now());
@@ -183,10 +190,14 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     const changes = (latest: StoredMailbox): MailboxChanges | undefined => {
       // The write came through, only its answer was lost: counting twice would be wrong.
       if (latest.lastRun === report.run) return undefined;
+      const counts = { delivered: latest.delivered + report.delivered, refused: latest.refused + report.refused };
+      // This run stood still until another had taken over and reported: what that one was told is newer.
+      if (latest.lastFetchAt !== undefined && latest.lastFetchAt > at) return counts;
       // A run that delivered something is worth another one soon.
       const failures = trouble === undefined ? 0 : report.delivered > 0 ? 1 : latest.failures + 1;
       const failure = trouble && { class: failureClassOf(trouble.error.code), inARow: failures };
       return {
+        ...counts,
         lastRun: report.run,
         lastFetchAt: at,
         ...(trouble === undefined ? { lastSuccessAt: at } : {}),
@@ -196,8 +207,6 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
         nextFetchAt: later(at, waitBeforeNextFetchMs({ ...history, failure }, deps.bounds ?? EACH_TICK)),
         throttledUntil: trouble?.error.code === "GRAPH_THROTTLED" ? later(at, trouble.waitMs) : undefined,
         graphRequests: sent,
-        delivered: latest.delivered + report.delivered,
-        refused: latest.refused + report.refused,
       };
     };
     await updateLatest(registry, mailbox.id, changes, mailbox);

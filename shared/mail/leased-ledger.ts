@@ -194,13 +194,14 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       await writeMessage(client, mailboxId, claimed, changes, rows);
     },
 
-    async postpone(claimed, { dueAt, answer, firstFailedAt, uncertain, counts }) {
+    async postpone(claimed, { dueAt, answer, firstFailedAt, lastFailedAt, uncertain, counts }) {
       const changes = {
         answer,
         uncertain,
         dueAt: dueAt.toISOString(),
         claimedUntil: "",
         firstFailedAt: firstFailedAt?.toISOString() ?? "",
+        lastFailedAt: lastFailedAt?.toISOString() ?? "",
         attempts: counts ? claimed.attempts : claimed.attempts - 1,
       };
       const next = indexRow(mailboxId, PENDING, dueAt, claimed.key, claimed.messageId);

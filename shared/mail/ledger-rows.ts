@@ -71,6 +71,8 @@ export interface MessageRow {
   state: string;
   attempts: number;
   firstFailedAt: string;
+  /** Missing in rows of version 0.1. */
+  lastFailedAt?: string;
   uncertain: boolean;
   dueAt: string;
   claimedUntil: string;
@@ -105,6 +107,7 @@ export function newRows(mailboxId: string, entry: NewEntry, now: Date): Transact
     state: "pending",
     attempts: 0,
     firstFailedAt: "",
+    lastFailedAt: "",
     uncertain: false,
     dueAt: receivedAt.toISOString(),
     claimedUntil: "",
@@ -176,6 +179,7 @@ export function toEntry(row: MessageRow & { etag?: string }): StoredEntry {
     state: row.state as MessageState,
     attempts: row.attempts,
     firstFailedAt: time(row.firstFailedAt),
+    lastFailedAt: time(row.lastFailedAt ?? row.firstFailedAt),
     uncertain: row.uncertain,
     dueAt: new Date(row.dueAt),
     claimedUntil: time(row.claimedUntil),

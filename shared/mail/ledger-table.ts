@@ -137,7 +137,15 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
 
     async replay(mailboxId, entry, at) {
       const dueAt = at.toISOString();
-      const anew = { state: "pending", attempts: 0, firstFailedAt: "", settledAt: "", dueAt, queue: "" };
+      const anew = {
+        state: "pending",
+        attempts: 0,
+        firstFailedAt: "",
+        lastFailedAt: "",
+        settledAt: "",
+        dueAt,
+        queue: "",
+      };
       await change(mailboxId, entry, anew, [["create", indexRow(mailboxId, PENDING, at, entry.key, entry.messageId)]]);
     },
 

@@ -20,6 +20,8 @@ interface LedgerEntry {
   readonly attempts: number;
   /** When the first attempt that failed was made. */
   readonly firstFailedAt: Date | undefined;
+  /** When the last attempt that failed was made. */
+  readonly lastFailedAt: Date | undefined;
   /** An attempt ended without an answer: the desk may have the message already. */
   readonly uncertain: boolean;
   /** Not to be tried before this moment. */
@@ -83,6 +85,7 @@ interface Postponement {
   readonly dueAt: Date;
   readonly answer: string;
   readonly firstFailedAt: Date | undefined;
+  readonly lastFailedAt: Date | undefined;
   readonly uncertain: boolean;
   /** False where the attempt says nothing about the message, because the desk or Graph was ill: it is not counted. */
   readonly counts: boolean;

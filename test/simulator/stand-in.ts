@@ -59,7 +59,7 @@ export interface StandIn {
   stop(): Promise<void>;
 }
 
-interface StandInOptions {
+export interface StandInOptions {
   /** For messages: "Graph", "Key Vault". */
   readonly name: string;
   /** 0 takes a free one. */
@@ -69,6 +69,9 @@ interface StandInOptions {
   readonly host?: string;
   handle(request: SeenRequest): Answer | Promise<Answer>;
 }
+
+/** Puts a stand-in's handler where it is reached: behind a server on loopback, or within this process. */
+export type StartServer = (options: StandInOptions) => Promise<StandIn>;
 
 /** What a stand-in answers when something takes its port already. */
 export class PortInUseError extends Error {

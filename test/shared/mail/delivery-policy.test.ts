@@ -31,17 +31,23 @@ describe("the wait after a failed attempt", () => {
 });
 
 describe("a message that keeps failing", () => {
-  const failing = { attempts: 8, firstFailedAt: ago(2 * HOUR_MS), deskLastTookAt: ago(HOUR_MS) };
+  const failing = {
+    attempts: 8,
+    firstFailedAt: ago(4 * HOUR_MS),
+    lastFailedAt: ago(2 * HOUR_MS),
+    deskLastTookAt: ago(HOUR_MS),
+  };
 
-  it("goes into quarantine after eight attempts, where the desk took another since the first", () => {
+  it("goes into quarantine after eight attempts, where the desk took another since the one before", () => {
     assert.equal(isForQuarantine(failing, NOON), true);
   });
 
   for (const [words, changes] of [
     ["fewer attempts were made", { attempts: 7 }],
-    ["the desk took its last one before", { deskLastTookAt: ago(3 * HOUR_MS) }],
+    ["the desk took its last one before, and may have broken down since", { deskLastTookAt: ago(3 * HOUR_MS) }],
     ["the desk took its last one at the same moment", { deskLastTookAt: ago(2 * HOUR_MS) }],
     ["the desk never took one", { deskLastTookAt: undefined }],
+    ["it failed for the first time", { lastFailedAt: undefined }],
     ["few attempts were made in a long time", { attempts: 7, firstFailedAt: ago(100 * HOUR_MS) }],
   ] as const) {
     it(`waits where ${words}`, () => {

@@ -68,12 +68,15 @@ describe("a run that finds nothing new", () => {
       // The lease, with what was swept.
       "Ledger listEntities",
       "Ledger updateEntity",
-      // What is due, and what is to be acknowledged.
+      // Once more: only what is read under the lease counts.
+      "Mailboxes getEntity",
+      // What is due, of the new mail and of the backlog, and what is to be acknowledged.
       "Ledger listEntities",
       "Ledger listEntities",
+      "Ledger listEntities",
+      "Mailboxes updateEntity",
       // The checkpoint, and the lease given back.
       "Ledger submitTransaction",
-      "Mailboxes updateEntity",
     ]);
   });
 });
@@ -244,6 +247,54 @@ describe("a throttle by Graph", () => {
       assert.equal((await mailbox.stored()).throttledUntil, undefined);
     });
   }
+
+  it("counts for a run, too, that found the mailbox due before the throttle was known", async () => {
+    const mailbox = await bed.connect();
+    bed.graph.throttle({ times: 1, retryAfter: "600" });
+    const { ledger } = bed;
+    const lease = async (id: string) => {
+      assert.equal((await bed.run(mailbox)).kind, "failed");
+      return ledger.lease(id);
+    };
+    const outcome = await bed.run(mailbox, { deps: { ledger: { ...ledger, lease } } });
+    assert.deepEqual(outcome, { kind: "skipped", reason: "not-due" });
+    assert.equal(bed.graph.requestCount, 1);
+    await (await bed.lease(mailbox)).release();
+  });
+
+  it("is known before another run can have the mailbox", async () => {
+    const mailbox = await bed.connect();
+    bed.graph.throttle({ times: 1, retryAfter: "600" });
+    const { ledger } = bed;
+    let knownAtRelease: Date | undefined;
+    const lease = async (id: string) => {
+      const leased = (await ledger.lease(id)) ?? assert.fail("not leased");
+      const release = async () => {
+        knownAtRelease = (await mailbox.stored()).throttledUntil;
+        await leased.release();
+      };
+      return Object.create(leased, { release: { value: release } }) as typeof leased;
+    };
+    await bed.run(mailbox, { deps: { ledger: { ...ledger, lease } } });
+    assert.notEqual(knownAtRelease, undefined);
+  });
+
+  it("is not forgotten over the report of a run that stood still meanwhile", async () => {
+    const mailbox = await bed.connect();
+    const { registry } = bed;
+    let isFirst = true;
+    const update: typeof registry.update = async (stored, changes) => {
+      if (isFirst) {
+        isFirst = false;
+        bed.clock.advance(4 * MINUTE_MS);
+        bed.graph.throttle({ times: 1, retryAfter: "600" });
+        assert.deepEqual(await bed.run(mailbox), { kind: "failed", code: "GRAPH_THROTTLED" });
+      }
+      return registry.update(stored, changes);
+    };
+    await bed.run(mailbox, { deps: { registry: { ...registry, update } } });
+    assert.notEqual((await mailbox.stored()).throttledUntil, undefined);
+  });
 
   it("in the middle of the deliveries blames no message", async () => {
     const mailbox = await bed.connect({ desk: "uvdesk" });

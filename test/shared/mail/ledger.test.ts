@@ -292,7 +292,14 @@ describe("a pending message", () => {
     const first = await claim(run);
     clock.advance(10 * MINUTE_MS + SECOND_MS);
     const second = await claim(run);
-    const later = { dueAt: now(), answer: "", firstFailedAt: undefined, uncertain: false, counts: true };
+    const later = {
+      dueAt: now(),
+      answer: "",
+      firstFailedAt: undefined,
+      lastFailedAt: undefined,
+      uncertain: false,
+      counts: true,
+    };
     await assert.rejects(run.settle(first, { ...DELIVERED, state: "refused" }, now()), { code: "ROW_CHANGED" });
     await assert.rejects(run.postpone(first, later), { code: "ROW_CHANGED" });
     await run.settle(second, DELIVERED, now());
@@ -305,7 +312,8 @@ describe("a pending message", () => {
     await run.record(messages(2), { link: "1" });
     const dueAt = new Date(Date.now() + 5 * MINUTE_MS);
     const firstFailedAt = now();
-    const postponement = { dueAt, answer: "a fault", firstFailedAt, uncertain: true, counts: true };
+    const lastFailedAt = firstFailedAt;
+    const postponement = { dueAt, answer: "a fault", firstFailedAt, lastFailedAt, uncertain: true, counts: true };
     await run.postpone(await claim(run, "message-0"), postponement);
     assert.deepEqual(await idsDue(run), ["message-1"]);
     const { etag: _, key: __, receivedAt: ___, ...entry } = await entryOf("message-0");
@@ -314,6 +322,7 @@ describe("a pending message", () => {
       state: "pending",
       attempts: 1,
       firstFailedAt,
+      lastFailedAt,
       uncertain: true,
       dueAt,
       claimedUntil: undefined,
@@ -332,7 +341,14 @@ describe("a pending message", () => {
     await run.record(messages(1), { link: "1" });
     const { dueAt } = await entryOf("message-0");
     const claimed = await claim(run);
-    await run.postpone(claimed, { dueAt, answer: "", firstFailedAt: undefined, uncertain: false, counts: false });
+    await run.postpone(claimed, {
+      dueAt,
+      answer: "",
+      firstFailedAt: undefined,
+      lastFailedAt: undefined,
+      uncertain: false,
+      counts: false,
+    });
     assert.deepEqual(await idsDue(run), ["message-0"]);
     assert.equal((await entryOf("message-0")).attempts, 0);
     assert.deepEqual(await ledger.waiting(mailboxId), { pending: 1, quarantined: 0 });
@@ -563,7 +579,14 @@ describe("an answer of storage that is lost", () => {
     const first = await lease();
     await first.record(messages(3), { link: "1" });
     await first.settle(await claim(first, "message-0"), DELIVERED, now());
-    const postponed = { dueAt: now(), answer: "busy", firstFailedAt: now(), uncertain: false, counts: true };
+    const postponed = {
+      dueAt: now(),
+      answer: "busy",
+      firstFailedAt: now(),
+      lastFailedAt: undefined,
+      uncertain: false,
+      counts: true,
+    };
     await first.postpone(await claim(first, "message-1"), postponed);
     clock.advance(2 * MINUTE_MS);
     await first.renew();

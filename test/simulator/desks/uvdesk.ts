@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { escapeHtml } from "../escape-html.ts";
-import { type Answer, html, type SeenRequest, type StandIn, startStandIn } from "../stand-in.ts";
+import { type Answer, html, type SeenRequest, type StandIn, type StartServer, startStandIn } from "../stand-in.ts";
 import { formField } from "./uvdesk-form.ts";
 import { PhpError, PhpException, type ProcessedMail, processInbound } from "./uvdesk-inbound.ts";
 import { readMail, type UvdeskVersion } from "./uvdesk-mail.ts";
@@ -50,12 +50,14 @@ interface UvdeskOptions {
   readonly version?: UvdeskVersion;
   /** PHP's `post_max_size`. */
   readonly postMaxSizeBytes?: number;
+  /** A server on loopback, unless told otherwise. */
+  readonly startServer?: StartServer;
 }
 
 const DEFAULT_POST_MAX_SIZE_BYTES = 8 * 1024 * 1024;
 
 export async function startUvdesk(options: UvdeskOptions): Promise<Uvdesk> {
-  const { version = "1.1.4", postMaxSizeBytes = DEFAULT_POST_MAX_SIZE_BYTES } = options;
+  const { version = "1.1.4", postMaxSizeBytes = DEFAULT_POST_MAX_SIZE_BYTES, startServer = startStandIn } = options;
   const mailboxes = new Set(options.mailboxes.map((address) => address.toLowerCase()));
   const blockedSenders = new Set<string>();
   const tickets = createUvdeskTickets();
@@ -107,7 +109,7 @@ export async function startUvdesk(options: UvdeskOptions): Promise<Uvdesk> {
     return html(404, "<h1>Oops! An Error Occurred</h1>");
   }
 
-  const standIn = await startStandIn({ name: "UVdesk", port: options.port, handle });
+  const standIn = await startServer({ name: "UVdesk", port: options.port, handle });
 
   return {
     origin: standIn.origin,

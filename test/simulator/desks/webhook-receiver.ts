@@ -1,6 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { escapeHtml } from "../escape-html.ts";
-import { type Answer, html, json, type SeenRequest, type StandIn, startStandIn } from "../stand-in.ts";
+import {
+  type Answer,
+  html,
+  json,
+  type SeenRequest,
+  type StandIn,
+  type StartServer,
+  startStandIn,
+} from "../stand-in.ts";
 import { verifyWebhookSignature } from "./webhook-signature.ts";
 
 /** One delivery as it arrived, whatever was answered. */
@@ -34,9 +42,12 @@ interface WebhookReceiverOptions {
   readonly port: number;
   /** `whsec_` and base64. Without it every delivery is taken unverified. */
   readonly secret?: string;
+  /** A server on loopback, unless told otherwise. */
+  readonly startServer?: StartServer;
 }
 
-export async function startWebhookReceiver({ port, secret }: WebhookReceiverOptions): Promise<WebhookReceiver> {
+export async function startWebhookReceiver(options: WebhookReceiverOptions): Promise<WebhookReceiver> {
+  const { port, secret, startServer = startStandIn } = options;
   const received: ReceivedWebhook[] = [];
   let fixedStatus: number | undefined;
 
@@ -54,7 +65,7 @@ export async function startWebhookReceiver({ port, secret }: WebhookReceiverOpti
     return verdict === undefined ? { status } : json(status, { error: verdict });
   }
 
-  const standIn = await startStandIn({
+  const standIn = await startServer({
     name: "Webhook receiver",
     port,
     handle: (request) => {

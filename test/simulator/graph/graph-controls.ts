@@ -36,6 +36,8 @@ export interface GraphControls {
   movedInCountsAsCreated: boolean;
   /** A list or delta page for more items than this is too heavy: 504 without Retry-After. */
   heaviestPage: number | undefined;
+  /** Delta gives no more than this in a page, whatever `maxpagesize` asks for. */
+  largestPage: number | undefined;
   /** How long each request takes, in real milliseconds: what makes requests overlap. */
   latencyMs: number;
 }
@@ -50,6 +52,7 @@ export function createGraphControls(): GraphControls {
     syncStateLifetimeMs: undefined,
     movedInCountsAsCreated: true,
     heaviestPage: undefined,
+    largestPage: undefined,
     latencyMs: 0,
   };
 }

@@ -58,6 +58,7 @@ export function createDelta({ controls, random, origin }: DeltaDeps) {
     const preferences = readPreferences(request);
     const pageSize = Math.min(preferences.maxPageSize ?? DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
     if (pageSize > (controls.heaviestPage ?? MAX_PAGE_SIZE)) throw gatewayTimeout();
+    const items = Math.min(pageSize, controls.largestPage ?? pageSize);
 
     // The very form of a folder's address in links: https://learn.microsoft.com/graph/delta-query-messages
     const address = `${origin()}/v1.0/users/${encodeURIComponent(store.address)}/mailfolders('${folder.id}')/messages/delta`;
@@ -69,7 +70,7 @@ export function createDelta({ controls, random, origin }: DeltaDeps) {
 
     const round = state.round ?? beginRound(store, folder, stream, state, preferences.immutableIds);
     const isEmpty = comesBackEmpty();
-    const entries = isEmpty ? [] : round.entries.slice(round.offset, round.offset + pageSize);
+    const entries = isEmpty ? [] : round.entries.slice(round.offset, round.offset + items);
     const offset = nextOffset(round.offset, entries.length, round.entries.length);
     const isLast = !isEmpty && controls.endlessPages === undefined && offset >= round.entries.length;
     const next: SyncState = isLast ? { seen: round.seen } : { seen: state.seen, round: { ...round, offset } };

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
-import { type Answer, json, type SeenRequest, type StandIn, startStandIn } from "../stand-in.ts";
+import { type Answer, json, type SeenRequest, type StandIn, type StartServer, startStandIn } from "../stand-in.ts";
 import type { Certificate } from "../tls.ts";
 import { type AccessTokenDetails, authenticate, authorize, type DescribeAccessToken } from "./graph-access.ts";
 import { answerBatch } from "./graph-batch.ts";
@@ -21,6 +21,8 @@ interface GraphOptions {
   readonly describeAccessToken: DescribeAccessToken;
   /** Brings the random moods, such as empty pages; without it, only what the controls say happens. */
   readonly random?: () => number;
+  /** A server on loopback, unless told otherwise. */
+  readonly startServer?: StartServer;
 }
 
 /** The mail part of Microsoft Graph. */
@@ -48,7 +50,8 @@ export interface Graph {
  * Starts a stand-in for https://graph.microsoft.com: folders, messages, delta, MIME, moves and batches under
  * `/v1.0/users/{address}`, with the tokens, limits and bad manners of the real one.
  */
-export async function startGraph({ port, certificate, describeAccessToken, random }: GraphOptions): Promise<Graph> {
+export async function startGraph(options: GraphOptions): Promise<Graph> {
+  const { port, certificate, describeAccessToken, random, startServer = startStandIn } = options;
   const controls = createGraphControls();
   const throttle = createThrottle();
   const stores = new Map<string, MailboxStore>();
@@ -146,7 +149,7 @@ export async function startGraph({ port, certificate, describeAccessToken, rando
     }
   }
 
-  const server: StandIn = await startStandIn({ name: "Graph", port, certificate, handle: respond });
+  const server: StandIn = await startServer({ name: "Graph", port, certificate, handle: respond });
 
   return {
     origin: server.origin,

@@ -1,0 +1,200 @@
+/** A text of the product, and what stands there instead. */
+interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** A fault that somebody might make; the simulation must find it. */
+export interface PlantedFault {
+  readonly name: string;
+  readonly edits: readonly [Edit, ...Edit[]];
+}
+
+const LEASED_LEDGER = "shared/mail/leased-ledger.ts";
+const LEDGER = "shared/mail/ledger-table.ts";
+const DELIVER = "shared/mail/deliver.ts";
+const POLICY = "shared/mail/delivery-policy.ts";
+const SOURCE = "shared/mail/graph-source.ts";
+const OFFER = "    answer = await desk.deliver({";
+
+export const PLANTED_FAULTS: readonly PlantedFault[] = [
+  {
+    name: "the checkpoint before the ledger",
+    edits: [
+      {
+        file: LEASED_LEDGER,
+        find: "      // The checkpoint moves in the last transaction, together with the last messages.",
+        replace: "      await writeUnderLease([], toColumns(moved));",
+      },
+    ],
+  },
+  {
+    name: "the page's link before its last transaction",
+    edits: [{ file: LEASED_LEDGER, find: "last ? toColumns(moved) : {}", replace: "toColumns(moved)" }],
+  },
+  {
+    name: "settled before the desk's answer",
+    edits: [
+      {
+        file: DELIVER,
+        find: OFFER,
+        replace: `    await options.ledger.settle(claimed, { state: "delivered", answer: "", acknowledge: false }, options.now());\n${OFFER}`,
+      },
+    ],
+  },
+  {
+    name: "acknowledged before it is settled",
+    edits: [
+      {
+        file: DELIVER,
+        find: OFFER,
+        replace: `    await source.acknowledge([claimed.messageId], options.acknowledge);\n${OFFER}`,
+      },
+    ],
+  },
+  {
+    name: "no claim",
+    edits: [
+      {
+        file: LEASED_LEDGER,
+        find: "      try {\n        // Should this run die",
+        replace:
+          "      if (entry.key) return { ...entry, attempts, uncertain, claimedUntil };\n      try {\n        // Should this run die",
+      },
+    ],
+  },
+  {
+    name: "the lease ignored",
+    edits: [
+      {
+        file: LEDGER,
+        find: 'if (row.leaseUntil !== "" && now() < new Date(row.leaseUntil)) return undefined;',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "the read flag used",
+    edits: [
+      {
+        file: SOURCE,
+        find: "/delta?$select=receivedDateTime`",
+        replace: "/delta?$select=receivedDateTime,isRead`",
+      },
+      {
+        file: SOURCE,
+        find: 'removed: item["@removed"] !== undefined };',
+        replace: 'removed: item["@removed"] !== undefined || item.isRead === true };',
+      },
+      {
+        file: SOURCE,
+        find: "$orderby=receivedDateTime&$select=receivedDateTime&",
+        replace: "$orderby=receivedDateTime&$select=receivedDateTime,isRead&",
+      },
+      {
+        file: SOURCE,
+        find: "(body.value as readonly DeltaItem[]).map(({ id, receivedDateTime }) => {",
+        replace:
+          "(body.value as readonly DeltaItem[]).filter(({ isRead }) => !isRead).map(({ id, receivedDateTime }) => {",
+      },
+    ],
+  },
+  {
+    name: "a 200 taken as proof",
+    edits: [
+      {
+        file: "shared/desks/uvdesk-answer.ts",
+        find: "  if (message === undefined) {",
+        replace:
+          '  if (message === undefined) {\n    if (status === 200) return { kind: "accepted", words: "", reference: undefined };',
+      },
+    ],
+  },
+  {
+    name: "Retry-After ignored",
+    edits: [
+      {
+        file: "shared/mail/graph-failure.ts",
+        find: 'retryAfterMs: retryAfterMs(header("retry-after"), now),',
+        replace: "retryAfterMs: undefined,",
+      },
+    ],
+  },
+  {
+    name: "gone believed at once",
+    edits: [
+      {
+        file: DELIVER,
+        find: "  if (claimed.answer !== GONE) return lookAgain(claimed, GONE, options);",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "an empty body believed at once",
+    edits: [
+      {
+        file: DELIVER,
+        find: "    if (content.blob.size === 0 && claimed.answer !== EMPTY) return await lookAgain(claimed, EMPTY, options);",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "a body that broke off is offered",
+    edits: [
+      {
+        file: SOURCE,
+        find: "    yield* response.body ?? [];\n  } catch (error) {",
+        replace: "    yield* response.body ?? [];\n  } catch (error) {\n    if (error instanceof TypeError) return;",
+      },
+    ],
+  },
+  {
+    name: "a resync delivers what the ledger has forgotten",
+    edits: [
+      {
+        file: "shared/mail/wanted.ts",
+        find: " && !mayBeForgotten(ledger.forgotten, receivedAt)",
+        replace: "",
+      },
+      { file: LEASED_LEDGER, find: " && !mayBeForgotten(forgotten, receivedAt)", replace: "" },
+    ],
+  },
+  {
+    name: "quarantine without proof",
+    edits: [{ file: POLICY, find: "return tookOthersMeanwhile(failed) ||", replace: "return true ||" }],
+  },
+  {
+    name: "quarantine by an old proof",
+    edits: [
+      {
+        file: DELIVER,
+        find: "const { lastFailedAt, firstFailedAt = now() } = claimed;",
+        replace: "const { firstFailedAt: lastFailedAt, firstFailedAt = now() } = claimed;",
+      },
+    ],
+  },
+  {
+    name: "another idempotency key after an uncertain attempt",
+    edits: [
+      {
+        file: DELIVER,
+        find: "idempotencyKey(mailboxId, claimed.key)",
+        replace: 'idempotencyKey(mailboxId, claimed.uncertain ? claimed.key + "-again" : claimed.key)',
+      },
+    ],
+  },
+  {
+    name: "two at a time at a desk that takes one",
+    edits: [
+      {
+        file: "shared/desks/one-at-a-time.ts",
+        find: "deliver: (delivery) => inThisProcess(() => inTurn(delivery)),",
+        replace:
+          "deliver: (delivery) => (inTurn.length < 0 ? inThisProcess(() => inTurn(delivery)) : desk.deliver(delivery)),",
+      },
+    ],
+  },
+];

@@ -1,0 +1,14 @@
+/**
+ * Seeds that once went wrong, and how. What a seed stands for shifts with the order in which the product makes its calls,
+ * so that each fault has a test of its own, too, beside the part that was mended.
+ */
+export const REGRESSIONS: readonly { readonly seed: number; readonly was: string }[] = [
+  { seed: 24, was: "a message that left the folder and came back between two polls stayed unknown" },
+  { seed: 54, was: "the late report of a run that had stood still wrote over a throttle" },
+  { seed: 61, was: "a run that found the mailbox due before a throttle was known asked Graph at once" },
+  { seed: 62, was: "a message was quarantined in an outage of the desk, by what the desk had taken before" },
+  { seed: 73, was: "a resync during the sweep delivered again what the sweep had just forgotten" },
+  { seed: 103, was: "a mailbox was given back before its throttle was stored" },
+  { seed: 169, was: "what was left of one history ran into the next" },
+  { seed: 297, was: "each message that had met a passing fault was quarantined in the next outage" },
+];

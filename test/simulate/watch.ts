@@ -1,0 +1,159 @@
+import { type Forgotten, mayBeForgotten } from "../../shared/mail/ledger.ts";
+import { FORGOTTEN_ROW, MESSAGE, STATE_ROW } from "../../shared/mail/ledger-rows.ts";
+import type { Answer, SeenRequest } from "../simulator/stand-in.ts";
+import type { NetworkHooks } from "./network.ts";
+import type { Actor } from "./scheduler.ts";
+import type { RowChange, StoredRow } from "./storage.ts";
+import type { Mail, World } from "./world.ts";
+
+/** What must hold at every moment, whatever comes later. */
+export interface Watch extends Pick<NetworkHooks, "arrived" | "answered" | "answerLost"> {
+  changed(changes: readonly RowChange[]): void;
+  /** A run has reported that it was throttled: it asked for peace until then. */
+  throttled(mailboxId: string, until: number): void;
+  /** So many times more than once this mail may be at a desk that does not deduplicate. */
+  excuses(mail: Mail): number;
+  /** What the ledger has called delivered. */
+  readonly delivered: ReadonlySet<Mail>;
+}
+
+export interface WatchOptions {
+  readonly world: World;
+  readonly isAtDesk: (mail: Mail) => boolean;
+  readonly violated: (law: string) => void;
+}
+
+export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch {
+  /** By the link that follows a page of changes: what the page named. */
+  const pages = new Map<string, readonly Mail[]>();
+  const recorded = new Set<Mail>();
+  const delivered = new Set<Mail>();
+  const forgotten = new Map<string, Forgotten>();
+  const keysOf = new Map<string, string>();
+  const excuses = new Map<Mail, number>();
+  const peaceUntil = new Map<string, number>();
+  const peaceSince = new Map<string, number>();
+
+  const mailOf = (mailboxId: string, key: string) =>
+    world.mails.find((mail) => mail.key === key && mail.mailbox.id === mailboxId);
+
+  function excuse(mail: Mail): void {
+    excuses.set(mail, (excuses.get(mail) ?? 0) + 1);
+  }
+
+  function sawPage(answer: Answer): void {
+    if (answer.status !== 200) return;
+    const body = JSON.parse(String(answer.body)) as Record<string, string> & { value: Record<string, string>[] };
+    const dated = body.value.filter((item) => item["@removed"] === undefined && item.receivedDateTime !== undefined);
+    const mails = dated.flatMap(({ id = "" }) => world.mail(id) ?? []);
+    pages.set(body["@odata.nextLink"] ?? body["@odata.deltaLink"] ?? "", mails);
+  }
+
+  function isWanted({ mailbox, receivedAt }: Mail): boolean {
+    return receivedAt >= mailbox.deliverFrom && !mayBeForgotten(forgotten.get(mailbox.id), receivedAt);
+  }
+
+  function stateChanged(mailboxId: string, before: StoredRow | undefined, after: StoredRow): void {
+    const now = new Date().toISOString();
+    const isTaken = after.leaseOwner !== before?.leaseOwner && after.leaseOwner !== "";
+    if (isTaken && before?.leaseOwner !== "" && String(before?.leaseUntil ?? "") > now) {
+      violated(`mailbox ${mailboxId} is leased while another run has it`);
+    }
+    if (after.link === before?.link) return;
+    for (const mail of pages.get(String(after.link)) ?? []) {
+      if (isWanted(mail) && !recorded.has(mail)) violated(`the checkpoint is past ${mail.name}, the ledger is not`);
+    }
+  }
+
+  function messageChanged(mail: Mail, before: StoredRow | undefined, after: StoredRow): void {
+    const now = new Date().toISOString();
+    recorded.add(mail);
+    const isClaim = after.claimedUntil !== "" && after.claimedUntil !== before?.claimedUntil;
+    if (isClaim && before !== undefined && before.claimedUntil !== "") {
+      // An attempt whose end nobody knows.
+      if (String(before.claimedUntil) <= now) excuse(mail);
+      else violated(`${mail.name} is claimed while another attempt is under way`);
+    }
+    if (after.state === "delivered" && before?.state !== "delivered") {
+      delivered.add(mail);
+      if (!isAtDesk(mail)) violated(`${mail.name} is called delivered, and is not at the desk`);
+    }
+  }
+
+  function deskSaw(service: string, request: SeenRequest, actor: Actor | undefined): void {
+    const key = String(request.headers[service === "uvdesk" ? "idempotency-key" : "webhook-id"]);
+    const mail = world.mailsIn(request.body).find(({ mailbox }) => mailbox.id === actor?.run?.mailboxId);
+    if (mail === undefined) {
+      violated(`the desk got something that no mail is: ${request.body.toString("latin1").slice(0, 200)}`);
+      return;
+    }
+    const known = keysOf.get(key);
+    if (known !== undefined && known !== mail.id) violated(`${mail.name} has the idempotency key of another mail`);
+    for (const [other, id] of keysOf) {
+      if (id === mail.id && other !== key) violated(`${mail.name} was offered under two idempotency keys`);
+    }
+    keysOf.set(key, mail.id);
+    const isSettled = delivered.has(mail) && actor?.instance.isAlive === true;
+    if (isSettled && service !== "uvdesk") violated(`${mail.name} is offered again after it was called delivered`);
+  }
+
+  function graphSaw(request: SeenRequest, answer: Answer, actor: Actor | undefined): void {
+    if (request.path.endsWith("/messages/delta")) sawPage(answer);
+    const [, id, rest] = /\/messages\/([^/]+)(\/move)?$/.exec(request.path) ?? [];
+    const isAcknowledge = request.method === "PATCH" || rest !== undefined;
+    const mail = id === undefined ? undefined : world.mail(decodeURIComponent(id));
+    if (isAcknowledge && mail !== undefined && !delivered.has(mail)) {
+      violated(`${mail.name} is acknowledged before the ledger calls it delivered`);
+    }
+    const mailboxId = actor?.run?.mailboxId ?? "";
+    const isTooSoon = Date.now() < (peaceUntil.get(mailboxId) ?? 0) && actor?.instance.isAlive === true;
+    if (isTooSoon && (actor.run?.startedAt ?? 0) >= (peaceSince.get(mailboxId) ?? 0)) {
+      violated(`Graph asked to be left alone with mailbox ${mailboxId}, and was not`);
+    }
+  }
+
+  return {
+    delivered,
+    excuses: (mail) => excuses.get(mail) ?? 0,
+
+    changed: (changes) => {
+      const ledger = changes.filter(({ table }) => table === "Ledger");
+      // Messages first: a transaction does all at once.
+      for (const { partitionKey, rowKey, before, after } of ledger) {
+        if (after === undefined || !rowKey.startsWith(MESSAGE)) continue;
+        const mail = mailOf(partitionKey, rowKey.slice(MESSAGE.length));
+        if (mail === undefined) violated(`the ledger holds ${rowKey}, which no mail is`);
+        else messageChanged(mail, before, after);
+      }
+      for (const { partitionKey, rowKey, before, after } of ledger) {
+        if (after === undefined) continue;
+        if (rowKey === FORGOTTEN_ROW) {
+          const [from, until] = [after.receivedFrom, after.receivedUntil].map((time) => new Date(String(time)));
+          if (from !== undefined && until !== undefined) forgotten.set(partitionKey, { from, until });
+        }
+        if (rowKey === STATE_ROW) stateChanged(partitionKey, before, after);
+      }
+    },
+
+    arrived: (service, request, answer, actor) => {
+      if (service === "graph") graphSaw(request, answer, actor);
+      else deskSaw(service, request, actor);
+    },
+
+    answerLost: (service, request) => {
+      if (service !== "graph") for (const mail of world.mailsIn(request.body)) excuse(mail);
+    },
+
+    answered: (service, { status, headers }, actor) => {
+      const asked = headers.get("retry-after");
+      if (service !== "graph" || status < 429 || asked === null || actor?.run === undefined) return;
+      const until = Date.now() + Number(asked) * 1_000;
+      actor.run.throttledUntil = Math.min(actor.run.throttledUntil ?? until, until);
+    },
+
+    throttled: (mailboxId, until) => {
+      peaceUntil.set(mailboxId, until);
+      peaceSince.set(mailboxId, Date.now());
+    },
+  };
+}
