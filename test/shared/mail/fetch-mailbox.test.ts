@@ -68,7 +68,8 @@ describe("a run that finds nothing new", () => {
       // The lease, with what was swept.
       "Ledger listEntities",
       "Ledger updateEntity",
-      // What is due, and what is to be acknowledged.
+      // What is due, of new mail and of an import, and what is to be acknowledged.
+      "Ledger listEntities",
       "Ledger listEntities",
       "Ledger listEntities",
       // The checkpoint, and the lease given back.
