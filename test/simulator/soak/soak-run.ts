@@ -18,6 +18,9 @@ import { planTroubles } from "./troubles-plan.ts";
 const STARTS_AT = new Date("2026-01-05T00:00:00Z");
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** Owners put away what is older: longer than Deskpost is ever kept from fetching, and few enough to compare each hour. */
+const KEPT_MS = 7 * DAY_MS;
 /** At the usual tick of a minute that makes 30 mails an hour. */
 const MAILS_PER_TICK = 0.5;
 /** Fetches at the end, without new mail. */
@@ -122,6 +125,14 @@ async function run({ simulator, deskpost, events, storage }: World, options: Soa
     arrivals.set(messageId, clock.now());
   }
 
+  function tidy(): void {
+    for (const { mailbox } of ownedMailboxes) {
+      const old = mailbox.messages("inbox").filter(({ receivedAt }) => clock.now() - receivedAt.getTime() > KEPT_MS);
+      for (const { immutableId } of old) mailbox.remove(immutableId);
+    }
+    agenda.add(clock.now() + DAY_MS, tidy);
+  }
+
   /** What happens until the next run of a timer, and then that run. */
   async function step(): Promise<void> {
     await agenda.playUntil(timetable.next.at);
@@ -156,6 +167,7 @@ async function run({ simulator, deskpost, events, storage }: World, options: Soa
     while (timetable.next.at <= least || (timetable.next.at <= most && !isComplete())) await step();
   }
 
+  agenda.add(begin + DAY_MS, tidy);
   const giveWaitsBack = shortenWaits(() => troubles.areSlow);
   try {
     await live();
