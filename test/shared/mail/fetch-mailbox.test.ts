@@ -70,8 +70,7 @@ describe("a run that finds nothing new", () => {
       "Ledger updateEntity",
       // Once more: only what is read under the lease counts.
       "Mailboxes getEntity",
-      // What is due, of the new mail and of the backlog, and what is to be acknowledged.
-      "Ledger listEntities",
+      // What is due, and what is to be acknowledged; a backlog is looked for only where there is one.
       "Ledger listEntities",
       "Ledger listEntities",
       "Mailboxes updateEntity",
