@@ -16,7 +16,7 @@ app.http("finish-consent", {
       const parameters = request.method === "POST" ? await formOf(request) : new URLSearchParams(request.query);
       const result = await consents.finish({ parameters, cookie: (name) => cookieOf(request, name) });
       if (result.kind === "connected") {
-        await changeMailbox.connected(result.mailboxId);
+        await changeMailbox.connected(result.mailboxId, result.userName);
         context.extraOutputs.set(fetchesQueue, mailboxFetch(result.mailboxId));
       }
       const id = result.kind === "approved" ? undefined : result.mailboxId;

@@ -105,13 +105,13 @@ export async function formOf(request: HttpRequest): Promise<URLSearchParams> {
 }
 
 /**
- * Reads a request of a program.
+ * Reads a request of a program; nothing at all counts as an empty object.
  * @throws {AppError} INPUT_INVALID
  */
 export async function jsonOf(request: HttpRequest): Promise<unknown> {
   const text = await textOf(request);
   try {
-    return JSON.parse(text);
+    return text === "" ? {} : JSON.parse(text);
   } catch {
     throw new AppError("INPUT_INVALID", "The request is not JSON");
   }

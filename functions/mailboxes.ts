@@ -20,24 +20,12 @@ app.http("mailboxes", {
     ),
 });
 
-async function show({ overview, registry, ledger }: App, request: HttpRequest): Promise<WebAnswer> {
+async function show({ overview, registry }: App, request: HttpRequest): Promise<WebAnswer> {
   const { id, action } = request.params;
   if (id === undefined) return jsonAnswer(200, overviewJson(await overview()));
   const mailbox = await existingMailbox(registry, id);
-  switch (action) {
-    case undefined:
-      return jsonAnswer(200, mailboxJson(mailbox));
-    case "messages": {
-      const state = request.query.get("state");
-      const entries = await ledger.entries(id);
-      const messages = entries
-        .filter((entry) => state === null || entry.state === state)
-        .map(({ etag: _, ...entry }) => entry);
-      return jsonAnswer(200, { messages });
-    }
-    default:
-      throw new AppError("INPUT_INVALID", `There is nothing to see under "${action}"`);
-  }
+  if (action === undefined) return jsonAnswer(200, mailboxJson(mailbox));
+  throw new AppError("INPUT_INVALID", `There is nothing to see under "${action}"`);
 }
 
 async function change(deskpost: App, request: HttpRequest, context: InvocationContext): Promise<WebAnswer> {
@@ -47,7 +35,13 @@ async function change(deskpost: App, request: HttpRequest, context: InvocationCo
   if (id === undefined) {
     return jsonAnswer(201, mailboxJson(await changeMailbox.add(readNewMailbox(await jsonOf(request)))));
   }
-  const action = request.method === "DELETE" ? "remove" : request.params.action;
+  const { action } = request.params;
+  if (request.method === "DELETE") {
+    // What lies below a mailbox is not the mailbox.
+    if (action !== undefined) throw new AppError("INPUT_INVALID", `There is nothing to delete under "${action}"`);
+    await changeMailbox.remove(id);
+    return jsonAnswer(200, { id, removed: true });
+  }
   switch (action) {
     case "pause":
       await changeMailbox.pause(id);
@@ -90,7 +84,7 @@ async function connectGranted(
   }
   const result = await consents.connectGranted(subjectOf(mailbox));
   if (result.kind === "connected") {
-    await changeMailbox.connected(mailbox.id);
+    await changeMailbox.connected(mailbox.id, result.userName);
     context.extraOutputs.set(fetchesQueue, mailboxFetch(mailbox.id));
   }
   return jsonAnswer(result.kind === "connected" ? 200 : 409, result);

@@ -8,7 +8,7 @@ param workspaceName string
 // The app makes none of these itself, but for tables in a storage emulator; npm run check:infra holds the names
 // against the code.
 var queueNames = ['mailbox-fetches', 'mailbox-fetches-poison']
-var tableNames = ['Mailboxes', 'Grants', 'Ledger', 'Consents']
+var tableNames = ['Mailboxes', 'Grants', 'Ledger', 'Consents', 'Activity']
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
   name: workspaceName

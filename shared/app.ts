@@ -7,6 +7,7 @@ import { probeDesk } from "./desks/desk-probe.ts";
 import { createDeskRests } from "./desks/desk-rests.ts";
 import { oneAtATime } from "./desks/one-at-a-time.ts";
 import type { WatchPost } from "./desks/post.ts";
+import { testDelivery } from "./desks/test-message.ts";
 import { createUvdesk } from "./desks/uvdesk.ts";
 import { createWebhook } from "./desks/webhook.ts";
 import { AppError } from "./errors.ts";
@@ -18,22 +19,27 @@ import { createGraphClient } from "./mail/graph-client.ts";
 import { cannotOpenFolder } from "./mail/graph-folder.ts";
 import { createGraphSource } from "./mail/graph-source.ts";
 import { createImportMail, type ImportMail } from "./mail/import-mail.ts";
-import type { Ledger, Period } from "./mail/ledger.ts";
+import type { Ledger, Period, StoredEntry } from "./mail/ledger.ts";
 import { createLedger } from "./mail/ledger-table.ts";
 import { createMailFileSweep } from "./mail/mail-files.ts";
 import { createQuarantine, type Quarantine } from "./mail/quarantine.ts";
 import type { RequestBudget } from "./mail/request-budget.ts";
+import { createStoredMessages, type StoredMessages } from "./mail/stored-messages.ts";
 import { traceFetches } from "./mail/traced-fetch.ts";
 import { createAbandonedFetches } from "./mailboxes/abandoned-fetches.ts";
+import type { Activity } from "./mailboxes/activity.ts";
+import { createActivity } from "./mailboxes/activity-table.ts";
 import { createAppHealth } from "./mailboxes/app-health.ts";
 import { type ChangeMailbox, createChangeMailbox } from "./mailboxes/change-mailbox.ts";
+import { type CheckMailbox, createDiagnostics } from "./mailboxes/diagnostics/diagnostics.ts";
+import { askOwnAddress, tryKeyVault, tryStorage } from "./mailboxes/diagnostics/try-services.ts";
 import { createFetchDueMailboxes } from "./mailboxes/fetch-due-mailboxes.ts";
 import { createFetchQueue } from "./mailboxes/fetch-queue-azure.ts";
 import { createKeepTokens, type KeepTokensReport } from "./mailboxes/keep-tokens.ts";
 import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
 import type { NewMailbox } from "./mailboxes/new-mailbox.ts";
 import { type Check, createNewMailboxChecks } from "./mailboxes/new-mailbox-checks.ts";
-import { createOverview, type Overview } from "./mailboxes/overview.ts";
+import { createOverview, type Overview, type TokenView } from "./mailboxes/overview.ts";
 import { createQueueFetches } from "./mailboxes/queue-fetches.ts";
 import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
 import { createWatchMailboxes } from "./mailboxes/watch-mailboxes.ts";
@@ -47,7 +53,7 @@ import { createClientCredential } from "./tokens/client-credential.ts";
 import { type ConsentSubject, type Consents, createConsents } from "./tokens/consent.ts";
 import { createCredentialEnd } from "./tokens/credential-end.ts";
 import { isDueForSaving, REFRESH_TOKEN_LIFE_MS, SAVE_AFTER_MS } from "./tokens/expiry.ts";
-import type { GrantStore } from "./tokens/grant.ts";
+import type { Grant } from "./tokens/grant.ts";
 import { createGrantStore } from "./tokens/grant-store-azure.ts";
 import { createInvitations, type Invitations } from "./tokens/invitations.ts";
 import { mailScopes } from "./tokens/mail-scopes.ts";
@@ -64,6 +70,9 @@ import { createUrls, type Urls } from "./web/urls.ts";
 /** One attempt at the managed identity endpoint, which is on the same machine, may take this long. */
 const IDENTITY_TIMEOUT_MS = 10_000;
 
+/** Of the pending messages that are due first, so many are looked at for the one that has waited longest. */
+const OLDEST_AMONG = 20;
+
 /** What the functions call. Everything in it is stateless but for caches; see README.md. */
 export interface App {
   readonly config: Config;
@@ -74,6 +83,8 @@ export interface App {
   readonly invitations: Invitations;
   readonly changeMailbox: ChangeMailbox;
   readonly quarantine: Quarantine;
+  readonly messages: StoredMessages;
+  readonly activity: Activity;
   readonly importMail: ImportMail;
   account(mailbox: StoredMailbox, period: Period): Promise<Account>;
   /** Of the people who may see the pages. */
@@ -95,6 +106,7 @@ export interface App {
   /** Removes what is older than the ledger's memory, and sign-ins that are over. */
   sweep(): Promise<void>;
   overview(): Promise<Overview>;
+  readonly checkMailbox: CheckMailbox;
 }
 
 export interface AppOptions {
@@ -129,6 +141,7 @@ export function createApp({
 
   const registry = createMailboxRegistry(tables);
   const ledger = createLedger({ tables, now });
+  const activity = createActivity({ tables, log, now });
   const grants = createGrantStore({ tables, secrets });
   const urls = createUrls(config.publicBaseUrl);
 
@@ -198,6 +211,7 @@ export function createApp({
       await invitations.withdraw(id);
       await grants.remove(id);
     },
+    activity,
     log,
     now,
   });
@@ -227,6 +241,7 @@ export function createApp({
     },
     askDesk: deskRests.ask,
     grantRefused,
+    activity,
     log,
     now,
   });
@@ -292,6 +307,40 @@ export function createApp({
     now,
   });
 
+  const credentialEnd = createCredentialEnd({ authentication: config.entra.authentication, readSecret: secrets.read });
+
+  const probeRedirect = createRedirectProbe(endpoint, urls.redirect);
+  const checkMailbox = createDiagnostics({
+    registry,
+    config: {
+      ...config,
+      ...config.entra,
+      authentication: config.entra.authentication.kind,
+      deskNames: [...desks.keys()],
+    },
+    redirectUrl: urls.redirect,
+    askOwnAddress: () => askOwnAddress(urls.origin),
+    tryStorage: () => tryStorage(tables),
+    tryKeyVault: () => tryKeyVault(secrets, now()),
+    tenantId: endpoint.tenantId,
+    probeRedirect,
+    tryApplication: async (tenant) => void (await endpoint.applicationToken({ tenant, claims: undefined })),
+    credentialEnd,
+    grant: grants.read,
+    hasRefreshToken: async (grant) => (await grants.refreshToken(grant.secretName, grant.secretVersion)) !== undefined,
+    neededScopes: (mailbox) => mailScopes(subjectOf(mailbox)),
+    tryMailbox: async (mailbox) => (await sourceOf(mailbox).changes(undefined)).messages.length,
+    probeDesk: ({ desk }) => probeDesk(config.desks[desk]?.url ?? ""),
+    async sendTestMessage(mailbox) {
+      const delivery = testDelivery(mailbox.id, mailbox.address, now());
+      return { key: delivery.idempotencyKey, answer: await deskOf(mailbox).deliver(delivery) };
+    },
+    restingDesks: deskRests.list,
+    waiting: ledger.waiting,
+    oldestPending: async (id) => oldestOf(await ledger.messages(id, "pending", OLDEST_AMONG)),
+    now,
+  });
+
   return {
     config,
     urls,
@@ -300,7 +349,9 @@ export function createApp({
     changeMailbox,
     importMail: createImportMail({ ledger, sourceOf, deliverFrom: changeMailbox.deliverFrom, now }),
     account: createAccount({ ledger, sourceOf, now }),
-    quarantine: createQuarantine({ ledger, fetchNow: changeMailbox.fetchNow, log, now }),
+    quarantine: createQuarantine({ ledger, fetchNow: changeMailbox.fetchNow, activity, log, now }),
+    messages: createStoredMessages({ registry, ledger, sourceOf }),
+    activity,
     consents,
     invitations,
     signIn,
@@ -313,7 +364,7 @@ export function createApp({
     checkNewMailbox: createNewMailboxChecks({
       tenantId: endpoint.tenantId,
       tenant: config.entra.tenant,
-      probeRedirect: createRedirectProbe(endpoint, urls.redirect),
+      probeRedirect,
       redirectUrl: urls.redirect,
       clientId: config.entra.clientId,
       scopes: mailScopes,
@@ -340,7 +391,7 @@ export function createApp({
       removeGrant: (id) => grants.remove(id),
       connected: changeMailbox.connected,
       refused: grantRefused,
-      credentialEnd: createCredentialEnd({ authentication: config.entra.authentication, readSecret: secrets.read }),
+      credentialEnd,
       log,
       now,
     }),
@@ -349,14 +400,23 @@ export function createApp({
       await invitations.sweep();
       const settledBefore = new Date(now().getTime() - LEDGER_MEMORY_MS);
       for (const { id } of await registry.list()) await ledger.sweep(id, settledBefore);
+      await activity.sweep();
     },
+    checkMailbox,
     overview: createOverview({
       registry,
       waiting: (id) => ledger.waiting(id),
-      token: (id) => tokenView(grants, id),
+      tokens: async () => new Map((await grants.list()).map((grant) => [grant.mailboxId, tokenView(grant)])),
+      restingDesks: deskRests.list,
+      mailPerHour: activity.mailPerHour,
       now,
     }),
   };
+}
+
+function oldestOf(entries: readonly StoredEntry[]): Date | undefined {
+  const times = entries.map(({ receivedAt }) => receivedAt.getTime());
+  return times.length === 0 ? undefined : new Date(Math.min(...times));
 }
 
 /** What a consent is for. */
@@ -364,22 +424,17 @@ export function subjectOf({ id, address, access, acknowledge }: StoredMailbox): 
   return { mailboxId: id, address, kind: access, writes: acknowledge.kind !== "nothing" };
 }
 
-async function tokenView(grants: GrantStore, mailboxId: string) {
-  const grant = await grants.read(mailboxId);
-  return (
-    grant && {
-      userName: grant.kind === "application" ? "an administrator, for the application itself" : grant.userName,
-      goodUntil: grant.expiresAt,
-      refreshAt: grant.refreshAt,
-      refreshToken:
-        grant.kind === "application"
-          ? undefined
-          : {
-              savedAt: grant.refreshTokenSavedAt,
-              goodUntil: new Date(grant.refreshTokenSavedAt.getTime() + REFRESH_TOKEN_LIFE_MS),
-            },
-    }
-  );
+function tokenView(grant: Grant): TokenView {
+  const isApplication = grant.kind === "application";
+  const savedAt = grant.refreshTokenSavedAt;
+  return {
+    userName: isApplication ? "an administrator, for the application itself" : grant.userName,
+    goodUntil: grant.expiresAt,
+    refreshAt: grant.refreshAt,
+    refreshToken: isApplication
+      ? undefined
+      : { savedAt, goodUntil: new Date(savedAt.getTime() + REFRESH_TOKEN_LIFE_MS) },
+  };
 }
 
 let app: App | undefined;

@@ -30,6 +30,8 @@ export interface Secrets {
   read(name: string, version?: string): Promise<SecretValue | undefined>;
   /** Stores a new version and gives its id. */
   write(name: string, value: string, options: SecretOptions): Promise<string>;
+  /** Writes to a version without changing it: shows that writing is allowed. */
+  touch(name: string, version: string): Promise<void>;
   /** Makes a version unreadable; `read` then does not give it. */
   disable(name: string, version: string): Promise<void>;
   remove(name: string): Promise<void>;
@@ -83,6 +85,10 @@ export function createSecrets({ vaultUrl, credential, sleep }: SecretsOptions): 
         return { value: found.value, version: found.properties.version, ...(expiresOn && { expiresOn }) };
       }),
     write: (name, value, options) => orSayWhy(() => write(name, value, options)),
+    touch: (name, version) =>
+      orSayWhy(async () => {
+        await client.updateSecretProperties(name, version, { enabled: true });
+      }),
     disable: (name, version) =>
       orSayWhy(async () => {
         await unlessAbsent(client.updateSecretProperties(name, version, { enabled: false }));

@@ -6,7 +6,7 @@ import { attemptTimeout } from "./sdk-timeout.ts";
 /** One attempt at storage may take this long; the SDK tries up to four times. */
 const STORAGE_TIMEOUT_MS = 15_000;
 
-export const TABLE_NAMES = ["Mailboxes", "Grants", "Ledger", "Consents"] as const;
+export const TABLE_NAMES = ["Mailboxes", "Grants", "Ledger", "Consents", "Activity"] as const;
 type TableName = (typeof TABLE_NAMES)[number];
 
 /** What Deskpost asks of a table: the methods of the client that it calls. */

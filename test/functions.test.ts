@@ -53,6 +53,9 @@ describe("the functions", () => {
   describe("with faulty settings", () => {
     it("are all found by the host", () => {
       assert.deepEqual([...host.functionNames].sort(), [
+        "activity",
+        "check-mailbox",
+        "discard-message",
         "fetch-mail",
         "fetch-mailbox",
         "finish-consent",
@@ -61,8 +64,13 @@ describe("the functions", () => {
         "invitation",
         "keep-tokens",
         "mailboxes",
+        "message",
+        "message-content",
+        "messages",
         "pages",
         "poison-fetches",
+        "replay-message",
+        "replay-quarantine",
         "sign-in",
         "sign-out",
         "start-consent",

@@ -1,7 +1,10 @@
 const PROBE_TIMEOUT_MS = 10_000;
 
-/** Whether anything answers at a desk's address; nothing is handed over. Gives the HTTP status, or what went wrong. */
-export async function probeDesk(url: string): Promise<{ readonly status: number } | { readonly fault: string }> {
+/** The HTTP status that a desk answers with, or what went wrong. */
+export type DeskProbe = { readonly status: number } | { readonly fault: string };
+
+/** Whether anything answers at a desk's address; nothing is handed over. */
+export async function probeDesk(url: string): Promise<DeskProbe> {
   try {
     const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
     const { status } = await fetch(url, { method: "HEAD", redirect: "manual", signal });

@@ -1,3 +1,4 @@
+import { odata } from "@azure/data-tables";
 import { etagOf, isConflict, isNotFound, isPreconditionFailed, type Tables, unlessAbsent } from "../tables.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { DeskCode } from "./desk.ts";
@@ -31,11 +32,21 @@ export type DeskPermission =
       report(state: DeskState): Promise<void>;
     };
 
+/** A desk that is left alone. */
+export interface RestingDesk {
+  readonly desk: string;
+  readonly code: DeskCode;
+  readonly since: Date;
+  readonly until: Date;
+}
+
 export interface DeskRests {
   /** Asks whether mail may be offered to the desk. */
   ask(desk: string): Promise<DeskPermission>;
   /** Lets the next run try the desk at once. */
   wake(desk: string): Promise<void>;
+  /** Those that are ill, in one query; `until` may be over where nobody has tried them since. */
+  list(): Promise<RestingDesk[]>;
 }
 
 interface RestRow {
@@ -123,6 +134,17 @@ export function createDeskRests({ tables, log, now }: DeskRestsOptions): DeskRes
       const client = await table();
       const row = await unlessAbsent(client.getEntity<RestRow>(PARTITION, desk));
       if (row !== undefined && row.failures > 0) await write(desk, { until: now().toISOString() }, etagOf(row));
+    },
+
+    async list() {
+      const client = await table();
+      const found: RestingDesk[] = [];
+      const filter = odata`PartitionKey eq ${PARTITION} and failures gt 0`;
+      for await (const row of client.listEntities<RestRow>({ queryOptions: { filter } })) {
+        const { rowKey, code, since, until } = row;
+        found.push({ desk: String(rowKey), code: code as DeskCode, since: new Date(since), until: new Date(until) });
+      }
+      return found;
     },
   };
 }

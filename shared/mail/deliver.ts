@@ -47,6 +47,10 @@ export interface DeliveryReport {
   readonly refused: number;
   readonly quarantined: number;
   readonly gone: number;
+  /** What the desk calls the messages that it took, where it names them. */
+  readonly tickets: readonly string[];
+  /** Codes that say why messages were refused, and why quarantined. */
+  readonly reasons: { readonly refused: readonly string[]; readonly quarantined: readonly string[] };
   /** Attempts that failed and will be made again. */
   readonly failed: number;
   /** Set where the desk as a whole is ill; no further message was offered. */
@@ -81,6 +85,8 @@ export async function deliver(options: DeliverOptions): Promise<DeliveryReport> 
 const NO_COUNTS = { delivered: 0, refused: 0, quarantined: 0, gone: 0, failed: 0 };
 const NOTHING: DeliveryReport = {
   ...NO_COUNTS,
+  tickets: [],
+  reasons: { refused: [], quarantined: [] },
   deskIll: undefined,
   deskLastTookAt: undefined,
   more: false,
@@ -100,6 +106,8 @@ async function deliverBatches(
 ): Promise<DeliveryReport & { readonly deskAnswered: boolean }> {
   const { ledger, desk, now, deadline } = options;
   const counts = { ...NO_COUNTS };
+  const tickets: string[] = [];
+  const reasons: Record<"refused" | "quarantined", string[]> = { refused: [], quarantined: [] };
   let deskLastTookAt = options.deskLastTookAt;
   let deskIll: DeskIllness | undefined;
   let failure: { error: unknown } | undefined;
@@ -120,6 +128,9 @@ async function deliverBatches(
         : await attempt(claimed, latest(deskLastTookAt, recoveredAt), options);
       counts[outcome.counted] += 1;
       progress += 1;
+      if (outcome.ticket !== undefined) tickets.push(outcome.ticket);
+      if (outcome.counted === "refused" || outcome.counted === "quarantined")
+        reasons[outcome.counted].push(outcome.code ?? "");
       if (outcome.desk === "took") deskLastTookAt = now();
       if (outcome.desk === "took" || outcome.desk === "answered") deskAnswered = true;
       if (typeof outcome.desk === "object") deskIll ??= outcome.desk;
@@ -147,7 +158,7 @@ async function deliverBatches(
     batch = await ledger.due(now(), BATCH);
   }
   const more = batch.length > 0 && now() >= deadline && deskIll === undefined;
-  return { ...counts, deskIll, deskLastTookAt, more, failure, deskAnswered };
+  return { ...counts, tickets, reasons, deskIll, deskLastTookAt, more, failure, deskAnswered };
 }
 
 function latest(one: Date | undefined, other: Date | undefined): Date | undefined {
@@ -161,6 +172,9 @@ interface Outcome {
   readonly desk: "took" | "answered" | "unasked" | DeskIllness;
   /** Why Graph did not give the message, where that is the message's own fault as far as one can see. */
   readonly unreadable?: GraphError;
+  readonly ticket?: string | undefined;
+  /** Why it was refused or quarantined. */
+  readonly code?: string;
 }
 
 async function attempt(
@@ -222,12 +236,12 @@ async function settleBy(
         kind: answer.kind,
         lagSeconds: (now().getTime() - claimed.receivedAt.getTime()) / 1_000,
       });
-      return { counted: "delivered", desk: "took" };
+      return { counted: "delivered", desk: "took", ticket: answer.reference };
     }
     case "refused":
       await ledger.settle(claimed, { state: "refused", answer: answer.words, acknowledge: false }, now());
       log.warn("desk refused", { ...about, code: answer.code });
-      return { counted: "refused", desk: "took" };
+      return { counted: "refused", desk: "took", code: answer.code };
     case "impossible":
       return quarantine(claimed, answer, options, "answered");
     case "try-again": {
@@ -282,7 +296,7 @@ async function quarantine(
 ): Promise<Outcome> {
   await ledger.settle(claimed, { state: "quarantined", answer: words, acknowledge: false }, now());
   log.error("message quarantined", { mailboxId, message: claimed.key, attempts: claimed.attempts, code });
-  return { counted: "quarantined", desk };
+  return { counted: "quarantined", desk, code };
 }
 
 const GONE = "Graph did not find the message";

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Desk } from "../desks/desk.ts";
 import type { DeskRests } from "../desks/desk-rests.ts";
 import { AppError, codeOf, messageOf } from "../errors.ts";
+import type { Activity } from "../mailboxes/activity.ts";
 import type { MailboxChanges, MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
 import { EACH_TICK, type FetchBounds, failureClassOf, waitBeforeNextFetchMs } from "../mailboxes/next-fetch.ts";
 import { updateLatest } from "../mailboxes/update-latest.ts";
@@ -11,6 +12,7 @@ import { withFields } from "../telemetry/with-fields.ts";
 import { acknowledgeDelivered } from "./acknowledge.ts";
 import { type DeliveryReport, deliver } from "./deliver.ts";
 import { type DiscoverOptions, type Discovery, discover } from "./discover.ts";
+import { happeningsOf, type TroubleChange } from "./happenings-of-run.ts";
 import type { LeasedLedger, Ledger } from "./ledger.ts";
 import { concernsMailbox, FolderNotFoundError, GraphError, type MessageSource } from "./message-source.ts";
 import { createRequestBudget, type RequestBudget } from "./request-budget.ts";
@@ -32,6 +34,7 @@ export interface FetchMailboxDeps {
   readonly askDesk: DeskRests["ask"];
   /** Told when the grant is refused for good; changes the mailbox's status. */
   readonly grantRefused: (mailboxId: string, error: AppError) => Promise<void>;
+  readonly activity: Pick<Activity, "note">;
   /** How long a quiet or a broken mailbox may be left alone; without them it is due at each tick. */
   readonly bounds?: FetchBounds;
   readonly log: Log;
@@ -66,6 +69,8 @@ const NOTHING_DONE: Omit<RunReport, "run"> = {
   refused: 0,
   quarantined: 0,
   gone: 0,
+  tickets: [],
+  reasons: { refused: [], quarantined: [] },
   failed: 0,
   acknowledged: 0,
   deskIll: undefined,
@@ -109,7 +114,8 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     // Whoever took over reports for the mailbox now.
     if (code !== "LEASE_LOST") {
       // In this order: the next run must know what this one was told.
-      await recordReport(mailbox, report, budget).finally(leased.release);
+      const change = await recordReport(mailbox, report, budget).finally(leased.release);
+      if (change !== undefined) await deps.activity.note(mailboxId, ...happeningsOf(report, change));
     }
     logReport(mailbox, startedAt, report, await waitingAfter(mailbox, report));
     const share = shareOfLimit(budget.sent, now());
@@ -183,7 +189,13 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     }
   }
 
-  async function recordReport(mailbox: StoredMailbox, report: RunReport, { sent }: RequestBudget): Promise<void> {
+  /** Gives how the trouble of the mailbox changed by this run; `undefined` where the mailbox is gone. */
+  async function recordReport(
+    mailbox: StoredMailbox,
+    report: RunReport,
+    { sent }: RequestBudget,
+  ): Promise<TroubleChange | undefined> {
+    let change: TroubleChange = { before: undefined, after: undefined };
     const at = now();
     const trouble = troubleIn(mailbox, report, at);
     const history = { at, lastMailAt: report.deskLastTookAt, askedWaitMs: trouble?.waitMs, more: report.more };
@@ -193,6 +205,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       const counts = { delivered: latest.delivered + report.delivered, refused: latest.refused + report.refused };
       // This run stood still until another had taken over and reported: what that one was told is newer.
       if (latest.lastFetchAt !== undefined && latest.lastFetchAt > at) return counts;
+      change = { before: latest.lastError?.code, after: trouble?.error.code ?? report.notice?.code };
       // A run that delivered something is worth another one soon.
       const failures = trouble === undefined ? 0 : report.delivered > 0 ? 1 : latest.failures + 1;
       const failure = trouble && { class: failureClassOf(trouble.error.code), inARow: failures };
@@ -209,7 +222,8 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
         graphRequests: sent,
       };
     };
-    await updateLatest(registry, mailbox.id, changes, mailbox);
+    const outcome = await updateLatest(registry, mailbox.id, changes, mailbox);
+    return outcome === "absent" ? undefined : change;
   }
 
   /** Counted where the run met a message: most runs meet none, and two queries more would be a fifth of what they cost. */
@@ -228,7 +242,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   }
 
   function logReport(mailbox: StoredMailbox, startedAt: Date, report: RunReport, waiting: LogFields): void {
-    const { deskLastTookAt: _, run: __, deskIll, failure, notice, ...counts } = report;
+    const { deskLastTookAt: _, run: __, tickets: ___, reasons: ____, deskIll, failure, notice, ...counts } = report;
     const about = {
       mailboxId: mailbox.id,
       desk: mailbox.desk,

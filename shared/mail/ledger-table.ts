@@ -11,6 +11,7 @@ import {
 } from "../tables.ts";
 import { leasedLedger, MAILBOX_LEASE_MS } from "./leased-ledger.ts";
 import {
+  COUNTED_AT_MOST,
   type Forgotten,
   type LeasedLedger,
   type Ledger,
@@ -104,7 +105,22 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
 
   async function count(client: Table, mailboxId: string, prefix: string): Promise<number> {
     let found = 0;
-    for await (const _ of listRows(client, mailboxId, prefix, undefined, ["rowKey"])) found += 1;
+    for await (const _ of listRows(client, mailboxId, prefix, undefined, ["rowKey"])) {
+      found += 1;
+      if (found === COUNTED_AT_MOST) break;
+    }
+    return found;
+  }
+
+  /** The messages of an index, in its order. */
+  async function indexed(mailboxId: string, prefix: string, limit: number): Promise<StoredEntry[]> {
+    const client = await table();
+    const found: StoredEntry[] = [];
+    for await (const { rowKey } of listRows(client, mailboxId, prefix, undefined, ["rowKey"])) {
+      const row = await unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + keyOf(String(rowKey))));
+      if (row !== undefined) found.push(toEntry(row));
+      if (found.length >= limit) break;
+    }
     return found;
   }
 
@@ -124,13 +140,16 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
       return row && toEntry(row);
     },
 
-    async quarantined(mailboxId, limit) {
-      const client = await table();
+    quarantined: (mailboxId, limit) => indexed(mailboxId, QUARANTINED, limit),
+
+    async messages(mailboxId, state, limit) {
+      if (state === "pending") return indexed(mailboxId, PENDING, limit);
+      if (state === "quarantined") return indexed(mailboxId, QUARANTINED, limit);
       const found: StoredEntry[] = [];
-      for await (const { rowKey } of listRows(client, mailboxId, QUARANTINED, undefined, ["rowKey"])) {
-        const row = await unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + keyOf(String(rowKey))));
-        if (row !== undefined) found.push(toEntry(row));
-        if (found.length === limit) break;
+      const condition = state === undefined ? undefined : odata`state eq ${state}`;
+      for await (const row of listRows<MessageRow>(await table(), mailboxId, MESSAGE, condition)) {
+        found.push(toEntry(row));
+        if (found.length >= limit) break;
       }
       return found;
     },

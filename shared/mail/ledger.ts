@@ -159,10 +159,13 @@ export interface UnacknowledgedEntry {
   readonly row: string;
 }
 
+/** Counting ends here: a page of a table has a thousand rows, and nobody needs to know it more exactly. */
+export const COUNTED_AT_MOST = 1_000;
+
 export interface Ledger {
   /** Takes the mailbox for one run; `undefined` while another has it. */
   lease(mailboxId: string): Promise<LeasedLedger | undefined>;
-  /** Counts what waits and what is quarantined, without reading history. */
+  /** Counts what waits and what is quarantined, up to `COUNTED_AT_MOST` of each, without reading history. */
   waiting(mailboxId: string): Promise<{ readonly pending: number; readonly quarantined: number }>;
   /** Counts the messages that the ledger holds, by state; those received in a period, where one is given. */
   counts(mailboxId: string, period?: Period): Promise<StateCounts>;
@@ -170,6 +173,11 @@ export interface Ledger {
   compare(mailboxId: string, messageIds: readonly string[]): Promise<Comparison>;
   /** Every message that the ledger holds. Reads the whole partition. */
   entries(mailboxId: string): Promise<StoredEntry[]>;
+  /**
+   * Messages in one state, or all. What is pending or quarantined comes the longest waiting first, without reading
+   * history; the others come in no order.
+   */
+  messages(mailboxId: string, state: MessageState | undefined, limit: number): Promise<StoredEntry[]>;
   entry(mailboxId: string, key: string): Promise<StoredEntry | undefined>;
   /** What is quarantined, the longest first, without reading history. */
   quarantined(mailboxId: string, limit: number): Promise<StoredEntry[]>;

@@ -1,5 +1,6 @@
 import pLimit from "p-limit";
 import { AppError } from "../errors.ts";
+import type { Activity } from "../mailboxes/activity.ts";
 import { RowChangedError } from "../tables.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Ledger, MessageState, StoredEntry } from "./ledger.ts";
@@ -16,6 +17,7 @@ export interface QuarantineDeps {
   readonly ledger: Pick<Ledger, "entry" | "quarantined" | "replay" | "discard">;
   /** Makes the mailbox due, and its desk awake. */
   readonly fetchNow: (mailboxId: string) => Promise<unknown>;
+  readonly activity: Pick<Activity, "note">;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -39,7 +41,7 @@ export interface Quarantine {
   discard(mailboxId: string, key: string, note: string): Promise<void>;
 }
 
-export function createQuarantine({ ledger, fetchNow, log, now }: QuarantineDeps): Quarantine {
+export function createQuarantine({ ledger, fetchNow, activity, log, now }: QuarantineDeps): Quarantine {
   async function existing(mailboxId: string, key: string): Promise<StoredEntry> {
     const entry = await ledger.entry(mailboxId, key);
     if (entry === undefined) {
@@ -65,6 +67,7 @@ export function createQuarantine({ ledger, fetchNow, log, now }: QuarantineDeps)
         throw new AppError("INPUT_INVALID", `Message ${key} is ${entry.state}: there is nothing to replay`);
       }
       await putBack(mailboxId, entry);
+      await activity.note(mailboxId, { kind: "replayed", count: 1 });
       await fetchNow(mailboxId);
     },
 
@@ -85,8 +88,10 @@ export function createQuarantine({ ledger, fetchNow, log, now }: QuarantineDeps)
           }),
         ),
       );
+      const count = done.filter(Boolean).length;
+      if (count > 0) await activity.note(mailboxId, { kind: "replayed", count });
       await fetchNow(mailboxId);
-      return done.filter(Boolean).length;
+      return count;
     },
 
     async discard(mailboxId, key, note) {
@@ -101,6 +106,7 @@ export function createQuarantine({ ledger, fetchNow, log, now }: QuarantineDeps)
       }
       await ledger.discard(mailboxId, entry, reason, now());
       log.warn("message discarded", { mailboxId, message: key });
+      await activity.note(mailboxId, { kind: "discarded" });
     },
   };
 }

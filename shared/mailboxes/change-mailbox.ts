@@ -1,5 +1,7 @@
 import { AppError } from "../errors.ts";
 import type { Log } from "../telemetry/log.ts";
+import { refusalCodeOf } from "../tokens/entra-errors.ts";
+import type { Activity } from "./activity.ts";
 import {
   type Mailbox,
   type MailboxChanges,
@@ -20,6 +22,7 @@ export interface ChangeMailboxDeps {
   /** Forgets where discovery stands in the mailbox, not what was delivered. */
   readonly forgetCheckpoint: (mailboxId: string) => Promise<void>;
   readonly removeGrant: (mailboxId: string) => Promise<void>;
+  readonly activity: Pick<Activity, "note" | "forget">;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -36,14 +39,17 @@ export interface ChangeMailbox {
   deliverFrom(id: string, since: Date): Promise<void>;
   /** Forgets grant and mailbox. The ledger stays, so that adding it again doubles nothing. */
   remove(id: string): Promise<void>;
-  /** After a consent. */
-  connected(id: string): Promise<void>;
+  /**
+   * After a consent.
+   * @param by the account that gave it
+   */
+  connected(id: string, by?: string): Promise<void>;
   /** After Entra's final no. */
   refused(id: string, error: AppError): Promise<void>;
 }
 
 export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
-  const { registry, log, now } = deps;
+  const { registry, activity, log, now } = deps;
 
   /** True where something was changed. */
   async function change(id: string, changes: (mailbox: StoredMailbox) => MailboxChanges | undefined): Promise<boolean> {
@@ -85,6 +91,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
       };
       const added = await registry.add(mailbox);
       log.info("mailbox added", { mailboxId: added.id, desk });
+      await activity.note(added.id, { kind: "added" });
       return added;
     },
 
@@ -92,7 +99,9 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
       const paused = await change(id, ({ status }) =>
         status === "paused" ? undefined : { status: "paused", statusBeforePause: status },
       );
-      if (paused) log.info("mailbox paused", { mailboxId: id });
+      if (!paused) return;
+      log.info("mailbox paused", { mailboxId: id });
+      await activity.note(id, { kind: "paused" });
     },
 
     async resume(id) {
@@ -101,7 +110,9 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
           ? { status: statusBeforePause ?? "new", statusBeforePause: undefined, nextFetchAt: now(), failures: 0 }
           : undefined,
       );
-      if (resumed) log.info("mailbox resumed", { mailboxId: id });
+      if (!resumed) return;
+      log.info("mailbox resumed", { mailboxId: id });
+      await activity.note(id, { kind: "resumed" });
     },
 
     async fetchNow(id) {
@@ -124,11 +135,12 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
       // The list last: what breaks off in between can be done again.
       await deps.removeGrant(id);
       await deps.forgetCheckpoint(id);
+      await activity.forget(id);
       await registry.remove(id);
       log.info("mailbox removed", { mailboxId: id });
     },
 
-    async connected(id) {
+    async connected(id, by) {
       await change(id, ({ status, deliverFrom }) => ({
         ...(status === "paused" ? { statusBeforePause: "connected" } : { status: "connected" }),
         // Graph gives whole seconds: a message of this very second must not fall before the moment.
@@ -139,6 +151,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
         lastError: undefined,
       }));
       log.info("mailbox connected", { mailboxId: id });
+      await activity.note(id, { kind: "connected", by: by || undefined });
     },
 
     async refused(id, error) {
@@ -154,6 +167,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
           code: error.code,
           message: error.message,
         });
+        await activity.note(id, { kind: refusal, code: refusalCodeOf(error) });
       }
     },
   };

@@ -54,6 +54,7 @@ export type LogEvent =
   | "credential end not read"
   | "orphaned grant removed"
   | "tokens kept"
+  | "activity not noted"
   | "app misconfigured"
   | "app configured again"
   | "signed in"

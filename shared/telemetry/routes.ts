@@ -31,7 +31,9 @@ export function azureRoute(address: string): string {
   const secrets = /^\/(?:deleted)?secrets(?:\/|$)/.test(pathname);
   if (secrets) return pathname.startsWith("/deleted") ? "vault /deletedsecrets/{name}" : "vault /secrets/{name}";
   if (/\/\$batch$/.test(pathname)) return "table $batch";
-  const table = /\/(Mailboxes|Grants|Ledger|Consents|Tables)(?:\(.*\))?$/.exec(decodeURIComponent(pathname))?.[1];
+  const table = /\/(Mailboxes|Grants|Ledger|Consents|Activity|Tables)(?:\(.*\))?$/.exec(
+    decodeURIComponent(pathname),
+  )?.[1];
   if (table !== undefined) return `table ${table}`;
   if (/\/mailbox-fetches(?:-poison)?(?:\/|$)/.test(pathname)) return "queue";
   if (/\/token\/?$/.test(pathname) || hostname === "169.254.169.254") return "identity token";

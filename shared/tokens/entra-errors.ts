@@ -128,10 +128,20 @@ export function concernsEveryMailbox(error: AppError): boolean {
   return error.answer.error === "invalid_client" || error.answer.codes.some((code) => CREDENTIAL.has(code));
 }
 
+/** Entra's number for a refusal, or the code of the error where it is not Entra's. */
+export function refusalCodeOf(error: AppError): string {
+  if (error instanceof EntraError) return entraCodeOf(error);
+  return error.cause instanceof EntraError ? entraCodeOf(error.cause) : error.code;
+}
+
+function entraCodeOf({ answer }: EntraError): string {
+  const number = answer.codes[0];
+  return number === undefined ? (answer.error ?? "no answer") : `AADSTS${number}`;
+}
+
 /** What happened and who must do what, in words for a page; without Entra's own text, which may name accounts. */
 export function remedyFor(error: EntraError): string {
-  const number = error.answer.codes[0];
-  const code = number === undefined ? (error.answer.error ?? "no answer") : `AADSTS${number}`;
+  const code = entraCodeOf(error);
   switch (error.class) {
     case "owner":
       return `Microsoft no longer accepts the consent for this mailbox (${code}). Its owner must connect it again.`;

@@ -28,7 +28,7 @@ interface Page {
 export interface WebAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | ReadableStream<Uint8Array>;
   readonly cookies?: readonly HostCookie[];
 }
 

@@ -2,8 +2,13 @@ import type { StoredMailbox } from "../mailboxes/mailbox.ts";
 import type { MailboxView, Overview } from "../mailboxes/overview.ts";
 
 /** The list for programs. `JSON.stringify` writes times as ISO 8601 in UTC and leaves out what is undefined. */
-export function overviewJson({ mailboxes, alarm, lastTick }: Overview) {
-  return { mailboxes: mailboxes.map(viewJson), alarm, lastTick };
+export function overviewJson({ mailboxes, alarm, lastTick, mailPerHour: { hours, total, byMailbox } }: Overview) {
+  return {
+    mailboxes: mailboxes.map((view) => ({ ...viewJson(view), mailPerHour: byMailbox.get(view.mailbox.id) })),
+    alarm,
+    lastTick,
+    mailPerHour: { hours, total },
+  };
 }
 
 /** A mailbox for programs; what only runs need stays inside. */
@@ -18,6 +23,6 @@ export function mailboxJson({
   return mailbox;
 }
 
-function viewJson({ mailbox, pending, quarantined, token }: MailboxView) {
-  return { ...mailboxJson(mailbox), pending, quarantined, token };
+function viewJson({ mailbox, pending, quarantined, token, health, deskRest }: MailboxView) {
+  return { ...mailboxJson(mailbox), pending, quarantined, token, health, deskRest };
 }

@@ -14,6 +14,7 @@ import { createQueueFetches, type FetchQueue } from "../../shared/mailboxes/queu
 import { createMailboxRegistry } from "../../shared/mailboxes/registry-table.ts";
 import type { Tables } from "../../shared/tables.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
+import { noActivity } from "../shared/mailboxes/no-activity.ts";
 
 /** Between two fetches of a mailbox, where nothing comes or nothing goes: less than between the last ticks. */
 const LONGEST_WAIT_MS = 10 * 60_000;
@@ -69,6 +70,7 @@ export function createMailPath(options: MailPathOptions): MailPath {
       createGraphSource({ graphUrl, address, folder, send: graphFor(id, options.accessTokenFor, budget), now }),
     bounds: { longestQuietMs: LONGEST_WAIT_MS, longestBrokenMs: LONGEST_WAIT_MS },
     deskOf,
+    activity: noActivity,
     askDesk: createDeskRests({ tables, log, now }).ask,
     grantRefused: async (_, error) => {
       throw error;

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { LEDGER_MEMORY_MS } from "../../../shared/mail/discover.ts";
 import { createImportMail } from "../../../shared/mail/import-mail.ts";
 import { createChangeMailbox } from "../../../shared/mailboxes/change-mailbox.ts";
+import { noActivity } from "../mailboxes/no-activity.ts";
 import { ACCEPTED, at, deskThat } from "./fake-desk.ts";
 import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON, now, useMailBed } from "./mail-bed.ts";
 
@@ -17,6 +18,7 @@ function importMail() {
     wakeDesk: nothing,
     forgetCheckpoint: nothing,
     removeGrant: nothing,
+    activity: noActivity,
     log: bed.log,
     now,
   });

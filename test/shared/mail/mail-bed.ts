@@ -12,6 +12,8 @@ import type { LeasedLedger, Ledger, StoredEntry } from "../../../shared/mail/led
 import { createLedger } from "../../../shared/mail/ledger-table.ts";
 import type { MessageSource } from "../../../shared/mail/message-source.ts";
 import type { RequestBudget } from "../../../shared/mail/request-budget.ts";
+import type { Activity } from "../../../shared/mailboxes/activity.ts";
+import { createActivity } from "../../../shared/mailboxes/activity-table.ts";
 import type { Mailbox, MailboxRegistry, StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
 import type { Tables } from "../../../shared/tables.ts";
@@ -94,6 +96,7 @@ export interface MailBed {
   readonly tables: Tables;
   readonly registry: MailboxRegistry;
   readonly ledger: Ledger;
+  readonly activity: Activity;
   readonly log: Log;
   send(): SendToGraph;
   source(mailbox?: { readonly address: string; readonly folder: string }): MessageSource;
@@ -215,6 +218,7 @@ export function useMailBed(): MailBed {
       grantRefused: async (mailboxId, error) => {
         refusedGrants.push({ mailboxId, error });
       },
+      activity: createActivity({ tables: fresh, log, now }),
       log,
       now,
       ...overrides,
@@ -278,6 +282,9 @@ export function useMailBed(): MailBed {
     },
     get ledger() {
       return createLedger({ tables, now });
+    },
+    get activity() {
+      return createActivity({ tables, log, now });
     },
     log,
     send: () => sendFor("mailbox"),

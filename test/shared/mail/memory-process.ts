@@ -11,6 +11,7 @@ import { createLedger } from "../../../shared/mail/ledger-table.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
 import { createTables } from "../../../shared/tables.ts";
 import type { Log } from "../../../shared/telemetry/log.ts";
+import { noActivity } from "../mailboxes/no-activity.ts";
 
 /** What this process is told on its command line. */
 export interface MemoryProcessOptions {
@@ -51,6 +52,7 @@ async function run(options: MemoryProcessOptions): Promise<MemoryProcessReport> 
     deskOf: () => ({ ...real, concurrency }),
     askDesk: createDeskRests({ tables, log, now }).ask,
     grantRefused: async () => {},
+    activity: noActivity,
     log,
     now,
   })({ mailboxId: options.mailboxId, deadline: new Date(Date.now() + 10 * 60_000) });

@@ -9,7 +9,7 @@ const IMPOSSIBLE = { kind: "impossible", code: "TOO_LARGE", words: "too large" }
 
 function quarantine(fetched: string[] = []) {
   const fetchNow = async (mailboxId: string) => void fetched.push(mailboxId);
-  return createQuarantine({ ledger: bed.ledger, fetchNow, log: bed.log, now });
+  return createQuarantine({ ledger: bed.ledger, fetchNow, activity: bed.activity, log: bed.log, now });
 }
 
 /** A mailbox with so many mails in quarantine; their keys. */

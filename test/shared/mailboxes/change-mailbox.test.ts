@@ -7,6 +7,7 @@ import type { NewMailbox } from "../../../shared/mailboxes/new-mailbox.ts";
 import { createLog } from "../../../shared/telemetry/log.ts";
 import { goThroughMicrosoft, HOUR_MS, useTokenBed } from "../tokens/token-bed.ts";
 import type { Instance } from "../tokens/token-instance.ts";
+import { noActivity } from "./no-activity.ts";
 
 const bed = useTokenBed();
 let instance: Instance;
@@ -25,6 +26,7 @@ beforeEach(() => {
     wakeDesk: async () => {},
     forgetCheckpoint: async (id) => void forgotten.push(id),
     removeGrant: (id) => instance.grants.remove(id),
+    activity: noActivity,
     log: createLog((_, line) => logged.push((JSON.parse(line) as { event: string }).event)),
     now: () => new Date(),
   });

@@ -14,6 +14,7 @@ import { createGrantStore } from "../../../shared/tokens/grant-store-azure.ts";
 import { createPendingConsents } from "../../../shared/tokens/pending-consents.ts";
 import { createTokenEndpoint } from "../../../shared/tokens/token-endpoint.ts";
 import { createTokenSealer } from "../../../shared/tokens/token-sealer.ts";
+import { noActivity } from "../mailboxes/no-activity.ts";
 import type { TokenBed } from "./token-bed.ts";
 import { APPLICATION_SCOPE, CLIENT_ID, CLIENT_SECRET_NAME, REDIRECT_URL, sleepShortly } from "./token-instance.ts";
 
@@ -67,6 +68,7 @@ export function createHookedProcess(bed: TokenBed, options: HookedProcessOptions
     wakeDesk: async () => {},
     forgetCheckpoint: async () => {},
     removeGrant: (id) => grants.remove(id),
+    activity: noActivity,
     log: silent,
     now,
   });

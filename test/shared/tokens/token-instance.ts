@@ -20,6 +20,7 @@ import { createGrantStore } from "../../../shared/tokens/grant-store-azure.ts";
 import { createPendingConsents } from "../../../shared/tokens/pending-consents.ts";
 import { createTokenEndpoint } from "../../../shared/tokens/token-endpoint.ts";
 import { createTokenSealer, type TokenSealer } from "../../../shared/tokens/token-sealer.ts";
+import { noActivity } from "../mailboxes/no-activity.ts";
 import type { LeakWatch } from "./leak-watch.ts";
 
 export const CLIENT_ID = "1d2c3b4a-5f6e-4789-90ab-cdef01234567";
@@ -92,6 +93,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
     wakeDesk: async () => {},
     forgetCheckpoint: async () => {},
     removeGrant: (id) => grants.remove(id),
+    activity: noActivity,
     log,
     now,
   });

@@ -51,8 +51,22 @@ const token: TokenView = {
   refreshAt: at(49 * MINUTE_MS),
   refreshToken: { savedAt: at(-3 * DAY_MS), goodUntil: at(87 * DAY_MS) },
 };
-const view: MailboxView = { mailbox, pending: 0, quarantined: 0, token };
-const overview: Overview = { mailboxes: [view], alarm: undefined, lastTick: NOON, now: NOON };
+const view: MailboxView = {
+  mailbox,
+  pending: 0,
+  quarantined: 0,
+  token,
+  health: { colour: "good", line: "Connected; all mail delivered", wrong: undefined, mend: "none" },
+  nextFetchAt: NOON,
+  deskRest: undefined,
+};
+const overview: Overview = {
+  mailboxes: [view],
+  alarm: undefined,
+  lastTick: NOON,
+  mailPerHour: { hours: [], total: [], byMailbox: new Map() },
+  now: NOON,
+};
 
 const viewOf = (changes: Partial<StoredMailbox>, counts: Partial<MailboxView> = {}): MailboxView => ({
   ...view,

@@ -24,6 +24,7 @@ function createVault() {
         versions.set(version, value);
         return version;
       },
+      touch: async () => {},
       disable: async () => {},
       remove: async () => {},
     },

@@ -1,0 +1,34 @@
+import type { HttpRequest } from "@azure/functions";
+import { z } from "zod";
+import { AppError } from "../shared/errors.ts";
+import type { StoredEntry } from "../shared/mail/ledger.ts";
+import { jsonOf } from "./http.ts";
+
+/** A query's `limit`, where something is listed. */
+export const limitQuery = z.coerce
+  .number({ error: "is not a number" })
+  .int("is not a whole number")
+  .min(1, "is less than 1")
+  .optional();
+
+/** A message of the ledger for programs; the ETag of its row stays inside. */
+export function messageJson({ etag: _, ...entry }: StoredEntry) {
+  return entry;
+}
+
+/** @throws {AppError} INPUT_INVALID naming every parameter that is wrong */
+export function queryOf<T>(request: HttpRequest, schema: z.ZodType<T>): T {
+  return checked(Object.fromEntries(request.query), schema);
+}
+
+/** @throws {AppError} INPUT_INVALID naming every field that is wrong */
+export async function bodyOf<T>(request: HttpRequest, schema: z.ZodType<T>): Promise<T> {
+  return checked(await jsonOf(request), schema);
+}
+
+function checked<T>(input: unknown, schema: z.ZodType<T>): T {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "the request"} ${message}`);
+  throw new AppError("INPUT_INVALID", `Nothing was done: ${faults.join("; ")}`);
+}

@@ -1,0 +1,60 @@
+import { AppError } from "../errors.ts";
+import { existingMailbox, type MailboxRegistry, type StoredMailbox } from "../mailboxes/mailbox.ts";
+import type { Ledger, StoredEntry } from "./ledger.ts";
+import type { MessageSource } from "./message-source.ts";
+
+export interface StoredMessagesDeps {
+  readonly registry: Pick<MailboxRegistry, "get">;
+  readonly ledger: Pick<Ledger, "entry">;
+  readonly sourceOf: (mailbox: StoredMailbox) => Pick<MessageSource, "content">;
+}
+
+/** A message for download. */
+interface MailDownload {
+  /** Made from the key alone: a subject could carry anything. */
+  readonly fileName: string;
+  /** Every byte as Graph gives it. What it lies in is cleared away once it is read. */
+  readonly body: ReadableStream<Uint8Array>;
+}
+
+/** Single messages of mailboxes, for a person who looks into one. */
+export interface StoredMessages {
+  /** @throws {AppError} MAILBOX_NOT_FOUND, MESSAGE_NOT_FOUND */
+  entry(mailboxId: string, key: string): Promise<StoredEntry>;
+  /** @throws {AppError} MAILBOX_NOT_FOUND, MESSAGE_NOT_FOUND, also where it was deleted from the mailbox */
+  content(mailboxId: string, key: string): Promise<MailDownload>;
+}
+
+export function createStoredMessages({ registry, ledger, sourceOf }: StoredMessagesDeps): StoredMessages {
+  async function entry(mailboxId: string, key: string): Promise<StoredEntry> {
+    await existingMailbox(registry, mailboxId);
+    // What no key of a message looks like is not asked for: a table refuses some characters altogether.
+    const found = /^[\w-]{43}$/.test(key) ? await ledger.entry(mailboxId, key) : undefined;
+    if (found !== undefined) return found;
+    throw new AppError("MESSAGE_NOT_FOUND", `The ledger of mailbox ${mailboxId} has no message ${key}`);
+  }
+
+  return {
+    entry,
+
+    async content(mailboxId, key) {
+      const mailbox = await existingMailbox(registry, mailboxId);
+      const { messageId } = await entry(mailboxId, key);
+      const content = await sourceOf(mailbox).content(messageId);
+      if (content === undefined) {
+        throw new AppError(
+          "MESSAGE_NOT_FOUND",
+          `Message ${key} is no longer in the mailbox ${mailbox.address}: it was deleted there`,
+        );
+      }
+      async function* bytes() {
+        try {
+          yield* content?.blob.stream() ?? [];
+        } finally {
+          await content?.dispose();
+        }
+      }
+      return { fileName: `${key.slice(0, 12)}.eml`, body: ReadableStream.from(bytes()) };
+    },
+  };
+}

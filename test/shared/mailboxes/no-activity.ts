@@ -1,0 +1,2 @@
+/** For tests that are not about what is told of a mailbox. */
+export const noActivity = { note: async () => {}, forget: async () => {} };
