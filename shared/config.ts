@@ -267,6 +267,11 @@ export function fetchSchedule(environment: Environment = process.env): string {
   return schedule !== undefined && isSchedule(schedule) ? schedule : DEFAULT_SCHEDULE;
 }
 
+/** Where the command line finds Deskpost, unless it is told. */
+export function commandLineTarget(environment: Environment = process.env) {
+  return { url: environment.DESKPOST_URL || undefined, key: environment.DESKPOST_KEY || undefined };
+}
+
 export interface TelemetryConfig {
   readonly connectionString: string;
   /** How the app proves itself to Application Insights; `undefined` where the instrumentation key alone is enough. */
