@@ -11,6 +11,13 @@ export const limitQuery = z.coerce
   .min(1, "is less than 1")
   .optional();
 
+/** A moment; a date alone means its beginning in UTC. */
+export const moment = z
+  .union([z.iso.date(), z.iso.datetime({ offset: true })], {
+    error: "is no date such as 2026-01-31 or 2026-01-31T12:00:00Z",
+  })
+  .transform((text) => new Date(text));
+
 /** A message of the ledger for programs; the ETag of its row stays inside. */
 export function messageJson({ etag: _, ...entry }: StoredEntry) {
   return entry;

@@ -1,6 +1,7 @@
 // The entry of the bundle. Each function registers itself; none of them fails while it is loaded, so that the host
 // always finds them all.
 import "./telemetry.ts";
+import "./account.ts";
 import "./activity.ts";
 import "./check-mailbox.ts";
 import "./discard-message.ts";
@@ -9,6 +10,7 @@ import "./fetch-mailbox.ts";
 import "./finish-consent.ts";
 import "./finish-sign-in.ts";
 import "./health.ts";
+import "./import-mail.ts";
 import "./invitation.ts";
 import "./keep-tokens.ts";
 import "./mailboxes.ts";

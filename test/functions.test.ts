@@ -53,6 +53,7 @@ describe("the functions", () => {
   describe("with faulty settings", () => {
     it("are all found by the host", () => {
       assert.deepEqual([...host.functionNames].sort(), [
+        "account",
         "activity",
         "check-mailbox",
         "discard-message",
@@ -61,6 +62,7 @@ describe("the functions", () => {
         "finish-consent",
         "finish-sign-in",
         "health",
+        "import-mail",
         "invitation",
         "keep-tokens",
         "mailboxes",

@@ -121,6 +121,8 @@ describe("the messages of a mailbox, for programs", () => {
       ["POST", "replay"],
       ["GET", "activity"],
       ["POST", "check"],
+      ["GET", "account"],
+      ["POST", "import"],
     ]) {
       assert.equal((await fetch(`${base}/mailboxes/${id}/${route}`, { method: method ?? "" })).status, 401, route);
     }
@@ -191,6 +193,22 @@ describe("the messages of a mailbox, for programs", () => {
     ]);
     const { mailPerHour } = await jsonOf<{ mailPerHour: { hours: string[]; total: number[] } }>(ask("mailboxes"));
     assert.deepEqual([mailPerHour.hours.length, mailPerHour.total.at(-1)], [24, 2]);
+  });
+
+  it("are accounted for, and older ones are counted before they are imported", async () => {
+    simulator.mailbox.deliver(MAIL("ages ago"), { receivedAt: new Date("2019-06-01T12:00:00Z") });
+    const account = await jsonOf<{ difference: number }>(ask(`mailboxes/${id}/account`));
+    assert.equal(account.difference, 0);
+    assert.deepEqual(await refusal(ask(`mailboxes/${id}/account?from=yesterday`)), [400, "INPUT_INVALID"]);
+
+    const counted = await post(`mailboxes/${id}/import`, { since: "2019-01-01", dryRun: true });
+    assert.equal(counted.status, 200);
+    assert.partialDeepStrictEqual(await jsonOf(counted), { toDeliver: 1, started: false });
+    const started = await post(`mailboxes/${id}/import`, { since: "2019-01-01" });
+    assert.equal(started.status, 202);
+    await host.drainQueues();
+    assert.ok(simulator.uvdesk.tickets.some(({ subject }) => subject === "ages ago"));
+    assert.deepEqual(await refusal(post(`mailboxes/${id}/import`, { since: "2019-01-01" })), [400, "INPUT_INVALID"]);
   });
 });
 

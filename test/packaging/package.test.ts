@@ -17,11 +17,16 @@ const repository = path.join(import.meta.dirname, "../..");
 
 /** What Azure must find in the package: nothing less, and nothing that nobody knows of. */
 const EXPECTED = {
+  account: ["httpTrigger GET mailboxes/{id}/account function", "http out"],
+  activity: ["httpTrigger GET mailboxes/{id}/activity function", "http out"],
+  "check-mailbox": ["httpTrigger POST mailboxes/{id}/check function", "http out"],
+  "discard-message": ["httpTrigger POST mailboxes/{id}/messages/{key}/discard function", "http out"],
   "fetch-mail": ["timerTrigger 0 * * * * *"],
   "fetch-mailbox": ["queueTrigger mailbox-fetches"],
   "finish-consent": ["httpTrigger GET,POST finish-consent anonymous", "http out", "queue out mailbox-fetches"],
   "finish-sign-in": ["httpTrigger GET,POST finish-sign-in anonymous", "http out"],
   health: ["httpTrigger GET health anonymous", "http out"],
+  "import-mail": ["httpTrigger POST mailboxes/{id}/import function", "http out", "queue out mailbox-fetches"],
   invitation: ["httpTrigger GET invitation/{action?} anonymous", "http out"],
   "keep-tokens": ["timerTrigger 0 17 3 * * *"],
   mailboxes: [
@@ -29,8 +34,17 @@ const EXPECTED = {
     "http out",
     "queue out mailbox-fetches",
   ],
+  message: ["httpTrigger GET mailboxes/{id}/messages/{key} function", "http out"],
+  "message-content": ["httpTrigger GET mailboxes/{id}/messages/{key}/content function", "http out"],
+  messages: ["httpTrigger GET mailboxes/{id}/messages function", "http out"],
   pages: ["httpTrigger GET,POST pages/{*path} anonymous", "http out", "queue out mailbox-fetches"],
   "poison-fetches": ["queueTrigger mailbox-fetches-poison"],
+  "replay-message": [
+    "httpTrigger POST mailboxes/{id}/messages/{key}/replay function",
+    "http out",
+    "queue out mailbox-fetches",
+  ],
+  "replay-quarantine": ["httpTrigger POST mailboxes/{id}/replay function", "http out", "queue out mailbox-fetches"],
   "sign-in": ["httpTrigger GET sign-in anonymous", "http out"],
   "sign-out": ["httpTrigger POST sign-out anonymous", "http out"],
   "start-consent": ["httpTrigger GET start-consent function", "http out"],
