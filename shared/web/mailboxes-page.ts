@@ -8,16 +8,30 @@ const REFRESH_SECONDS = 10;
 /** `fetch-mail` runs each minute by default; after this long without a run something is wrong with the platform. */
 export const TICK_OVERDUE_MS = 5 * 60_000;
 
-/** The page of all mailboxes: what each one does, what is wrong, and the button that mends it. */
-export function mailboxesPage(overview: Overview, context: PageContext): Promise<HtmlAnswer> {
+/**
+ * The page of all mailboxes: what each one does, what is wrong, and the button that mends it.
+ * @param renewsItself only where somebody asked for it: a page that goes away under a reader cannot be read.
+ * https://www.w3.org/WAI/WCAG22/Understanding/timing-adjustable
+ */
+export function mailboxesPage(
+  overview: Overview,
+  context: PageContext,
+  renewsItself: boolean = false,
+): Promise<HtmlAnswer> {
   const { mailboxes, now } = overview;
   const body = html`
 ${alarms(overview)}
 ${mailboxes.length === 0 ? empty() : mailboxes.map((view) => card(view, now, context))}
 <p class="actions"><a class="button${mailboxes.length === 0 ? " main" : ""}" href="${context.urls.newMailbox}">Add a mailbox</a>
-<small>As of ${moment(now)}. The page renews itself.</small></p>`;
+${renewal(renewsItself, context)} <small>As of ${moment(now)}.</small></p>`;
   const refresh = { seconds: REFRESH_SECONDS, url: context.urls.mailboxesUnattended };
-  return htmlAnswer(200, context, { title: "Mailboxes", body, refresh });
+  return htmlAnswer(200, context, { title: "Mailboxes", body, ...(renewsItself && { refresh }) });
+}
+
+function renewal(renewsItself: boolean, { urls }: PageContext): Html {
+  return renewsItself
+    ? html`<a class="button" href="${urls.mailboxes}">Stop renewing</a>`
+    : html`<a class="button" href="${urls.mailboxesUnattended}">Renew every ${REFRESH_SECONDS} seconds</a>`;
 }
 
 function alarms({ alarm, lastTick, mailboxes, now }: Overview): Html {

@@ -3,7 +3,7 @@ export const STYLE = `
 :root{--ground:#f6f7f9;--card:#fff;--ink:#1b1f24;--soft:#57606a;--line:#d5dae0;--link:#0b57d0;--good:#146c2e;--warn:#8a4b00;--bad:#b3261e;--press:#0b57d0;--pressed:#fff}
 @media (prefers-color-scheme:dark){:root{--ground:#101418;--card:#1a2027;--ink:#e6e9ed;--soft:#a3adb8;--line:#333c47;--link:#8ab4ff;--good:#6fd08c;--warn:#f2b866;--bad:#ff8a80;--press:#8ab4ff;--pressed:#08101c}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,"Segoe UI",Roboto,sans-serif}
+body{margin:0;overflow-wrap:anywhere;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,"Segoe UI",Roboto,sans-serif}
 header,main,footer{max-width:64rem;margin:0 auto;padding:0 clamp(1rem,4vw,2.5rem)}
 header{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;padding-block:1rem;font-weight:650;letter-spacing:.01em}
 nav{display:flex;flex-wrap:wrap;gap:1rem;margin-inline-start:1rem;font-weight:550}
@@ -12,14 +12,14 @@ nav{display:flex;flex-wrap:wrap;gap:1rem;margin-inline-start:1rem;font-weight:55
 .skip:focus{position:static}
 footer{padding-block:2rem;color:var(--soft);display:flex;gap:1.25rem;flex-wrap:wrap}
 h1{font-size:1.6rem;line-height:1.2;margin:.5rem 0 1.25rem}
-h2{font-size:1.1rem;margin:0;overflow-wrap:anywhere}
+h2{font-size:1.1rem;margin:0}
 a{color:var(--link)}
 p{max-width:44rem}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:1.1rem 1.25rem;margin:0 0 1rem}
 .top{display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:baseline;justify-content:space-between}
 .state{font-weight:650}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
-.trouble{border-left:.25rem solid var(--bad);padding:.1rem 0 .1rem .75rem;margin:.75rem 0;overflow-wrap:anywhere}
+.trouble{border-left:.25rem solid var(--bad);padding:.1rem 0 .1rem .75rem;margin:.75rem 0}
 .alarm{border-color:var(--bad)}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(13.5rem,1fr));gap:.6rem 1.25rem;margin:.9rem 0}
 dt{color:var(--soft);font-size:.85rem}
@@ -38,5 +38,4 @@ input,select{font:inherit;font-weight:400;color:inherit;background:var(--card);b
 fieldset{border:1px solid var(--line);border-radius:.5rem;display:grid;gap:.5rem;margin:0}
 label.choice{display:flex;gap:.5rem;align-items:center}
 label.choice input{width:auto;min-height:0}
-code{overflow-wrap:anywhere}
 `;
