@@ -20,6 +20,10 @@ p{max-width:44rem}
 .state{font-weight:650}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
 .trouble{border-left:.25rem solid var(--bad);padding:.1rem 0 .1rem .75rem;margin:.75rem 0}
+.good-line{border-color:var(--good)}.warn-line{border-color:var(--warn)}.bad-line{border-color:var(--bad)}
+.chart{display:block;width:100%;max-height:8rem}
+.chart rect{fill:var(--link)}
+.chart text{fill:var(--soft);font-size:12px}
 .alarm{border-color:var(--bad)}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(13.5rem,1fr));gap:.6rem 1.25rem;margin:.9rem 0}
 dt{color:var(--soft);font-size:.85rem}
@@ -34,6 +38,13 @@ button,.button{font:inherit;min-height:2.5rem;padding:.4rem .95rem;border-radius
 label{display:grid;gap:.3rem;font-weight:550}
 label small{font-weight:400}
 input,select{font:inherit;font-weight:400;color:inherit;background:var(--card);border:1px solid var(--soft);border-radius:.5rem;padding:.45rem .6rem;min-height:2.5rem;width:100%}
+textarea{font:inherit;color:inherit;background:var(--card);border:1px solid var(--soft);border-radius:.5rem;padding:.45rem .6rem;width:100%}
+pre{white-space:pre-wrap;font:inherit;font-size:.95rem;border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem;max-height:32rem;overflow:auto}
+.events{list-style:none;padding:0;margin:.5rem 0 0;display:grid;gap:.35rem}
+.events li{display:grid;grid-template-columns:11rem 1fr;gap:.25rem 1rem}
+.events time{color:var(--soft);font-variant-numeric:tabular-nums}
+@media (max-width:36rem){.events li{grid-template-columns:1fr}}
+h2+dl{margin-top:.75rem}
 .check{list-style:none;padding:0;display:grid;gap:.6rem}
 fieldset{border:1px solid var(--line);border-radius:.5rem;display:grid;gap:.5rem;margin:0}
 label.choice{display:flex;gap:.5rem;align-items:center}

@@ -65,7 +65,7 @@ describe("connecting a mailbox in a browser", () => {
     await loseTheGrant();
     mailArrives("While nobody was let in");
     const page = await bed.administrator();
-    await page.getByText("Its owner must connect it again").first().waitFor();
+    await page.getByText("Must be connected again").first().waitFor();
     await assertFit(page);
     await page.getByRole("link", { name: `Connect again ${ADDRESS}` }).click();
     await connectedBy(page);
