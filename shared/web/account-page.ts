@@ -3,6 +3,7 @@ import type { Account } from "../mail/account.ts";
 import { MESSAGE_STATES } from "../mail/ledger.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
 import { type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
+import { STATE_WORDS } from "./state-words.ts";
 import { moment } from "./times.ts";
 
 export interface AccountPage {
@@ -30,18 +31,11 @@ function outcome({ from, until, received, states, inFolder, difference, complete
     difference === 0
       ? html`<h2 class="good">All mail is accounted for</h2>`
       : html`<h2 class="bad">${difference} in the folder that nobody accounts for</h2><p>Press “Fetch now”, then look again. If it stays, it is a fault of Deskpost: please report it.</p>`;
-  const counts = MESSAGE_STATES.map((state) => html`<div><dt>${WORDS[state]}</dt><dd>${states[state]}</dd></div>`);
+  const counts = MESSAGE_STATES.map(
+    (state) => html`<div><dt>${STATE_WORDS[state]}</dt><dd>${states[state]}</dd></div>`,
+  );
   return html`<section class="card" role="status">${verdict}
 <p>Received from ${moment(from)} until ${moment(until)}, as far as the ledger reaches.</p>
 ${complete ? "" : html`<p class="trouble">The folder is too large to be read to its end in time: choose a shorter period.</p>`}
 <dl><div><dt>Received</dt><dd>${received}</dd></div>${counts}<div><dt>In the folder now</dt><dd>${inFolder}</dd></div></dl></section>`;
 }
-
-const WORDS: Readonly<Record<(typeof MESSAGE_STATES)[number], string>> = {
-  pending: "Pending",
-  delivered: "Delivered",
-  refused: "Refused by the desk",
-  quarantined: "In quarantine",
-  discarded: "Given up by a person",
-  gone: "Deleted before delivery",
-};

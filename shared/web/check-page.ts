@@ -45,7 +45,12 @@ function step({ name, result, evidence, remedy }: CheckStep): Html {
   const { tone, word } = RESULTS[result];
   const found = Object.entries(evidence)
     .filter(([, value]) => value !== undefined)
-    .map(([fact, value]) => `${fact}: ${value instanceof Date ? moment(value) : String(value)}`)
+    .map(([fact, value]) => `${inWords(fact)}: ${value instanceof Date ? moment(value) : String(value)}`)
     .join("; ");
   return html`<li><span class="state ${tone}">${name}: ${word}</span>${found === "" ? "" : html`<br><small>${found}</small>`}${remedy === undefined ? "" : html`<br>${remedy}`}</li>`;
+}
+
+/** refreshTokenSavedAt: refresh token saved at. */
+function inWords(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

@@ -37,7 +37,7 @@ ${tokenFacts(view, now)}
 </dl>
 <div class="actions">${mailboxActions(mailbox, health, context)}</div></section>
 <section class="card" aria-labelledby="more"><h2 id="more">Look closer</h2>
-<p class="actions"><a class="button" href="${at("quarantine")}">Quarantine</a> <a class="button" href="${at("check")}">Test it from end to end</a> <a class="button" href="${at("account")}">Account for a period</a>${token === undefined ? "" : html` <a class="button" href="${at("import")}">Import older mail</a>`}</p></section>
+<div class="actions"><a class="button" href="${at("quarantine")}">Quarantine</a> <a class="button" href="${at("check")}">Test it from end to end</a> <a class="button" href="${at("account")}">Account for a period</a>${token === undefined ? "" : html` <a class="button" href="${at("import")}">Import older mail</a>`}</div></section>
 <section class="card" aria-labelledby="activity"><h2 id="activity">What happened</h2>${events(happenings)}</section>`;
   return htmlAnswer(200, context, { title: mailbox.address, body });
 }

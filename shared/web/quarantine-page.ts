@@ -3,6 +3,7 @@ import type { StoredEntry } from "../mail/ledger.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
 import { buttonForm, formToken, type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
 import type { MailPreview } from "./mail-preview.ts";
+import { STATE_WORDS } from "./state-words.ts";
 import { moment } from "./times.ts";
 
 /** Shown at once. */
@@ -46,7 +47,7 @@ export function messagePage({ mailbox, entry, preview }: MessagePage, context: P
   const { key, state, answer } = entry;
   const at = (action: string) => urls.message(mailbox.id, key, action);
   const canReplay = state !== "pending" && state !== "delivered";
-  const body = html`<section class="card" aria-labelledby="why"><h2 id="why">${state}, ${tries(entry)}</h2>
+  const body = html`<section class="card" aria-labelledby="why"><h2 id="why">${STATE_WORDS[state]}; ${tries(entry)}</h2>
 ${answer === "" ? "" : html`<p class="trouble warn-line">${answer}</p>`}
 <p><small>Received ${moment(entry.receivedAt)} by ${mailbox.address}</small></p>
 <div class="actions">${canReplay ? buttonForm(session, { action: at("replay"), label: "Replay it", main: true }) : ""} <a class="button" href="${at("content")}">Download as .eml</a> <a class="button" href="${urls.mailbox(mailbox.id, "quarantine")}">Back to the quarantine</a></div></section>

@@ -24,6 +24,8 @@ p{max-width:44rem}
 .chart{display:block;width:100%;max-height:8rem}
 .chart rect{fill:var(--link)}
 .chart text{fill:var(--soft);font-size:12px}
+.card>p:first-child{margin-top:0}
+.card>h2+.actions{margin-top:.75rem}
 .alarm{border-color:var(--bad)}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(13.5rem,1fr));gap:.6rem 1.25rem;margin:.9rem 0}
 dt{color:var(--soft);font-size:.85rem}
@@ -41,7 +43,7 @@ input,select{font:inherit;font-weight:400;color:inherit;background:var(--card);b
 textarea{font:inherit;color:inherit;background:var(--card);border:1px solid var(--soft);border-radius:.5rem;padding:.45rem .6rem;width:100%}
 pre{white-space:pre-wrap;font:inherit;font-size:.95rem;border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem;max-height:32rem;overflow:auto}
 .events{list-style:none;padding:0;margin:.5rem 0 0;display:grid;gap:.35rem}
-.events li{display:grid;grid-template-columns:11rem 1fr;gap:.25rem 1rem}
+.events li{display:grid;grid-template-columns:13.5rem 1fr;gap:.25rem 1rem}
 .events time{color:var(--soft);font-variant-numeric:tabular-nums}
 @media (max-width:36rem){.events li{grid-template-columns:1fr}}
 h2+dl{margin-top:.75rem}

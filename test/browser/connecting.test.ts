@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Page } from "playwright-core";
 import { composeMail } from "../simulator/page/compose-mail.ts";
-import { assertFit, consentAs, pickAccount, useBrowserBed } from "./browser-bed.ts";
+import { assertFit } from "./assert-fit.ts";
+import { useBrowserBed } from "./browser-bed.ts";
+import { consentAs, pickAccount } from "./browser-world.ts";
 import { tabTo } from "./keyboard.ts";
 
 const ADDRESS = "help@contoso.example";
