@@ -54,6 +54,7 @@ const entry: StoredEntry = {
   state: "quarantined",
   attempts: 8,
   firstFailedAt: NOON,
+  lastFailedAt: NOON,
   uncertain: false,
   dueAt: NOON,
   claimedUntil: undefined,
@@ -127,10 +128,7 @@ describe("the pages about one mailbox", () => {
     const states = { pending: 0, delivered: 5, refused: 0, quarantined: 0, discarded: 0, gone: 0 };
     const account = { from: NOON, until: NOON, received: 5, states, inFolder: 6, difference: 1, complete: false };
     const page = await accountPage({ mailbox, from: "2026-11-01", until: "2026-11-02", account }, context);
-    assert.match(
-      visibleText(page),
-      /1 in the folder that nobody accounts for .* choose a shorter period\. Received 5/,
-    );
+    assert.match(visibleText(page), /1 in the folder that nobody accounts for .* choose a shorter period\. Received 5/);
     const well = await accountPage(
       { mailbox, from: "", until: "", account: { ...account, difference: 0, complete: true } },
       context,
