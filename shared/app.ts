@@ -39,7 +39,13 @@ import { createKeepTokens, type KeepTokensReport } from "./mailboxes/keep-tokens
 import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
 import type { NewMailbox } from "./mailboxes/new-mailbox.ts";
 import { type Check, createNewMailboxChecks } from "./mailboxes/new-mailbox-checks.ts";
-import { createOverview, type Overview, type TokenView } from "./mailboxes/overview.ts";
+import {
+  createMailboxView,
+  createOverview,
+  type MailboxView,
+  type Overview,
+  type TokenView,
+} from "./mailboxes/overview.ts";
 import { createQueueFetches } from "./mailboxes/queue-fetches.ts";
 import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
 import { createWatchMailboxes } from "./mailboxes/watch-mailboxes.ts";
@@ -76,6 +82,7 @@ const OLDEST_AMONG = 20;
 /** What the functions call. Everything in it is stateless but for caches; see README.md. */
 export interface App {
   readonly config: Config;
+  readonly now: () => Date;
   readonly urls: Urls;
   readonly registry: MailboxRegistry;
   readonly ledger: Ledger;
@@ -106,6 +113,8 @@ export interface App {
   /** Removes what is older than the ledger's memory, and sign-ins that are over. */
   sweep(): Promise<void>;
   overview(): Promise<Overview>;
+  /** One line of it, with all that is known of the mailbox. */
+  view(mailbox: StoredMailbox): Promise<MailboxView>;
   readonly checkMailbox: CheckMailbox;
 }
 
@@ -343,6 +352,7 @@ export function createApp({
 
   return {
     config,
+    now,
     urls,
     registry,
     ledger,
@@ -403,6 +413,16 @@ export function createApp({
       await activity.sweep();
     },
     checkMailbox,
+    view: createMailboxView({
+      registry,
+      waiting: (id) => ledger.waiting(id),
+      async token(id) {
+        const grant = await grants.read(id);
+        return grant && tokenView(grant);
+      },
+      restingDesks: deskRests.list,
+      now,
+    }),
     overview: createOverview({
       registry,
       waiting: (id) => ledger.waiting(id),

@@ -31,7 +31,7 @@ describe("the pages", () => {
     return person.press(`${bed.base}/pages`, { ...filled, ...fields });
   }
   async function isListed(address: string): Promise<boolean> {
-    return (await list()).text.includes(`>${address}</h2>`);
+    return (await list()).text.includes(`>${address}</a></h2>`);
   }
 
   it("bring somebody from the sign-in to the page that was wanted", async () => {

@@ -13,7 +13,7 @@ export interface ImportDeps {
 }
 
 /** What an import would bring. */
-interface ImportPreview {
+export interface ImportPreview {
   readonly since: Date;
   /** Messages in the folder that were received since then. */
   readonly inFolder: number;

@@ -2,7 +2,7 @@ import pLimit from "p-limit";
 import type { RestingDesk } from "../desks/desk-rests.ts";
 import type { MailPerHour } from "./activity.ts";
 import type { AppAlarm, MailboxRegistry, StoredMailbox } from "./mailbox.ts";
-import { type MailboxHealth, mailboxHealth } from "./mailbox-health.ts";
+import { type HealthFacts, type MailboxHealth, mailboxHealth } from "./mailbox-health.ts";
 
 /** Mailboxes whose counts are read side by side. */
 const AT_ONCE = 16;
@@ -69,14 +69,38 @@ export function createOverview(deps: OverviewDeps): () => Promise<Overview> {
     async function view(mailbox: StoredMailbox): Promise<MailboxView> {
       const counts = await deps.waiting(mailbox.id);
       const token = tokens.get(mailbox.id);
-      const deskRest = rests.get(mailbox.desk);
-      const health = mailboxHealth({ mailbox, ...counts, token, alarm, lastTick, rest: deskRest, now: at });
-      return { mailbox, ...counts, token, health, nextFetchAt: nextFetch(mailbox), deskRest };
+      return viewOf({ mailbox, ...counts, token, alarm, lastTick, rest: rests.get(mailbox.desk), now: at });
     }
 
     const views = await Promise.all(mailboxes.map((mailbox) => atOnce(() => view(mailbox))));
     return { mailboxes: views, alarm, lastTick, mailPerHour, now: at };
   };
+}
+
+/** The same for one mailbox, without a look at the others. */
+export function createMailboxView(
+  deps: Pick<OverviewDeps, "registry" | "waiting" | "restingDesks" | "now"> & {
+    readonly token: (mailboxId: string) => Promise<TokenView | undefined>;
+  },
+): (mailbox: StoredMailbox) => Promise<MailboxView> {
+  const { registry, now } = deps;
+  return async (mailbox) => {
+    const [alarm, lastTick, counts, token, resting] = await Promise.all([
+      registry.alarm(),
+      registry.lastTick(),
+      deps.waiting(mailbox.id),
+      deps.token(mailbox.id),
+      deps.restingDesks(),
+    ]);
+    const rest = resting.find(({ desk }) => desk === mailbox.desk);
+    return viewOf({ mailbox, ...counts, token, alarm, lastTick, rest, now: now() });
+  };
+}
+
+function viewOf(facts: HealthFacts): MailboxView {
+  const { mailbox, pending, quarantined, token, rest } = facts;
+  const nextFetchAt = nextFetch(mailbox);
+  return { mailbox, pending, quarantined, token, health: mailboxHealth(facts), nextFetchAt, deskRest: rest };
 }
 
 function nextFetch({ status, nextFetchAt, throttledUntil }: StoredMailbox): Date | undefined {

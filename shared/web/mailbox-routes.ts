@@ -13,7 +13,11 @@ import { removeMailboxPage } from "./remove-mailbox-page.ts";
 
 /** The list of mailboxes, and everything that its buttons do. */
 export const mailboxRoutes: readonly PageRoute[] = [
-  { method: "GET", path: "", answer: async ({ app, page }) => mailboxesPage(await app.overview(), page) },
+  {
+    method: "GET",
+    path: "",
+    answer: async ({ app, page, query }) => mailboxesPage(await app.overview(), page, query.has("unattended")),
+  },
   { method: "POST", path: "", answer: add },
   { method: "GET", path: "mailboxes/new", answer: ({ app, page }) => newMailboxPage(deskNames(app), page) },
   { method: "GET", path: "mailboxes/:id/connect", answer: startConsent },

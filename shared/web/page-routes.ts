@@ -1,7 +1,9 @@
 import type { App } from "../app.ts";
 import type { PageContext, WebAnswer } from "./layout.ts";
 import { mailboxRoutes } from "./mailbox-routes.ts";
+import { messageRoutes } from "./message-routes.ts";
 import type { Session } from "./session/sessions.ts";
+import { watchRoutes } from "./watch-routes.ts";
 
 /** A request for a page, of somebody who is signed in; for POST its form has proved to be ours. */
 export interface Visit {
@@ -26,7 +28,7 @@ export interface PageRoute {
 }
 
 /** Every page that needs a sign-in. The first one that fits answers. */
-export const PAGE_ROUTES: readonly PageRoute[] = [...mailboxRoutes];
+export const PAGE_ROUTES: readonly PageRoute[] = [...mailboxRoutes, ...watchRoutes, ...messageRoutes];
 
 /** The route for a path, with the parameters in it. */
 export function findPageRoute(

@@ -1,3 +1,6 @@
+import { html } from "hono/html";
+import type { Html } from "./layout.ts";
+
 /** A moment in UTC, to the second: 2026-11-23 15:04:05 UTC. */
 export function moment(date: Date): string {
   return `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
@@ -20,4 +23,10 @@ function span(ms: number): string {
   const hours = Math.round(minutes / 60);
   if (hours < 48) return `${hours} h`;
   return `${Math.round(hours / 24)} days`;
+}
+
+/** A moment for a page: as seen from now, and exactly for whoever points at it or reads by machine. */
+export function whenever(date: Date | undefined, now: Date, never: string): Html {
+  if (date === undefined) return html`${never}`;
+  return html`<time datetime="${date.toISOString()}" title="${moment(date)}">${fromNow(date, now)}</time>`;
 }

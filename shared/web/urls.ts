@@ -17,8 +17,10 @@ export interface Urls {
   readonly signOut: string;
   /** @param returnTo from `ownPath` */
   signIn(returnTo?: string, chooseAccount?: boolean): string;
-  /** A page about one mailbox, and where a form about it is posted. */
-  mailbox(mailboxId: string, action: string): string;
+  /** A page about one mailbox, and where a form about it is posted. Without an action: the mailbox's own page. */
+  mailbox(mailboxId: string, action?: string): string;
+  /** A page about one message, and where a form about it is posted. */
+  message(mailboxId: string, key: string, action?: string): string;
   /** @param anyAccount lets another account than the one before connect the mailbox */
   connect(mailboxId: string, anyAccount?: boolean): string;
   /** The link for the owner of a mailbox. */
@@ -40,8 +42,8 @@ export function createUrls(origin: string): Urls {
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     return url.href;
   }
-  const mailbox = (id: string, action: string, query = {}) =>
-    at(`pages/mailboxes/${encodeURIComponent(id)}/${action}`, query);
+  const mailbox = (id: string, action?: string, query = {}) =>
+    at(["pages/mailboxes", encodeURIComponent(id), action].filter((part) => part !== undefined).join("/"), query);
   return {
     origin,
     redirect: at("finish-consent"),
@@ -52,7 +54,9 @@ export function createUrls(origin: string): Urls {
     signOut: at("sign-out"),
     signIn: (returnTo, chooseAccount = false) =>
       at("sign-in", { ...(returnTo && { return: returnTo }), ...(chooseAccount && { account: "choose" }) }),
-    mailbox,
+    mailbox: (id, action) => mailbox(id, action),
+    message: (id, key, action) =>
+      mailbox(id, ["messages", encodeURIComponent(key), action].filter((part) => part !== undefined).join("/")),
     connect: (id, anyAccount = false) => mailbox(id, "connect", anyAccount ? { account: "any" } : {}),
     invitation: (token) => at("invitation", { invitation: token }),
     acceptInvitation: (token) => at("invitation/accept", { invitation: token }),

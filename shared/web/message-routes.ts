@@ -1,0 +1,71 @@
+import { AppError } from "../errors.ts";
+import { existingMailbox } from "../mailboxes/mailbox.ts";
+import { redirectTo, SECURITY_HEADERS, type WebAnswer } from "./layout.ts";
+import { type MailPreview, readPreview } from "./mail-preview.ts";
+import type { PageRoute, Visit } from "./page-routes.ts";
+import { messagePage, QUARANTINE_SHOWN, quarantinePage } from "./quarantine-page.ts";
+
+/** The quarantine of a mailbox, and single messages. */
+export const messageRoutes: readonly PageRoute[] = [
+  { method: "GET", path: "mailboxes/:id/quarantine", answer: list },
+  { method: "POST", path: "mailboxes/:id/quarantine/replay", answer: replayAll },
+  { method: "GET", path: "mailboxes/:id/messages/:key", answer: show },
+  { method: "GET", path: "mailboxes/:id/messages/:key/content", answer: download },
+  { method: "POST", path: "mailboxes/:id/messages/:key/replay", answer: replay },
+  { method: "POST", path: "mailboxes/:id/messages/:key/discard", answer: discard },
+];
+
+async function list({ app, page, parameter }: Visit): Promise<WebAnswer> {
+  const mailbox = await existingMailbox(app.registry, parameter("id"));
+  return quarantinePage(mailbox, await app.quarantine.list(mailbox.id, QUARANTINE_SHOWN), page);
+}
+
+async function show({ app, page, parameter }: Visit): Promise<WebAnswer> {
+  const mailbox = await existingMailbox(app.registry, parameter("id"));
+  const entry = await app.messages.entry(mailbox.id, parameter("key"));
+  return messagePage({ mailbox, entry, preview: await previewOf() }, page);
+
+  /** Whatever hinders a look at the mail must not hinder what is to be done about it. */
+  async function previewOf(): Promise<MailPreview | { readonly fault: string }> {
+    try {
+      return await readPreview((await app.messages.content(mailbox.id, entry.key)).body);
+    } catch (error) {
+      if (error instanceof AppError) return { fault: `The mail cannot be shown now. ${error.message}` };
+      throw error;
+    }
+  }
+}
+
+/** Every byte of the mail, never to be shown by a browser. */
+async function download({ app, parameter }: Visit): Promise<WebAnswer> {
+  const { fileName, body } = await app.messages.content(parameter("id"), parameter("key"));
+  const headers = {
+    ...SECURITY_HEADERS,
+    "content-type": "message/rfc822",
+    "content-disposition": `attachment; filename="${fileName}"`,
+    "content-security-policy": "default-src 'none'; sandbox",
+  };
+  return { status: 200, headers, body };
+}
+
+async function replay({ app, parameter, fetchSoon }: Visit): Promise<WebAnswer> {
+  const mailbox = await existingMailbox(app.registry, parameter("id"));
+  const { key } = await app.messages.entry(mailbox.id, parameter("key"));
+  await app.quarantine.replay(mailbox.id, key);
+  fetchSoon(mailbox.id);
+  return redirectTo(app.urls.mailbox(mailbox.id, "quarantine"));
+}
+
+async function replayAll({ app, parameter, fetchSoon }: Visit): Promise<WebAnswer> {
+  const mailbox = await existingMailbox(app.registry, parameter("id"));
+  await app.quarantine.replayAll(mailbox.id);
+  fetchSoon(mailbox.id);
+  return redirectTo(app.urls.mailbox(mailbox.id));
+}
+
+async function discard({ app, form, parameter }: Visit): Promise<WebAnswer> {
+  const mailbox = await existingMailbox(app.registry, parameter("id"));
+  const { key } = await app.messages.entry(mailbox.id, parameter("key"));
+  await app.quarantine.discard(mailbox.id, key, form.get("note") ?? "");
+  return redirectTo(app.urls.mailbox(mailbox.id, "quarantine"));
+}

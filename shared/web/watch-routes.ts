@@ -1,0 +1,79 @@
+import { AppError } from "../errors.ts";
+import { existingMailbox, type StoredMailbox } from "../mailboxes/mailbox.ts";
+import { accountPage } from "./account-page.ts";
+import { checkPage } from "./check-page.ts";
+import { importPage } from "./import-page.ts";
+import { redirectTo, type WebAnswer } from "./layout.ts";
+import { mailboxPage } from "./mailbox-page.ts";
+import type { PageRoute, Visit } from "./page-routes.ts";
+
+const HAPPENINGS_SHOWN = 100;
+const DAY_MS = 24 * 3_600_000;
+
+/** Looking closely at one mailbox. */
+export const watchRoutes: readonly PageRoute[] = [
+  { method: "GET", path: "mailboxes/:id", answer: show },
+  { method: "GET", path: "mailboxes/:id/account", answer: account },
+  { method: "GET", path: "mailboxes/:id/import", answer: previewImport },
+  { method: "POST", path: "mailboxes/:id/import", answer: startImport },
+  {
+    method: "GET",
+    path: "mailboxes/:id/check",
+    answer: async (visit) => checkPage(await mailboxOf(visit), undefined, visit.page),
+  },
+  { method: "POST", path: "mailboxes/:id/check", answer: check },
+];
+
+async function show(visit: Visit): Promise<WebAnswer> {
+  const { app, page } = visit;
+  const mailbox = await mailboxOf(visit);
+  const [view, happenings] = await Promise.all([app.view(mailbox), app.activity.list(mailbox.id, HAPPENINGS_SHOWN)]);
+  return mailboxPage({ view, happenings, now: app.now() }, page);
+}
+
+async function account(visit: Visit): Promise<WebAnswer> {
+  const { app, page, query } = visit;
+  const mailbox = await mailboxOf(visit);
+  const from = query.get("from");
+  const until = query.get("until");
+  if (from === null || until === null) {
+    const today = app.now().toISOString().slice(0, 10);
+    return accountPage({ mailbox, from: today, until: today, account: undefined }, page);
+  }
+  const period = { from: dayOf(from), until: new Date(dayOf(until).getTime() + DAY_MS) };
+  return accountPage({ mailbox, from, until, account: await app.account(mailbox, period) }, page);
+}
+
+async function previewImport(visit: Visit): Promise<WebAnswer> {
+  const { app, page, query } = visit;
+  const mailbox = await mailboxOf(visit);
+  const since = query.get("since");
+  if (since === null) return importPage({ mailbox, since: "", preview: undefined }, page);
+  return importPage({ mailbox, since, preview: await app.importMail.preview(mailbox, dayOf(since)) }, page);
+}
+
+async function startImport(visit: Visit): Promise<WebAnswer> {
+  const { app, form, fetchSoon } = visit;
+  const mailbox = await mailboxOf(visit);
+  await app.importMail.start(mailbox, dayOf(form.get("since") ?? ""));
+  fetchSoon(mailbox.id);
+  return redirectTo(app.urls.mailbox(mailbox.id));
+}
+
+async function check(visit: Visit): Promise<WebAnswer> {
+  const { app, form, page } = visit;
+  const mailbox = await mailboxOf(visit);
+  const report = await app.checkMailbox(mailbox.id, { testMessage: form.get("test-message") === "yes" });
+  return checkPage(mailbox, report, page);
+}
+
+function mailboxOf({ app, parameter }: Visit): Promise<StoredMailbox> {
+  return existingMailbox(app.registry, parameter("id"));
+}
+
+/** @throws {AppError} INPUT_INVALID */
+function dayOf(text: string): Date {
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(text) : undefined;
+  if (day !== undefined && !Number.isNaN(day.getTime())) return day;
+  throw new AppError("INPUT_INVALID", `"${text}" is no day: choose one, such as 2026-01-31`);
+}
