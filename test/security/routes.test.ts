@@ -112,7 +112,7 @@ describe("every route, for everybody", () => {
   it("of the pages, one by one: without a session none shows or does anything", async () => {
     assert.ok(PAGE_ROUTES.length >= 12);
     for (const { method, path } of PAGE_ROUTES) {
-      const page = `api/pages/${path.replace(":id", bed.mailboxId)}`;
+      const page = `api/pages/${path.replace(":id", bed.mailboxId).replace(":key", "a-key")}`;
       for (const visitor of headers.keys()) {
         const refused = method === "GET" ? "sign in" : "session over";
         const entry = await visit(method, page, visitor);
