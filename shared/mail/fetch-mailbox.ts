@@ -204,7 +204,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       if (latest.lastRun === report.run) return undefined;
       const counts = { delivered: latest.delivered + report.delivered, refused: latest.refused + report.refused };
       // This run stood still until another had taken over and reported: what that one was told is newer.
-      if (latest.lastFetchAt !== undefined && latest.lastFetchAt > at) return counts;
+      if (latest.lastRun !== mailbox.lastRun) return counts;
       change = { before: latest.lastError?.code, after: trouble?.error.code ?? report.notice?.code };
       // A run that delivered something is worth another one soon.
       const failures = trouble === undefined ? 0 : report.delivered > 0 ? 1 : latest.failures + 1;

@@ -11,4 +11,5 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly was: string
   { seed: 103, was: "a mailbox was given back before its throttle was stored" },
   { seed: 169, was: "what was left of one history ran into the next" },
   { seed: 297, was: "each message that had met a passing fault was quarantined in the next outage" },
+  { seed: 1088, was: "a run that had stood still reported in the end as if nobody had taken over" },
 ];
