@@ -114,10 +114,12 @@ async function deliverBatches(
   let deskAnswered = false;
   let unreadable = 0;
   let progress = 0;
-  const isOver = () => deskIll !== undefined || failure !== undefined || now() >= deadline;
+  let graphIll: { error: unknown } | undefined;
+  const mustStop = () => deskIll !== undefined || failure !== undefined || now() >= deadline;
+  const isOver = () => mustStop() || graphIll !== undefined;
   const atOnce = pLimit(probing ? 1 : desk.concurrency);
 
-  async function deliverOne(entry: StoredEntry): Promise<void> {
+  async function deliverOne(entry: StoredEntry, isOver: () => boolean): Promise<void> {
     if (isOver()) return;
     try {
       await ledger.renew();
@@ -135,7 +137,7 @@ async function deliverBatches(
       if (outcome.desk === "took" || outcome.desk === "answered") deskAnswered = true;
       if (typeof outcome.desk === "object") deskIll ??= outcome.desk;
       if (outcome.unreadable !== undefined) unreadable += 1;
-      if (unreadable >= UNREADABLE_LIMIT && counts.delivered === 0) failure ??= { error: outcome.unreadable };
+      if (unreadable >= UNREADABLE_LIMIT && counts.delivered === 0) graphIll ??= { error: outcome.unreadable };
     } catch (error) {
       // Another run was faster with this message: that is all right.
       if (!(error instanceof RowChangedError)) failure ??= { error };
@@ -151,14 +153,15 @@ async function deliverBatches(
     const others = batch
       .filter((entry) => !abandoned.includes(entry))
       .sort((a, b) => Number(a.firstFailedAt !== undefined) - Number(b.firstFailedAt !== undefined));
-    await Promise.all(others.map((entry) => atOnce(() => deliverOne(entry))));
-    // Whatever ended the run that had claimed them may end this one: last, and one by one, they take no other along.
-    for (const entry of abandoned) await deliverOne(entry);
+    await Promise.all(others.map((entry) => atOnce(() => deliverOne(entry, isOver))));
+    // Whatever ended the run that had claimed them may end this one: last, and one by one, they take no other along. Nor do
+    // messages that cannot be read keep them waiting, run after run.
+    for (const entry of abandoned) await deliverOne(entry, mustStop);
     if (progress === 0 || isOver()) break;
     batch = await ledger.due(now(), BATCH);
   }
   const more = batch.length > 0 && now() >= deadline && deskIll === undefined;
-  return { ...counts, tickets, reasons, deskIll, deskLastTookAt, more, failure, deskAnswered };
+  return { ...counts, tickets, reasons, deskIll, deskLastTookAt, more, failure: failure ?? graphIll, deskAnswered };
 }
 
 function latest(one: Date | undefined, other: Date | undefined): Date | undefined {
@@ -284,8 +287,8 @@ const ENDS_RUNS = {
 };
 
 /** True for a message over which run after run has died. */
-function endsRuns({ claimedUntil, attempts }: StoredEntry): boolean {
-  return claimedUntil !== undefined && attempts >= ATTEMPTS_BEFORE_QUARANTINE;
+function endsRuns({ claimedUntil, runsEnded }: StoredEntry): boolean {
+  return claimedUntil !== undefined && runsEnded + 1 >= ATTEMPTS_BEFORE_QUARANTINE;
 }
 
 async function quarantine(

@@ -163,9 +163,10 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       const attempts = entry.attempts + 1;
       // A claim that nobody took back is an attempt whose end nobody knows.
       const uncertain = entry.uncertain || entry.claimedUntil !== undefined;
-      const claimed = { ...entry, attempts, uncertain, claimedUntil, dueAt: claimedUntil, isBacklog: false };
+      const runsEnded = entry.claimedUntil === undefined ? 0 : entry.runsEnded + 1;
+      const claimed = { ...entry, attempts, runsEnded, uncertain, claimedUntil, dueAt: claimedUntil, isBacklog: false };
       const ends = claimedUntil.toISOString();
-      const changes = { attempts, uncertain, claimedUntil: ends, dueAt: ends, queue: "" };
+      const changes = { attempts, runsEnded, uncertain, claimedUntil: ends, dueAt: ends, queue: "" };
       try {
         // Should this run die, the message comes back when the claim ends, behind those that were due before.
         const etag = await writeMessage(client, mailboxId, entry, changes, [

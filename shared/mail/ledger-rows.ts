@@ -70,6 +70,7 @@ export interface MessageRow {
   receivedAt: string;
   state: string;
   attempts: number;
+  runsEnded?: number;
   firstFailedAt: string;
   /** Missing in rows of version 0.1. */
   lastFailedAt?: string;
@@ -178,6 +179,7 @@ export function toEntry(row: MessageRow & { etag?: string }): StoredEntry {
     receivedAt: new Date(row.receivedAt),
     state: row.state as MessageState,
     attempts: row.attempts,
+    runsEnded: row.runsEnded ?? 0,
     firstFailedAt: time(row.firstFailedAt),
     lastFailedAt: time(row.lastFailedAt ?? row.firstFailedAt),
     uncertain: row.uncertain,

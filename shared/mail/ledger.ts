@@ -18,6 +18,8 @@ interface LedgerEntry {
   readonly state: MessageState;
   /** Attempts that were begun. */
   readonly attempts: number;
+  /** Runs in a row that ended in the middle of an attempt, before the one that has it now. */
+  readonly runsEnded: number;
   /** When the first attempt that failed was made. */
   readonly firstFailedAt: Date | undefined;
   /** When the last attempt that failed was made. */

@@ -125,6 +125,35 @@ describe("a message that kills the process each time it is offered", () => {
   });
 });
 
+describe("one process that dies", () => {
+  const atDelivery = (call: string) => call === "desk.deliver";
+
+  it("over a message that failed often before puts it into no quarantine", async () => {
+    const mailbox = await bed.connect();
+    const [id = ""] = mailbox.receive("unlucky");
+    bed.webhook.standIn.plan(() => true, { kind: "answer", answer: { status: 500 } }, 10);
+    for (let failures = 0; failures < 10; failures += 1) {
+      await bed.run(mailbox);
+      bed.clock.advance(90 * MINUTE_MS);
+    }
+    assert.ok((await bed.entry(mailbox, id)).attempts >= 8);
+    await runInterrupted(mailbox, { atCall: atDelivery, when: "before", what: "death" });
+    bed.clock.advance(CLAIM_MS + MINUTE_MS);
+    await bed.run(mailbox);
+    assert.equal((await bed.entry(mailbox, id)).state, "delivered");
+  });
+
+  it("leaves no message waiting behind others that cannot be read", async () => {
+    const mailbox = await bed.connect();
+    const [waiting = ""] = mailbox.receive("waiting");
+    await runInterrupted(mailbox, { atCall: atDelivery, when: "before", what: "death" });
+    for (const corrupt of mailbox.receive("1", "2", "3", "4")) mailbox.graph.corrupt(corrupt);
+    bed.clock.advance(CLAIM_MS + MINUTE_MS);
+    await bed.run(mailbox);
+    assert.equal((await bed.entry(mailbox, waiting)).state, "delivered");
+  });
+});
+
 describe("a process that stands still while another takes over", () => {
   for (const when of ["before", "after"] as const) {
     it(`${when} any of its calls, and goes on within its claims, doubles nothing at all`, async () => {

@@ -321,6 +321,7 @@ describe("a pending message", () => {
       messageId: "message-0",
       state: "pending",
       attempts: 1,
+      runsEnded: 0,
       firstFailedAt,
       lastFailedAt,
       uncertain: true,

@@ -53,6 +53,7 @@ const entry: StoredEntry = {
   receivedAt: NOON,
   state: "quarantined",
   attempts: 8,
+  runsEnded: 0,
   firstFailedAt: NOON,
   lastFailedAt: NOON,
   uncertain: false,
