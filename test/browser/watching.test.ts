@@ -35,14 +35,15 @@ describe("watching and mending a mailbox in a browser", () => {
   const tickets = () => bed.simulator.uvdesk.tickets.length;
 
   /** Arrives, and the desk drops it as too large. https://www.php.net/manual/ini.core.php#ini.post-max-size */
-  async function quarantined(): Promise<void> {
+  async function quarantined(): Promise<string> {
     const { mailbox, uvdesk } = bed.simulator;
-    mailbox.deliver(hostileMail(++mails));
+    const { immutableId } = mailbox.deliver(hostileMail(++mails));
     const body = JSON.stringify({ success: false, message: "Missing required email data in request content." });
     const headers = { "content-type": "application/json" };
     uvdesk.standIn.plan(({ method }) => method === "POST", { kind: "answer", answer: { status: 500, headers, body } });
     bed.simulator.clock.advance(MINUTE_MS);
     await bed.deskpost.fetchMail();
+    return immutableId;
   }
 
   before(async () => {
@@ -143,7 +144,7 @@ describe("watching and mending a mailbox in a browser", () => {
     const downloading = page.waitForEvent("download");
     await page.getByRole("link", { name: "Download as .eml" }).click();
     const download = await downloading;
-    assert.match(download.suggestedFilename(), /^[\w-]+\.eml$/);
+    assert.match(download.suggestedFilename(), /^[\w-]{12}\.eml$/);
     assert.deepEqual(await readFile(await download.path()), hostileMail(1));
 
     await page.getByRole("button", { name: "Replay it" }).click();
@@ -168,6 +169,21 @@ describe("watching and mending a mailbox in a browser", () => {
     await heading(page, "help@contoso.example");
     await bed.deskpost.host.drainQueues();
     assert.equal(tickets(), before + 1);
+  });
+
+  it("lets somebody decide about a mail that can no longer be shown", async () => {
+    bed.simulator.mailbox.remove(await quarantined());
+    const page = await bed.administrator();
+    await page.goto(url("/quarantine"));
+    await page.getByRole("link", { name: /Look at it/ }).click();
+    await page
+      .getByRole("alert")
+      .getByText(/cannot be shown now.*it was deleted there/)
+      .waitFor();
+    await assertFit(page);
+    await page.getByRole("textbox", { name: /Give it up/ }).fill("deleted");
+    await page.getByRole("button", { name: "Give it up for good" }).click();
+    await heading(page, "Nothing is in quarantine");
   });
 
   it("tests a mailbox from end to end, with a message where that is wanted", async () => {
