@@ -141,7 +141,8 @@ export function mailboxChecks(
     };
     const health = mailboxHealth({ mailbox: found(), ...counts, token: undefined, alarm, lastTick, rest, now: now() });
     if (health.wrong !== undefined) {
-      return { result: health.colour === "bad" ? "failed" : "warning", evidence, remedy: `${health.line}: see above.` };
+      const remedy = `${health.line}: the list of mailboxes says what to do about it.`;
+      return { result: health.colour === "bad" ? "failed" : "warning", evidence, remedy };
     }
     if (lagMs <= LONG_WAIT_MS) return { result: "ok", evidence };
     return { result: "warning", evidence, remedy: "Mail waits for long: look at the messages that are pending." };
