@@ -5,6 +5,7 @@ import { type Simulator, startSimulator } from "../simulator.ts";
 import { createAgenda } from "./agenda.ts";
 import { createDeskpostEvents, type DeskpostEvents } from "./deskpost-events.ts";
 import { type SoakStorage, tablesInMemory } from "./memory-storage.ts";
+import { watchQueues } from "./queue-watch.ts";
 import { createRequestLogs } from "./request-logs.ts";
 import { createSeededRandom } from "./seeded-random.ts";
 import { shortenWaits } from "./short-waits.ts";
@@ -20,7 +21,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 /** Owners put away what is older: longer than Deskpost is ever kept from fetching, and few enough to compare each hour. */
-const KEPT_MS = 7 * DAY_MS;
+const KEPT_MS = 5 * DAY_MS;
 /** At the usual tick of a minute that makes 30 mails an hour. */
 const MAILS_PER_TICK = 0.5;
 /** Fetches at the end, without new mail. */
@@ -96,7 +97,8 @@ async function run({ simulator, deskpost, events, storage }: World, options: Soa
   const begin = clock.now();
   const agenda = createAgenda(clock);
   const logs = createRequestLogs(simulator);
-  const timetable = createTimetable({ clock, host: deskpost.host });
+  const queues = watchQueues(() => deskpost.host.drainQueues());
+  const timetable = createTimetable({ clock, host: { ...deskpost.host, drainQueues: queues.drainQueues } });
   // A sequence of its own for each purpose: the order in which runs side by side draw from Microsoft's is left to chance.
   const random = createSeededRandom(seed + 1);
   const randomOfTroubles = createSeededRandom(seed + 2);
@@ -174,6 +176,7 @@ async function run({ simulator, deskpost, events, storage }: World, options: Soa
     await settle();
   } finally {
     giveWaitsBack();
+    queues.stop();
   }
 
   const failed = deskpost.host.invocations.filter(({ ok }) => !ok);
