@@ -131,6 +131,15 @@ function createListener(functionName: string, open: OpenQueue, invoker: Invoker,
       .finally(() => inWork.delete(work));
   }
 
+  /** The clock may jump between a renewal and the next question: then a message in work comes back, with a newer receipt. */
+  function isInWork({ messageId, popReceipt }: DequeuedMessageItem): boolean {
+    const work = [...inWork].find(({ message }) => message.messageId === messageId);
+    if (work === undefined) return false;
+    work.popReceipt = popReceipt;
+    work.renewedAt = Date.now();
+    return true;
+  }
+
   /** Keeps messages in work out of sight, also when the simulated clock jumps over their ten minutes. */
   async function renewAll(): Promise<void> {
     const due = [...inWork].filter(({ renewedAt }) => Date.now() - renewedAt > RENEW_AFTER_MS);
@@ -160,8 +169,9 @@ function createListener(functionName: string, open: OpenQueue, invoker: Invoker,
         numberOfMessages: options.batchSize,
         visibilityTimeout: TAKEN_SECONDS,
       });
-      receivedMessageItems.forEach(start);
-      return receivedMessageItems.length;
+      const others = receivedMessageItems.filter((message) => !isInWork(message));
+      others.forEach(start);
+      return others.length;
     },
     oneDone: () => Promise.race([...inWork].map(({ done }) => done)),
   };
