@@ -21,7 +21,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 /** Owners put away what is older: longer than Deskpost is ever kept from fetching, and few enough to compare each hour. */
-const KEPT_MS = 5 * DAY_MS;
+const KEPT_MS = 4 * DAY_MS;
 /** At the usual tick of a minute that makes 30 mails an hour. */
 const MAILS_PER_TICK = 0.5;
 /** Fetches at the end, without new mail. */
