@@ -94,6 +94,11 @@ export function isPreconditionFailed(error: unknown): boolean {
   return statusOf(error) === 412;
 }
 
+/** Somebody else was faster with a row: it exists already, was changed, or is gone. */
+export function isLostRace(error: unknown): boolean {
+  return isConflict(error) || isPreconditionFailed(error) || isNotFound(error);
+}
+
 /** Gives what the promise gives; `undefined` where it fails because the thing does not exist. */
 export async function unlessAbsent<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
@@ -118,4 +123,15 @@ export async function orRowChanged<T>(what: string, promise: Promise<T>): Promis
 export function etagOf(row: { etag?: string | undefined }): string {
   if (!row.etag) throw new Error("Table Storage gave no ETag");
   return row.etag;
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions */
+const ROWS_PER_TRANSACTION = 100;
+
+/** Deletes rows of one partition. Should it break off, those before are deleted. */
+export async function deleteRows(client: Table, partitionKey: string, rowKeys: readonly string[]): Promise<void> {
+  for (let start = 0; start < rowKeys.length; start += ROWS_PER_TRANSACTION) {
+    const some = rowKeys.slice(start, start + ROWS_PER_TRANSACTION);
+    await client.submitTransaction(some.map((rowKey) => ["delete", { partitionKey, rowKey }]));
+  }
 }

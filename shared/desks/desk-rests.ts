@@ -1,5 +1,5 @@
 import { odata } from "@azure/data-tables";
-import { etagOf, isConflict, isNotFound, isPreconditionFailed, type Tables, unlessAbsent } from "../tables.ts";
+import { etagOf, isLostRace, type Tables, unlessAbsent } from "../tables.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { DeskCode } from "./desk.ts";
 
@@ -80,7 +80,7 @@ export function createDeskRests({ tables, log, now }: DeskRestsOptions): DeskRes
       if (etag === undefined) return etagOf(await client.createEntity({ ...NEVER_ILL, ...row }));
       return etagOf(await client.updateEntity(row, "Merge", { etag }));
     } catch (error) {
-      if (isConflict(error) || isPreconditionFailed(error) || isNotFound(error)) return undefined;
+      if (isLostRace(error)) return undefined;
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { etagOf, isConflict, isNotFound, isPreconditionFailed, type Tables, unlessAbsent } from "../tables.ts";
+import { etagOf, isLostRace, type Tables, unlessAbsent } from "../tables.ts";
 import type { Delivery, Desk, DeskAnswer } from "./desk.ts";
 import { deskIll } from "./post.ts";
 
@@ -46,7 +46,7 @@ export function oneAtATime({ desk, name, tables, now, random, sleep }: OneAtATim
       }
       return etagOf(await client.updateEntity(turn, "Replace", { etag: lastEtag }));
     } catch (error) {
-      if (isConflict(error) || isPreconditionFailed(error) || isNotFound(error)) return undefined;
+      if (isLostRace(error)) return undefined;
       throw error;
     } finally {
       lastEtag = undefined;

@@ -1,14 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { odata, type TableEntityResult, type TransactionAction } from "@azure/data-tables";
-import {
-  etagOf,
-  isConflict,
-  isNotFound,
-  isPreconditionFailed,
-  type Table,
-  type Tables,
-  unlessAbsent,
-} from "../tables.ts";
+import { deleteRows, etagOf, isLostRace, type Table, type Tables, unlessAbsent } from "../tables.ts";
 import { leasedLedger, MAILBOX_LEASE_MS } from "./leased-ledger.ts";
 import {
   COUNTED_AT_MOST,
@@ -41,9 +33,6 @@ import {
   writeMessage,
 } from "./ledger-rows.ts";
 
-/** https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions */
-const ROWS_PER_TRANSACTION = 100;
-
 export interface LedgerOptions {
   readonly tables: Tables;
   readonly now: () => Date;
@@ -71,7 +60,7 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
       const { etag } = await client.updateEntity(taken, "Merge", { etag: etagOf(row) });
       return held({ ...row, ...taken }, etagOf({ etag }));
     } catch (error) {
-      if (!isConflict(error) && !isPreconditionFailed(error) && !isNotFound(error)) throw error;
+      if (!isLostRace(error)) throw error;
       // Where the answer was lost, the SDK wrote again and met its own first write.
       const latest = await unlessAbsent(client.getEntity<StateRow>(mailboxId, STATE_ROW));
       return latest?.leaseOwner === leaseOwner ? held(latest, etagOf(latest)) : undefined;
@@ -214,10 +203,11 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
       ].sort();
       const range = { receivedFrom: times.at(0), receivedUntil: times.at(-1) };
       await client.upsertEntity({ partitionKey: mailboxId, rowKey: FORGOTTEN_ROW, ...range }, "Replace");
-      const deletions = old.map(({ rowKey }): TransactionAction => ["delete", { partitionKey: mailboxId, rowKey }]);
-      for (let start = 0; start < deletions.length; start += ROWS_PER_TRANSACTION) {
-        await client.submitTransaction(deletions.slice(start, start + ROWS_PER_TRANSACTION));
-      }
+      await deleteRows(
+        client,
+        mailboxId,
+        old.map(({ rowKey }) => rowKey),
+      );
       return old.length;
     },
   };

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { odata, type TransactionAction } from "@azure/data-tables";
-import type { Tables } from "../tables.ts";
+import { deleteRows, type Tables } from "../tables.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import { within } from "../within.ts";
 import type { Activity, Happening, NotedHappening } from "./activity.ts";
@@ -11,8 +11,6 @@ const KEPT_MS = 30 * 24 * 3_600_000;
 const KEPT_AT_MOST = 500;
 /** A run has delivered its mail when it notes that, and others wait for their turn. */
 const NOTE_LIMIT_MS = 5_000;
-/** https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions */
-const ROWS_PER_TRANSACTION = 100;
 /** Times count down from here in the keys, because a table lists its rows in ascending order only. */
 const END_OF_TIME_MS = 9_999_999_999_999;
 
@@ -53,14 +51,6 @@ export function createActivity({ tables, noteLimitMs = NOTE_LIMIT_MS, log, now }
     if (delivered > 0) await countMail(client, { mailboxId, delivered, note, at });
   }
 
-  async function remove(partitionKey: string, rowKeys: readonly string[]): Promise<void> {
-    const client = await table();
-    for (let start = 0; start < rowKeys.length; start += ROWS_PER_TRANSACTION) {
-      const keys = rowKeys.slice(start, start + ROWS_PER_TRANSACTION);
-      await client.submitTransaction(keys.map((rowKey) => ["delete", { partitionKey, rowKey }]));
-    }
-  }
-
   return {
     async note(mailboxId, ...happenings) {
       if (happenings.length === 0) return;
@@ -99,7 +89,7 @@ export function createActivity({ tables, noteLimitMs = NOTE_LIMIT_MS, log, now }
         partition = partitionKey;
         if (seen > KEPT_AT_MOST || rowKey > oldest) push(over, partition, rowKey);
       }
-      for (const [partitionKey, rowKeys] of over) await remove(partitionKey, rowKeys);
+      for (const [partitionKey, rowKeys] of over) await deleteRows(client, partitionKey, rowKeys);
       await forgetMail(client, now());
       return [...over.values()].reduce((sum, { length }) => sum + length, 0);
     },
@@ -109,7 +99,7 @@ export function createActivity({ tables, noteLimitMs = NOTE_LIMIT_MS, log, now }
       const queryOptions = { filter: odata`PartitionKey eq ${mailboxId}`, select: ["partitionKey", "rowKey"] };
       const keys: string[] = [];
       for await (const { rowKey } of client.listEntities<ActivityRow>({ queryOptions })) keys.push(rowKey);
-      await remove(mailboxId, keys);
+      await deleteRows(client, mailboxId, keys);
     },
   };
 }

@@ -1,13 +1,5 @@
 import { odata } from "@azure/data-tables";
-import {
-  etagOf,
-  isConflict,
-  isNotFound,
-  isPreconditionFailed,
-  RowChangedError,
-  type Table,
-  unlessAbsent,
-} from "../tables.ts";
+import { etagOf, isLostRace, RowChangedError, type Table, unlessAbsent } from "../tables.ts";
 import type { MailPerHour } from "./activity.ts";
 
 /** The partition with a row per mailbox, so that one query gives all of them. */
@@ -52,7 +44,7 @@ export async function countMail(client: Table, { mailboxId, delivered, note, at 
       else await client.updateEntity(changed, "Replace", { etag: etagOf(row) });
       return;
     } catch (error) {
-      if (!isConflict(error) && !isPreconditionFailed(error) && !isNotFound(error)) throw error;
+      if (!isLostRace(error)) throw error;
       if (attempt === ATTEMPTS) throw new RowChangedError(`The mail per hour of ${mailboxId}`, { cause: error });
     }
   }
