@@ -1,14 +1,5 @@
-import { randomUUID } from "node:crypto";
-import type { TableTransactionResponse, TransactionAction } from "@azure/data-tables";
-import {
-  etagOf,
-  isConflict,
-  isNotFound,
-  isPreconditionFailed,
-  RowChangedError,
-  type Table,
-  unlessAbsent,
-} from "../tables.ts";
+import type { TransactionAction } from "@azure/data-tables";
+import { isNotFound, RowChangedError, type Table, unlessAbsent } from "../tables.ts";
 import { toCheckpoint, toColumns } from "./checkpoint.ts";
 import {
   type Forgotten,
@@ -38,6 +29,7 @@ import {
   type StateRow,
   toEntry,
   until,
+  writeByEtag,
   writeMessage,
 } from "./ledger-rows.ts";
 
@@ -73,26 +65,10 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
   /** Writes rows together with the state row: all or nothing, and only while the lease is ours. */
   async function writeUnderLease(rows: TransactionAction[], changes: Partial<StateRow>): Promise<void> {
     const until = prolonged();
-    const writeId = randomUUID();
-    const row = stateRow({ leaseUntil: until.toISOString(), ...unsaved, ...changes, writeId });
-    stateEtag = await writeOrRecognise(
-      () => client.submitTransaction([["update", row, "Merge", { etag: stateEtag }], ...rows]),
-      writeId,
-    );
+    const row = { ...stateRow({ leaseUntil: until.toISOString(), ...unsaved, ...changes }), etag: stateEtag };
+    stateEtag = await writeByEtag(client, row, rows, (cause) => new LeaseLostError(mailboxId, { cause }));
     leaseUntil = until;
     unsaved = undefined;
-  }
-
-  /** Where the answer to a write is lost, the SDK writes again and meets its own first write: the write id tells. */
-  async function writeOrRecognise(write: () => Promise<TableTransactionResponse>, writeId: string): Promise<string> {
-    try {
-      return etagOf((await write()).subResponses[0] ?? {});
-    } catch (error) {
-      if (!isPreconditionFailed(error) && !isNotFound(error) && !isConflict(error)) throw error;
-      const latest = await unlessAbsent(client.getEntity<StateRow>(mailboxId, STATE_ROW));
-      if (latest?.writeId === writeId) return etagOf(latest);
-      throw new LeaseLostError(mailboxId, { cause: error });
-    }
   }
 
   const unknown = async (messageIds: readonly string[]) => (await lookUp(client, mailboxId, messageIds)).unknown;

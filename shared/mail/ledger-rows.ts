@@ -1,14 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { odata, type TransactionAction } from "@azure/data-tables";
-import {
-  etagOf,
-  isConflict,
-  isNotFound,
-  isPreconditionFailed,
-  RowChangedError,
-  type Table,
-  unlessAbsent,
-} from "../tables.ts";
+import { etagOf, isLostRace, RowChangedError, type Table, unlessAbsent } from "../tables.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Forgotten, MessageState, NewEntry, StoredEntry } from "./ledger.ts";
 import { messageKey } from "./message.ts";
@@ -122,10 +114,6 @@ export function newRows(mailboxId: string, entry: NewEntry, now: Date): Transact
   ];
 }
 
-function messageRow(mailboxId: string, entry: StoredEntry) {
-  return { partitionKey: mailboxId, rowKey: MESSAGE + entry.key };
-}
-
 export function indexRow(mailboxId: string, prefix: string, at: Date, key: string, messageId: string) {
   return { partitionKey: mailboxId, rowKey: `${prefix}${at.toISOString()}_${key}`, messageId };
 }
@@ -194,31 +182,47 @@ export function toEntry(row: MessageRow & { etag?: string }): StoredEntry {
 }
 
 /**
- * Writes a message row by its ETag, together with its index rows, and gives its new ETag. Where the answer to a write is
- * lost, the SDK writes again and meets its own first write: the row's write id tells.
+ * Writes a row by its ETag, and others together with it: all or nothing. Gives its new ETag. Where the answer is lost, the
+ * SDK writes again and meets its own first write: the row's write id tells.
+ * @param lost makes the error for the case that somebody else was faster
+ */
+export async function writeByEtag(
+  client: Table,
+  { etag, ...row }: { readonly partitionKey: string; readonly rowKey: string; readonly etag: string },
+  others: readonly TransactionAction[],
+  lost: (cause: unknown) => Error,
+): Promise<string> {
+  const writeId = randomUUID();
+  try {
+    const own: TransactionAction = ["update", { ...row, writeId }, "Merge", { etag }];
+    const { subResponses } = await client.submitTransaction([own, ...others]);
+    return etagOf(subResponses[0] ?? {});
+  } catch (error) {
+    if (!isLostRace(error)) throw error;
+    const latest = await unlessAbsent(client.getEntity<{ writeId?: string }>(row.partitionKey, row.rowKey));
+    if (latest?.writeId === writeId) return etagOf(latest);
+    throw lost(error);
+  }
+}
+
+/**
+ * Writes a message row together with its index rows, and gives its new ETag.
  * @throws {RowChangedError} somebody else was faster
  */
-export async function writeMessage(
+export function writeMessage(
   client: Table,
   mailboxId: string,
   entry: StoredEntry,
   changes: Partial<MessageRow>,
   indexRows: TransactionAction[],
 ): Promise<string> {
-  const writeId = randomUUID();
-  const row = { ...messageRow(mailboxId, entry), ...changes, writeId };
-  try {
-    const { subResponses } = await client.submitTransaction([
-      ["update", row, "Merge", { etag: entry.etag }],
-      ...indexRows,
-    ]);
-    return etagOf(subResponses[0] ?? {});
-  } catch (error) {
-    if (!isPreconditionFailed(error) && !isNotFound(error) && !isConflict(error)) throw error;
-    const latest = await unlessAbsent(client.getEntity<{ writeId?: string }>(mailboxId, row.rowKey));
-    if (latest?.writeId === writeId) return etagOf(latest);
-    throw new RowChangedError(`Message ${entry.key} of mailbox ${mailboxId}`, { cause: error });
-  }
+  const row = { ...changes, partitionKey: mailboxId, rowKey: MESSAGE + entry.key, etag: entry.etag };
+  return writeByEtag(
+    client,
+    row,
+    indexRows,
+    (cause) => new RowChangedError(`Message ${entry.key} of mailbox ${mailboxId}`, { cause }),
+  );
 }
 
 /** The index row of a quarantined message, to be deleted. */
