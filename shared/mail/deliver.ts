@@ -119,8 +119,8 @@ async function deliverBatches(
   const isOver = () => mustStop() || graphIll !== undefined;
   const atOnce = pLimit(probing ? 1 : desk.concurrency);
 
-  async function deliverOne(entry: StoredEntry, isOver: () => boolean): Promise<void> {
-    if (isOver()) return;
+  async function deliverOne(entry: StoredEntry, isTooLate: () => boolean): Promise<void> {
+    if (isTooLate()) return;
     try {
       await ledger.renew();
       const claimed = await ledger.claim(entry, new Date(now().getTime() + CLAIM_MS));
