@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { Secrets } from "../key-vault.ts";
+import { readKey, readOrMakeKey, type VaultKey } from "../vault-keys.ts";
 
 const ALGORITHM = "aes-256-gcm";
-const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const DATA_KEY_NAME = "data-key";
@@ -21,31 +21,20 @@ export interface TokenSealer {
  */
 export function createTokenSealer(secrets: Secrets): TokenSealer {
   const keys = new Map<string, Buffer>();
-  let newest: Promise<string> | undefined;
+  let newest: Promise<VaultKey> | undefined;
 
-  function keep(version: string, value: string): void {
-    keys.set(version, Buffer.from(value, "base64"));
-  }
-
-  async function readNewest(): Promise<string> {
-    let found = await secrets.read(DATA_KEY_NAME);
-    if (found === undefined) {
-      await secrets.write(DATA_KEY_NAME, randomBytes(KEY_BYTES).toString("base64"), {
-        contentType: "application/octet-stream; encoding=base64",
-      });
-      found = await secrets.read(DATA_KEY_NAME);
-    }
-    if (found === undefined) throw new Error(`Key Vault took the secret "${DATA_KEY_NAME}" but does not give it back`);
-    keep(found.version, found.value);
-    return found.version;
+  async function readNewest(): Promise<VaultKey> {
+    const key = await readOrMakeKey(secrets, DATA_KEY_NAME);
+    keys.set(key.id, key.bytes);
+    return key;
   }
 
   async function keyOf(version: string): Promise<Buffer | undefined> {
-    if (!keys.has(version)) {
-      const found = await secrets.read(DATA_KEY_NAME, version);
-      if (found !== undefined) keep(version, found.value);
-    }
-    return keys.get(version);
+    const known = keys.get(version);
+    if (known !== undefined) return known;
+    const found = await readKey(secrets, DATA_KEY_NAME, version);
+    if (found !== undefined) keys.set(version, found.bytes);
+    return found?.bytes;
   }
 
   return {
@@ -54,12 +43,11 @@ export function createTokenSealer(secrets: Secrets): TokenSealer {
       newest.catch(() => {
         newest = undefined;
       });
-      const version = await newest;
-      const key = keys.get(version) as Buffer;
+      const { id, bytes: key } = await newest;
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(Buffer.from(mailboxId));
       const body = Buffer.concat([cipher.update(plain, "utf8"), cipher.final()]);
-      return `${version}.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url")}`;
+      return `${id}.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url")}`;
     },
 
     async open(mailboxId, sealed) {

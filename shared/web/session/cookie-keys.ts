@@ -1,26 +1,19 @@
-import { randomBytes } from "node:crypto";
 import type { Secrets } from "../../key-vault.ts";
 import { errorFields, type Log } from "../../telemetry/log.ts";
+import { readKey, readOrMakeKey, type VaultKey } from "../../vault-keys.ts";
 
 const KEY_NAME = "session-key";
-const KEY_BYTES = 32;
 /** A new version seals, and a disabled one stops opening, at most this long after it was changed in the vault. */
 export const KEY_CACHE_MS = 5 * 60_000;
 /** Anybody can send a cookie that names a version which does not exist; the vault is asked for one of them at a time. */
 const UNKNOWN_VERSION_INTERVAL_MS = 10_000;
 
-interface CookieKey {
-  /** The version of the secret. */
-  readonly id: string;
-  readonly bytes: Buffer;
-}
-
 /** The keys that seal cookies: versions of one secret in Key Vault. */
 export interface CookieKeys {
   /** The one to seal with. Made where the vault has none. */
-  newest(): Promise<CookieKey>;
+  newest(): Promise<VaultKey>;
   /** The one that a cookie names; `undefined` where the vault has it no more. */
-  named(id: string): Promise<CookieKey | undefined>;
+  named(id: string): Promise<VaultKey | undefined>;
 }
 
 export interface CookieKeysDeps {
@@ -30,14 +23,14 @@ export interface CookieKeysDeps {
 }
 
 export function createCookieKeys({ secrets, log, now }: CookieKeysDeps): CookieKeys {
-  const known = new Map<string, { readonly key: CookieKey; readonly readAt: number }>();
-  let newest: { readonly key: CookieKey; readonly readAt: number } | undefined;
+  const known = new Map<string, { readonly key: VaultKey; readonly readAt: number }>();
+  let newest: { readonly key: VaultKey; readonly readAt: number } | undefined;
   let askedForUnknownAt = Number.NEGATIVE_INFINITY;
 
   const isFresh = (readAt: number) => Math.abs(now().getTime() - readAt) < KEY_CACHE_MS;
 
   /** What Key Vault says; while it is away, what it said last: the pages show what is wrong just then, too. */
-  async function orAsBefore(before: CookieKey | undefined, ask: () => Promise<CookieKey | undefined>) {
+  async function orAsBefore(before: VaultKey | undefined, ask: () => Promise<VaultKey | undefined>) {
     try {
       return await ask();
     } catch (error) {
@@ -47,34 +40,16 @@ export function createCookieKeys({ secrets, log, now }: CookieKeysDeps): CookieK
     }
   }
 
-  async function read(version?: string): Promise<CookieKey | undefined> {
-    const found = await secrets.read(KEY_NAME, version);
-    if (found === undefined) return undefined;
-    return { id: found.version, bytes: Buffer.from(found.value, "base64") };
-  }
-
-  function keep(key: CookieKey): { readonly key: CookieKey; readonly readAt: number } {
+  function keep(key: VaultKey): { readonly key: VaultKey; readonly readAt: number } {
     const kept = { key, readAt: now().getTime() };
     known.set(key.id, kept);
     return kept;
   }
 
-  async function readOrMake(): Promise<CookieKey> {
-    const found = await read();
-    if (found !== undefined) return found;
-    await secrets.write(KEY_NAME, randomBytes(KEY_BYTES).toString("base64"), {
-      contentType: "application/octet-stream; encoding=base64",
-    });
-    // Another instance may have made one at the same moment: the vault says which is the newest.
-    const made = await read();
-    if (made === undefined) throw new Error(`Key Vault took the secret "${KEY_NAME}" but does not give it back`);
-    return made;
-  }
-
   return {
     async newest() {
       if (newest === undefined || !isFresh(newest.readAt)) {
-        const key = await orAsBefore(newest?.key, readOrMake);
+        const key = await orAsBefore(newest?.key, () => readOrMakeKey(secrets, KEY_NAME));
         if (key !== undefined) newest = keep(key);
       }
       if (newest === undefined) throw new Error(`There is no secret "${KEY_NAME}" in Key Vault`);
@@ -88,7 +63,7 @@ export function createCookieKeys({ secrets, log, now }: CookieKeysDeps): CookieK
         if (Math.abs(now().getTime() - askedForUnknownAt) < UNKNOWN_VERSION_INTERVAL_MS) return undefined;
         askedForUnknownAt = now().getTime();
       }
-      const key = await orAsBefore(cached?.key, () => read(id));
+      const key = await orAsBefore(cached?.key, () => readKey(secrets, KEY_NAME, id));
       if (key === undefined) known.delete(id);
       else keep(key);
       return key;
