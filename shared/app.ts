@@ -35,6 +35,7 @@ import { type CheckMailbox, createDiagnostics } from "./mailboxes/diagnostics/di
 import { askOwnAddress, tryKeyVault, tryStorage } from "./mailboxes/diagnostics/try-services.ts";
 import { createFetchDueMailboxes } from "./mailboxes/fetch-due-mailboxes.ts";
 import { createFetchQueue } from "./mailboxes/fetch-queue-azure.ts";
+import { createGrantRefused } from "./mailboxes/grant-refused.ts";
 import { createKeepTokens, type KeepTokensReport } from "./mailboxes/keep-tokens.ts";
 import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
 import type { NewMailbox } from "./mailboxes/new-mailbox.ts";
@@ -54,7 +55,7 @@ import { createTables, type Tables } from "./tables.ts";
 import { currentLog } from "./telemetry/current-log.ts";
 import type { Log } from "./telemetry/log.ts";
 import { createOutgoing } from "./telemetry/outgoing.ts";
-import { createAccessTokens, GrantRefusedError } from "./tokens/access-tokens.ts";
+import { createAccessTokens } from "./tokens/access-tokens.ts";
 import { createClientCredential } from "./tokens/client-credential.ts";
 import { type ConsentSubject, type Consents, createConsents } from "./tokens/consent.ts";
 import { createCredentialEnd } from "./tokens/credential-end.ts";
@@ -224,12 +225,7 @@ export function createApp({
     log,
     now,
   });
-  /** A refusal of a consent that has been replaced meanwhile concerns nobody. */
-  async function grantRefused(mailboxId: string, error: AppError): Promise<void> {
-    const current = await grants.read(mailboxId);
-    if (error instanceof GrantRefusedError && current?.generation !== error.generation) return;
-    await changeMailbox.refused(mailboxId, error);
-  }
+  const grantRefused = createGrantRefused({ grants, changeMailbox });
 
   const sourceOf = ({ id, address, folder }: StoredMailbox, budget?: RequestBudget) =>
     createGraphSource({

@@ -1,11 +1,12 @@
 import type { AppError } from "../../../shared/errors.ts";
 import { createAppHealth } from "../../../shared/mailboxes/app-health.ts";
 import { createChangeMailbox } from "../../../shared/mailboxes/change-mailbox.ts";
+import { createGrantRefused } from "../../../shared/mailboxes/grant-refused.ts";
 import { createKeepTokens, type KeepTokensReport } from "../../../shared/mailboxes/keep-tokens.ts";
 import type { MailboxRegistry } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
 import type { Log } from "../../../shared/telemetry/log.ts";
-import { type AccessTokens, createAccessTokens, GrantRefusedError } from "../../../shared/tokens/access-tokens.ts";
+import { type AccessTokens, createAccessTokens } from "../../../shared/tokens/access-tokens.ts";
 import { createClientCredential } from "../../../shared/tokens/client-credential.ts";
 import { type Consents, createConsents } from "../../../shared/tokens/consent.ts";
 import { isDueForSaving, SAVE_AFTER_MS } from "../../../shared/tokens/expiry.ts";
@@ -90,11 +91,7 @@ export function createHookedProcess(bed: TokenBed, options: HookedProcessOptions
     random,
   });
 
-  async function refused(mailboxId: string, error: AppError): Promise<void> {
-    const current = await grants.read(mailboxId);
-    if (error instanceof GrantRefusedError && current?.generation !== error.generation) return;
-    await changeMailbox.refused(mailboxId, error);
-  }
+  const refused = createGrantRefused({ grants, changeMailbox });
 
   return {
     ...tokens,
