@@ -1,5 +1,5 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
-import { SECURITY_HEADERS } from "../shared/web/layout.ts";
+import { downloadHeaders } from "../shared/web/layout.ts";
 import { withHttpApp } from "./http.ts";
 
 /** The message as Graph gives it, for download: never shown, never guessed at, never kept. */
@@ -11,15 +11,6 @@ app.http("message-content", {
     withHttpApp(request, context, async ({ messages }) => {
       const { id = "", key = "" } = request.params;
       const mail = await messages.content(id, key);
-      return {
-        status: 200,
-        headers: {
-          ...SECURITY_HEADERS,
-          "content-type": "message/rfc822",
-          "content-disposition": `attachment; filename="${mail.fileName}"`,
-          "content-security-policy": "default-src 'none'; sandbox",
-        },
-        body: mail.body,
-      };
+      return { status: 200, headers: downloadHeaders(mail.fileName), body: mail.body };
     }),
 });

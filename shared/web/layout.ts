@@ -67,6 +67,14 @@ const headers = (origin: string): Readonly<Record<string, string>> => ({
   "referrer-policy": "same-origin",
 });
 
+/** Of a mail as a file: a browser neither shows it nor runs what is in it. */
+export const downloadHeaders = (fileName: string) => ({
+  ...SECURITY_HEADERS,
+  "content-type": "message/rfc822",
+  "content-disposition": `attachment; filename="${fileName}"`,
+  "content-security-policy": "default-src 'none'; sandbox",
+});
+
 /** Sends the browser on to a URL of `urls.ts` or of Microsoft, with GET. What is there does not learn whence. */
 export function redirectTo(url: string, cookies: readonly HostCookie[] = []): WebAnswer {
   return { status: 303, headers: { ...SECURITY_HEADERS, "referrer-policy": "no-referrer", location: url }, cookies };
