@@ -1,5 +1,7 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
 import { z } from "zod";
+import { existingMessage } from "../shared/mail/ledger.ts";
+import { existingMailbox } from "../shared/mailboxes/mailbox.ts";
 import { jsonAnswer, withHttpApp } from "./http.ts";
 import { bodyOf, messageJson } from "./json.ts";
 
@@ -11,11 +13,11 @@ app.http("discard-message", {
   authLevel: "function",
   route: "mailboxes/{id}/messages/{key}/discard",
   handler: (request: HttpRequest, context: InvocationContext) =>
-    withHttpApp(request, context, async ({ messages, quarantine }) => {
-      const { id = "", key = "" } = request.params;
+    withHttpApp(request, context, async ({ registry, ledger, quarantine }) => {
+      const { key = "" } = request.params;
+      const { id } = await existingMailbox(registry, request.params.id ?? "");
       const { note } = await bodyOf(request, body);
-      const { key: stored } = await messages.entry(id, key);
-      await quarantine.discard(id, stored, note);
-      return jsonAnswer(200, messageJson(await messages.entry(id, key)));
+      await quarantine.discard(id, key, note);
+      return jsonAnswer(200, messageJson(await existingMessage(ledger, id, key)));
     }),
 });

@@ -1,4 +1,6 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
+import { existingMessage } from "../shared/mail/ledger.ts";
+import { existingMailbox } from "../shared/mailboxes/mailbox.ts";
 import { fetchesQueue, mailboxFetch } from "./fetches-queue.ts";
 import { jsonAnswer, withHttpApp } from "./http.ts";
 import { messageJson } from "./json.ts";
@@ -10,11 +12,11 @@ app.http("replay-message", {
   route: "mailboxes/{id}/messages/{key}/replay",
   extraOutputs: [fetchesQueue],
   handler: (request: HttpRequest, context: InvocationContext) =>
-    withHttpApp(request, context, async ({ messages, quarantine }) => {
-      const { id = "", key = "" } = request.params;
-      const { key: stored } = await messages.entry(id, key);
-      await quarantine.replay(id, stored);
+    withHttpApp(request, context, async ({ registry, ledger, quarantine }) => {
+      const { key = "" } = request.params;
+      const { id } = await existingMailbox(registry, request.params.id ?? "");
+      await quarantine.replay(id, key);
       context.extraOutputs.set(fetchesQueue, mailboxFetch(id));
-      return jsonAnswer(200, messageJson(await messages.entry(id, key)));
+      return jsonAnswer(200, messageJson(await existingMessage(ledger, id, key)));
     }),
 });

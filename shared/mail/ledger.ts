@@ -177,7 +177,7 @@ export interface Ledger {
   entries(mailboxId: string): Promise<StoredEntry[]>;
   /**
    * Messages in one state, or all. What is pending or quarantined comes the longest waiting first, without reading
-   * history; the others come in no order.
+   * history, and what was old when it was found behind the rest; the others come in no order.
    */
   messages(mailboxId: string, state: MessageState | undefined, limit: number): Promise<StoredEntry[]>;
   entry(mailboxId: string, key: string): Promise<StoredEntry | undefined>;
@@ -199,4 +199,19 @@ export interface Ledger {
   forgetCheckpoint(mailboxId: string): Promise<void>;
   /** Removes what was settled before this moment, and notes up to when messages are forgotten. Gives how many. */
   sweep(mailboxId: string, settledBefore: Date): Promise<number>;
+}
+
+/** @throws {AppError} MESSAGE_NOT_FOUND */
+export async function existingMessage(
+  ledger: Pick<Ledger, "entry">,
+  mailboxId: string,
+  key: string,
+): Promise<StoredEntry> {
+  // What no key of a message looks like is not asked for: a table refuses some characters altogether.
+  const found = /^[\w-]{43}$/.test(key) ? await ledger.entry(mailboxId, key) : undefined;
+  if (found !== undefined) return found;
+  throw new AppError(
+    "MESSAGE_NOT_FOUND",
+    `The ledger of mailbox ${mailboxId} has no message ${key}: it was swept, or the link is mistyped`,
+  );
 }

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import type { Activity } from "../mailboxes/activity.ts";
 import { RowChangedError } from "../tables.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { Ledger, MessageState, StoredEntry } from "./ledger.ts";
+import { existingMessage, type Ledger, type MessageState, type StoredEntry } from "./ledger.ts";
 
 /** What may be offered to the desk again: what the desk does not have. */
 const REPLAYABLE: ReadonlySet<MessageState> = new Set(["quarantined", "refused", "discarded", "gone"]);
@@ -42,17 +42,6 @@ export interface Quarantine {
 }
 
 export function createQuarantine({ ledger, fetchNow, activity, log, now }: QuarantineDeps): Quarantine {
-  async function existing(mailboxId: string, key: string): Promise<StoredEntry> {
-    const entry = await ledger.entry(mailboxId, key);
-    if (entry === undefined) {
-      throw new AppError(
-        "MESSAGE_NOT_FOUND",
-        `The ledger of mailbox ${mailboxId} has no message ${key}: reload the list`,
-      );
-    }
-    return entry;
-  }
-
   async function putBack(mailboxId: string, entry: StoredEntry): Promise<void> {
     await ledger.replay(mailboxId, entry, now());
     log.info("message replayed", { mailboxId, message: entry.key, was: entry.state });
@@ -62,7 +51,7 @@ export function createQuarantine({ ledger, fetchNow, activity, log, now }: Quara
     list: (mailboxId, limit) => ledger.quarantined(mailboxId, limit),
 
     async replay(mailboxId, key) {
-      const entry = await existing(mailboxId, key);
+      const entry = await existingMessage(ledger, mailboxId, key);
       if (!REPLAYABLE.has(entry.state)) {
         throw new AppError("INPUT_INVALID", `Message ${key} is ${entry.state}: there is nothing to replay`);
       }
@@ -97,7 +86,7 @@ export function createQuarantine({ ledger, fetchNow, activity, log, now }: Quara
     async discard(mailboxId, key, note) {
       const reason = note.replace(/\s+/g, " ").trim().slice(0, NOTE_LIMIT);
       if (reason === "") throw new AppError("INPUT_INVALID", "Say why the message is given up: the note stays with it");
-      const entry = await existing(mailboxId, key);
+      const entry = await existingMessage(ledger, mailboxId, key);
       if (entry.state !== "quarantined") {
         throw new AppError(
           "INPUT_INVALID",

@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import { existingMailbox, type MailboxRegistry, type StoredMailbox } from "../mailboxes/mailbox.ts";
-import type { Ledger, StoredEntry } from "./ledger.ts";
+import { existingMessage, type Ledger, type StoredEntry } from "./ledger.ts";
 import type { MessageSource } from "./message-source.ts";
 
 export interface StoredMessagesDeps {
@@ -28,10 +28,7 @@ export interface StoredMessages {
 export function createStoredMessages({ registry, ledger, sourceOf }: StoredMessagesDeps): StoredMessages {
   async function entry(mailboxId: string, key: string): Promise<StoredEntry> {
     await existingMailbox(registry, mailboxId);
-    // What no key of a message looks like is not asked for: a table refuses some characters altogether.
-    const found = /^[\w-]{43}$/.test(key) ? await ledger.entry(mailboxId, key) : undefined;
-    if (found !== undefined) return found;
-    throw new AppError("MESSAGE_NOT_FOUND", `The ledger of mailbox ${mailboxId} has no message ${key}`);
+    return existingMessage(ledger, mailboxId, key);
   }
 
   return {

@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import { existingMailbox } from "../mailboxes/mailbox.ts";
-import { redirectTo, SECURITY_HEADERS, type WebAnswer } from "./layout.ts";
+import { downloadHeaders, redirectTo, type WebAnswer } from "./layout.ts";
 import { type MailPreview, readPreview } from "./mail-preview.ts";
 import type { PageRoute, Visit } from "./page-routes.ts";
 import { messagePage, QUARANTINE_SHOWN, quarantinePage } from "./quarantine-page.ts";
@@ -38,20 +38,13 @@ async function show({ app, page, parameter }: Visit): Promise<WebAnswer> {
 
 /** Every byte of the mail, never to be shown by a browser. */
 async function download({ app, parameter }: Visit): Promise<WebAnswer> {
-  const { fileName, body } = await app.messages.content(parameter("id"), parameter("key"));
-  const headers = {
-    ...SECURITY_HEADERS,
-    "content-type": "message/rfc822",
-    "content-disposition": `attachment; filename="${fileName}"`,
-    "content-security-policy": "default-src 'none'; sandbox",
-  };
-  return { status: 200, headers, body };
+  const mail = await app.messages.content(parameter("id"), parameter("key"));
+  return { status: 200, headers: downloadHeaders(mail.fileName), body: mail.body };
 }
 
 async function replay({ app, parameter, fetchSoon }: Visit): Promise<WebAnswer> {
   const mailbox = await existingMailbox(app.registry, parameter("id"));
-  const { key } = await app.messages.entry(mailbox.id, parameter("key"));
-  await app.quarantine.replay(mailbox.id, key);
+  await app.quarantine.replay(mailbox.id, parameter("key"));
   fetchSoon(mailbox.id);
   return redirectTo(app.urls.mailbox(mailbox.id, "quarantine"));
 }
@@ -65,7 +58,6 @@ async function replayAll({ app, parameter, fetchSoon }: Visit): Promise<WebAnswe
 
 async function discard({ app, form, parameter }: Visit): Promise<WebAnswer> {
   const mailbox = await existingMailbox(app.registry, parameter("id"));
-  const { key } = await app.messages.entry(mailbox.id, parameter("key"));
-  await app.quarantine.discard(mailbox.id, key, form.get("note") ?? "");
+  await app.quarantine.discard(mailbox.id, parameter("key"), form.get("note") ?? "");
   return redirectTo(app.urls.mailbox(mailbox.id, "quarantine"));
 }
