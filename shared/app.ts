@@ -430,8 +430,9 @@ export function createApp({
   };
 }
 
+/** When the mail was received that has waited longest. What was old already when it was found waits behind new mail. */
 function oldestOf(entries: readonly StoredEntry[]): Date | undefined {
-  const times = entries.map(({ receivedAt }) => receivedAt.getTime());
+  const times = entries.flatMap(({ receivedAt, isBacklog }) => (isBacklog ? [] : [receivedAt.getTime()]));
   return times.length === 0 ? undefined : new Date(Math.min(...times));
 }
 

@@ -101,14 +101,16 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     return found;
   }
 
-  /** The messages of an index, in its order. */
-  async function indexed(mailboxId: string, prefix: string, limit: number): Promise<StoredEntry[]> {
+  /** The messages of indexes, one after the other, each in its order. */
+  async function indexed(mailboxId: string, prefixes: readonly string[], limit: number): Promise<StoredEntry[]> {
     const client = await table();
     const found: StoredEntry[] = [];
-    for await (const { rowKey } of listRows(client, mailboxId, prefix, undefined, ["rowKey"])) {
-      const row = await unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + keyOf(String(rowKey))));
-      if (row !== undefined) found.push(toEntry(row));
-      if (found.length >= limit) break;
+    for (const prefix of prefixes) {
+      for await (const { rowKey } of listRows(client, mailboxId, prefix, undefined, ["rowKey"])) {
+        const row = await unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + keyOf(String(rowKey))));
+        if (row !== undefined) found.push(toEntry(row));
+        if (found.length >= limit) return found;
+      }
     }
     return found;
   }
@@ -129,11 +131,11 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
       return row && toEntry(row);
     },
 
-    quarantined: (mailboxId, limit) => indexed(mailboxId, QUARANTINED, limit),
+    quarantined: (mailboxId, limit) => indexed(mailboxId, [QUARANTINED], limit),
 
     async messages(mailboxId, state, limit) {
-      if (state === "pending") return indexed(mailboxId, PENDING, limit);
-      if (state === "quarantined") return indexed(mailboxId, QUARANTINED, limit);
+      if (state === "pending") return indexed(mailboxId, [PENDING, BACKLOG], limit);
+      if (state === "quarantined") return indexed(mailboxId, [QUARANTINED], limit);
       const found: StoredEntry[] = [];
       const condition = state === undefined ? undefined : odata`state eq ${state}`;
       for await (const row of listRows<MessageRow>(await table(), mailboxId, MESSAGE, condition)) {

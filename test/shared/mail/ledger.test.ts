@@ -262,6 +262,16 @@ describe("a pending message", () => {
     assert.deepEqual(await run.due(new Date(NOON.getTime() - 2 * HOUR_MS), 9), []);
   });
 
+  it("is listed, and what was old when it was found behind what is new", async () => {
+    const run = await lease();
+    const longAgo = new Date(NOON.getTime() - 30 * DAY_MS);
+    await run.record([{ messageId: "old", receivedAt: longAgo }, ...messages(2)], { link: "one" });
+    const listed = async (limit: number) =>
+      (await ledger.messages(mailboxId, "pending", limit)).map(({ messageId }) => messageId);
+    assert.deepEqual(await listed(10), ["message-0", "message-1", "old"]);
+    assert.deepEqual(await listed(2), ["message-0", "message-1"]);
+  });
+
   it("can be claimed by one of two instances", async () => {
     const first = await lease();
     await first.record(messages(1), { link: "1" });
