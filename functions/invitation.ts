@@ -1,5 +1,5 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
-import { subjectOf } from "../shared/app.ts";
+import { consentSubject } from "../shared/mailboxes/consent-subject.ts";
 import { consentRedirect } from "../shared/web/consent-redirect.ts";
 import { invitationOverPage, invitationPage } from "../shared/web/invitation-page.ts";
 import { withHttpApp } from "./http.ts";
@@ -22,6 +22,6 @@ app.http("invitation", {
       const mailbox = await registry.get(mailboxId);
       if (mailbox === undefined) return invitationOverPage("withdrawn", page);
       if (request.params.action !== "accept") return invitationPage(mailbox, urls.acceptInvitation(token), page);
-      return consentRedirect(await consents.start(subjectOf(mailbox), anyAccount, key));
+      return consentRedirect(await consents.start(consentSubject(mailbox), anyAccount, key));
     }),
 });

@@ -1,6 +1,7 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
-import { type App, subjectOf } from "../shared/app.ts";
+import type { App } from "../shared/app.ts";
 import { AppError } from "../shared/errors.ts";
+import { consentSubject } from "../shared/mailboxes/consent-subject.ts";
 import { existingMailbox, type StoredMailbox } from "../shared/mailboxes/mailbox.ts";
 import { readNewMailbox } from "../shared/mailboxes/new-mailbox.ts";
 import type { WebAnswer } from "../shared/web/layout.ts";
@@ -82,7 +83,7 @@ async function connectGranted(
       `${mailbox.address} is connected by its owner: send the link that "invite" gives`,
     );
   }
-  const result = await consents.connectGranted(subjectOf(mailbox));
+  const result = await consents.connectGranted(consentSubject(mailbox));
   if (result.kind === "connected") {
     await changeMailbox.connected(mailbox.id, result.userName);
     context.extraOutputs.set(fetchesQueue, mailboxFetch(mailbox.id));

@@ -1,5 +1,5 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
-import { subjectOf } from "../shared/app.ts";
+import { consentSubject } from "../shared/mailboxes/consent-subject.ts";
 import { existingMailbox } from "../shared/mailboxes/mailbox.ts";
 import { consentRedirect } from "../shared/web/consent-redirect.ts";
 import { withHttpApp } from "./http.ts";
@@ -11,6 +11,6 @@ app.http("start-consent", {
   handler: (request: HttpRequest, context: InvocationContext) =>
     withHttpApp(request, context, async ({ registry, consents }) => {
       const mailbox = await existingMailbox(registry, request.query.get("mailbox") ?? "");
-      return consentRedirect(await consents.start(subjectOf(mailbox), request.query.get("account") === "any"));
+      return consentRedirect(await consents.start(consentSubject(mailbox), request.query.get("account") === "any"));
     }),
 });

@@ -1,25 +1,19 @@
 import { tmpdir } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
-import { type Config, ConfigurationError, readConfig } from "./config.ts";
-import type { Desk } from "./desks/desk.ts";
+import { type Config, readConfig } from "./config.ts";
+import { createConfiguredDesks } from "./desks/configured-desks.ts";
 import { probeDesk } from "./desks/desk-probe.ts";
 import { createDeskRests } from "./desks/desk-rests.ts";
-import { oneAtATime } from "./desks/one-at-a-time.ts";
-import type { WatchPost } from "./desks/post.ts";
 import { testDelivery } from "./desks/test-message.ts";
-import { createUvdesk } from "./desks/uvdesk.ts";
-import { createWebhook } from "./desks/webhook.ts";
-import { AppError } from "./errors.ts";
 import { createSecrets } from "./key-vault.ts";
 import { type Account, createAccount } from "./mail/account.ts";
-import { LEDGER_MEMORY_MS } from "./mail/discover.ts";
 import { createFetchMailbox, type FetchOutcome } from "./mail/fetch-mailbox.ts";
 import { createGraphClient } from "./mail/graph-client.ts";
 import { cannotOpenFolder } from "./mail/graph-folder.ts";
 import { createGraphSource } from "./mail/graph-source.ts";
 import { createImportMail, type ImportMail } from "./mail/import-mail.ts";
-import type { Ledger, Period, StoredEntry } from "./mail/ledger.ts";
+import type { Ledger, Period } from "./mail/ledger.ts";
 import { createLedger } from "./mail/ledger-table.ts";
 import { createMailFileSweep } from "./mail/mail-files.ts";
 import { createQuarantine, type Quarantine } from "./mail/quarantine.ts";
@@ -31,6 +25,7 @@ import type { Activity } from "./mailboxes/activity.ts";
 import { createActivity } from "./mailboxes/activity-table.ts";
 import { createAppHealth } from "./mailboxes/app-health.ts";
 import { type ChangeMailbox, createChangeMailbox } from "./mailboxes/change-mailbox.ts";
+import { consentSubject } from "./mailboxes/consent-subject.ts";
 import { type CheckMailbox, createDiagnostics } from "./mailboxes/diagnostics/diagnostics.ts";
 import { askOwnAddress, tryKeyVault, tryStorage } from "./mailboxes/diagnostics/try-services.ts";
 import { createFetchDueMailboxes } from "./mailboxes/fetch-due-mailboxes.ts";
@@ -40,15 +35,11 @@ import { createKeepTokens, type KeepTokensReport } from "./mailboxes/keep-tokens
 import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
 import type { NewMailbox } from "./mailboxes/new-mailbox.ts";
 import { type Check, createNewMailboxChecks } from "./mailboxes/new-mailbox-checks.ts";
-import {
-  createMailboxView,
-  createOverview,
-  type MailboxView,
-  type Overview,
-  type TokenView,
-} from "./mailboxes/overview.ts";
+import { createMailboxView, createOverview, type MailboxView, type Overview } from "./mailboxes/overview.ts";
 import { createQueueFetches } from "./mailboxes/queue-fetches.ts";
 import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
+import { createSweep } from "./mailboxes/sweep.ts";
+import { tokenView } from "./mailboxes/token-view.ts";
 import { createWatchMailboxes } from "./mailboxes/watch-mailboxes.ts";
 import { attemptTimeout } from "./sdk-timeout.ts";
 import { createTables, type Tables } from "./tables.ts";
@@ -59,8 +50,7 @@ import { createAccessTokens } from "./tokens/access-tokens.ts";
 import { createClientCredential } from "./tokens/client-credential.ts";
 import { type ConsentSubject, type Consents, createConsents } from "./tokens/consent.ts";
 import { createCredentialEnd } from "./tokens/credential-end.ts";
-import { isDueForSaving, REFRESH_TOKEN_LIFE_MS, SAVE_AFTER_MS } from "./tokens/expiry.ts";
-import type { Grant } from "./tokens/grant.ts";
+import { isDueForSaving, SAVE_AFTER_MS } from "./tokens/expiry.ts";
 import { createGrantStore } from "./tokens/grant-store-azure.ts";
 import { createInvitations, type Invitations } from "./tokens/invitations.ts";
 import { mailScopes } from "./tokens/mail-scopes.ts";
@@ -76,9 +66,6 @@ import { createUrls, type Urls } from "./web/urls.ts";
 
 /** One attempt at the managed identity endpoint, which is on the same machine, may take this long. */
 const IDENTITY_TIMEOUT_MS = 10_000;
-
-/** Of the pending messages that are due first, so many are looked at for the one that has waited longest. */
-const OLDEST_AMONG = 20;
 
 /** What the functions call. Everything in it is stateless but for caches; see README.md. */
 export interface App {
@@ -178,44 +165,14 @@ export function createApp({
   });
   const graphFor = createGraphClient({ graphUrl: config.graphUrl, now, outgoing });
 
-  const desks = new Map(Object.entries(config.desks).map(([name, settings]) => [name, createDesk(name, settings)]));
-  function createDesk(name: string, settings: Config["desks"][string]): Desk {
-    const watch: WatchPost = (post) =>
-      outgoing({ service: "desk", method: "POST", route: settings.kind, desk: name }, post);
-    switch (settings.kind) {
-      case "uvdesk": {
-        const desk = createUvdesk({ ...settings, now, watch });
-        return oneAtATime({ desk, name, tables, now, random, sleep });
-      }
-      case "webhook":
-        return createWebhook({ ...settings, secret: () => signingSecret(settings.secretName), now, watch });
-    }
-  }
-  async function signingSecret(name: string): Promise<string> {
-    const secret = await readSecret(name);
-    if (secret === undefined) {
-      throw new AppError(
-        "CONFIGURATION_INVALID",
-        `Key Vault has no secret "${name}": store the webhook's signing secret (whsec_…) there`,
-      );
-    }
-    return secret;
-  }
-  function deskOf({ desk: name, address }: StoredMailbox): Desk {
-    const desk = desks.get(name);
-    if (desk === undefined) {
-      const fault = `names no desk "${name}", which mailbox ${address} delivers to; add it, or remove the mailbox and add it with another desk`;
-      throw new ConfigurationError([{ setting: "DESKS", fault }]);
-    }
-    return desk;
-  }
-
+  const deskOf = createConfiguredDesks({ settings: config.desks, readSecret, tables, outgoing, now, random, sleep });
+  const deskNames = Object.keys(config.desks);
   const deskRests = createDeskRests({ tables, log, now });
   const invitations = createInvitations({ tables, now });
   const changeMailbox = createChangeMailbox({
     registry,
     wakeDesk: deskRests.wake,
-    deskNames: [...desks.keys()],
+    deskNames,
     forgetCheckpoint: (id) => ledger.forgetCheckpoint(id),
     async removeGrant(id) {
       await invitations.withdraw(id);
@@ -273,7 +230,7 @@ export function createApp({
 
   async function subject(mailboxId: string): Promise<ConsentSubject | undefined> {
     const mailbox = await registry.get(mailboxId);
-    return mailbox && subjectOf(mailbox);
+    return mailbox && consentSubject(mailbox);
   }
 
   const consents = createConsents({
@@ -321,7 +278,7 @@ export function createApp({
       ...config,
       ...config.entra,
       authentication: config.entra.authentication.kind,
-      deskNames: [...desks.keys()],
+      deskNames,
     },
     redirectUrl: urls.redirect,
     askOwnAddress: () => askOwnAddress(urls.origin),
@@ -333,7 +290,7 @@ export function createApp({
     credentialEnd,
     grant: grants.read,
     hasRefreshToken: async (grant) => (await grants.refreshToken(grant.secretName, grant.secretVersion)) !== undefined,
-    neededScopes: (mailbox) => mailScopes(subjectOf(mailbox)),
+    neededScopes: (mailbox) => mailScopes(consentSubject(mailbox)),
     tryMailbox: async (mailbox) => (await sourceOf(mailbox).changes(undefined)).messages.length,
     probeDesk: ({ desk }) => probeDesk(config.desks[desk]?.url ?? ""),
     async sendTestMessage(mailbox) {
@@ -342,7 +299,7 @@ export function createApp({
     },
     restingDesks: deskRests.list,
     waiting: ledger.waiting,
-    oldestPending: async (id) => oldestOf(await ledger.messages(id, "pending", OLDEST_AMONG)),
+    pending: (id, limit) => ledger.messages(id, "pending", limit),
     now,
   });
 
@@ -401,13 +358,7 @@ export function createApp({
       log,
       now,
     }),
-    async sweep() {
-      await consents.sweep();
-      await invitations.sweep();
-      const settledBefore = new Date(now().getTime() - LEDGER_MEMORY_MS);
-      for (const { id } of await registry.list()) await ledger.sweep(id, settledBefore);
-      await activity.sweep();
-    },
+    sweep: createSweep({ registry, ledger, consents, invitations, activity, now }),
     checkMailbox,
     view: createMailboxView({
       registry,
@@ -427,30 +378,6 @@ export function createApp({
       mailPerHour: activity.mailPerHour,
       now,
     }),
-  };
-}
-
-/** When the mail was received that has waited longest. What was old already when it was found waits behind new mail. */
-function oldestOf(entries: readonly StoredEntry[]): Date | undefined {
-  const times = entries.flatMap(({ receivedAt, isBacklog }) => (isBacklog ? [] : [receivedAt.getTime()]));
-  return times.length === 0 ? undefined : new Date(Math.min(...times));
-}
-
-/** What a consent is for. */
-export function subjectOf({ id, address, access, acknowledge }: StoredMailbox): ConsentSubject {
-  return { mailboxId: id, address, kind: access, writes: acknowledge.kind !== "nothing" };
-}
-
-function tokenView(grant: Grant): TokenView {
-  const isApplication = grant.kind === "application";
-  const savedAt = grant.refreshTokenSavedAt;
-  return {
-    userName: isApplication ? "an administrator, for the application itself" : grant.userName,
-    goodUntil: grant.expiresAt,
-    refreshAt: grant.refreshAt,
-    refreshToken: isApplication
-      ? undefined
-      : { savedAt, goodUntil: new Date(savedAt.getTime() + REFRESH_TOKEN_LIFE_MS) },
   };
 }
 

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
+import { createLedger } from "../shared/mail/ledger-table.ts";
 import type { CheckReport } from "../shared/mailboxes/diagnostics/diagnostics.ts";
 import type { CheckStep } from "../shared/mailboxes/diagnostics/run-checks.ts";
+import { azuriteTables } from "./shared/azurite-tables.ts";
 import { type FunctionsHost, startFunctionsHost } from "./simulator/host/functions-host.ts";
 import { createPerson } from "./simulator/person/person.ts";
 import { type Simulator, startSimulator } from "./simulator/simulator.ts";
@@ -96,6 +98,28 @@ describe("the check of a mailbox", () => {
     assert.equal(evidence.desk?.testMessage, undefined);
     assert.equal(evidence.backlog?.lagSeconds, 0);
     assert.equal(simulator.uvdesk.received.length, 0, "the desk was offered something");
+  });
+
+  it("tells mail that has waited for long; mail that was old when it was found has not", async () => {
+    const ledger = createLedger({ tables: azuriteTables(simulator.azurite), now: () => new Date() });
+    const run = (await ledger.lease(id)) ?? assert.fail("another run holds the lease");
+    const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+    await run.record([{ messageId: "old", receivedAt: ago(30 * 24 * 60) }], {});
+    const { result, evidence } = step(await check(), "backlog");
+    assert.deepEqual(
+      { result, pending: evidence.pending, lag: evidence.lagSeconds },
+      { result: "ok", pending: 1, lag: 0 },
+    );
+
+    await run.record([{ messageId: "late", receivedAt: ago(20) }], {});
+    const late = step(await check(), "backlog");
+    assert.equal(late.result, "warning");
+    assert.ok(Number(late.evidence.lagSeconds) >= 20 * 60);
+    for (const entry of await run.due(new Date(), 2)) {
+      const claimed = (await run.claim(entry, ago(-1))) ?? assert.fail("not claimed");
+      await run.settle(claimed, { state: "delivered", answer: "", acknowledge: false }, new Date());
+    }
+    await run.release();
   });
 
   it("leaves one version of one secret in Key Vault, however often it is made", async () => {

@@ -1,6 +1,6 @@
 import type { RestingDesk } from "../desks/desk-rests.ts";
 import type { AppAlarm, StoredMailbox } from "./mailbox.ts";
-import type { TokenView } from "./overview.ts";
+import type { TokenView } from "./token-view.ts";
 
 /** `fetch-mail` runs each minute by default; after this long without a run something is wrong with the platform. */
 const TICK_OVERDUE_MS = 5 * 60_000;

@@ -3,20 +3,10 @@ import type { RestingDesk } from "../desks/desk-rests.ts";
 import type { MailPerHour } from "./activity.ts";
 import type { AppAlarm, MailboxRegistry, StoredMailbox } from "./mailbox.ts";
 import { type HealthFacts, type MailboxHealth, mailboxHealth } from "./mailbox-health.ts";
+import type { TokenView } from "./token-view.ts";
 
 /** Mailboxes whose counts are read side by side. */
 const AT_ONCE = 16;
-
-/** What is known of a mailbox's tokens, without any secret. */
-export interface TokenView {
-  readonly userName: string;
-  /** End of the access token in hand. */
-  readonly goodUntil: Date;
-  /** When it is renewed, ahead of that end. */
-  readonly refreshAt: Date;
-  /** `goodUntil`: its end, should nothing renew it before. `undefined` where the application itself has access. */
-  readonly refreshToken: { readonly savedAt: Date; readonly goodUntil: Date } | undefined;
-}
 
 export interface MailboxView {
   readonly mailbox: StoredMailbox;

@@ -1,5 +1,6 @@
-import { type App, subjectOf } from "../app.ts";
+import type { App } from "../app.ts";
 import { AppError } from "../errors.ts";
+import { consentSubject } from "../mailboxes/consent-subject.ts";
 import { existingMailbox } from "../mailboxes/mailbox.ts";
 import { type NewMailbox, readNewMailbox } from "../mailboxes/new-mailbox.ts";
 import { consentPage } from "./consent-page.ts";
@@ -79,7 +80,7 @@ function readForm(entered: Readonly<Record<string, string>>): NewMailbox {
 
 async function startConsent(visit: Visit): Promise<WebAnswer> {
   const mailbox = await mailboxOf(visit);
-  return consentRedirect(await visit.app.consents.start(subjectOf(mailbox), visit.query.get("account") === "any"));
+  return consentRedirect(await visit.app.consents.start(consentSubject(mailbox), visit.query.get("account") === "any"));
 }
 
 /** For a mailbox whose access an administrator has granted to the application already, as by RBAC in Exchange. */
@@ -88,7 +89,7 @@ async function connectGranted(visit: Visit): Promise<WebAnswer> {
   if (mailbox.access !== "application") {
     throw new AppError("INPUT_INVALID", `${mailbox.address} is connected by its owner, who signs in at Microsoft`);
   }
-  const result = await visit.app.consents.connectGranted(subjectOf(mailbox));
+  const result = await visit.app.consents.connectGranted(consentSubject(mailbox));
   if (result.kind === "connected") {
     await visit.app.changeMailbox.connected(mailbox.id);
     visit.fetchSoon(mailbox.id);

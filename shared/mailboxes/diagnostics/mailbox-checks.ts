@@ -1,6 +1,7 @@
 import type { DeskAnswer } from "../../desks/desk.ts";
 import type { DeskProbe } from "../../desks/desk-probe.ts";
 import type { RestingDesk } from "../../desks/desk-rests.ts";
+import type { StoredEntry } from "../../mail/ledger.ts";
 import { REFRESH_TOKEN_LIFE_MS } from "../../tokens/expiry.ts";
 import type { Grant } from "../../tokens/grant.ts";
 import { missingScopes } from "../../tokens/mail-scopes.ts";
@@ -13,6 +14,8 @@ import type { Check, Finding } from "./run-checks.ts";
 const WARN_BEFORE_END_MS = 30 * 24 * 3_600_000;
 /** Mail that waits longer than this, with nothing else wrong, is worth a look. */
 const LONG_WAIT_MS = 15 * 60_000;
+/** Of the messages that are due first, so many are looked at for the one that has waited longest. */
+const OLDEST_AMONG = 20;
 
 export interface MailboxCheckDeps {
   readonly registry: Pick<MailboxRegistry, "lastTick" | "alarm">;
@@ -27,8 +30,11 @@ export interface MailboxCheckDeps {
   readonly sendTestMessage: (mailbox: StoredMailbox) => Promise<{ readonly key: string; readonly answer: DeskAnswer }>;
   readonly restingDesks: () => Promise<readonly RestingDesk[]>;
   readonly waiting: (mailboxId: string) => Promise<{ readonly pending: number; readonly quarantined: number }>;
-  /** When the mail was received that has waited longest; `undefined` where none waits. */
-  readonly oldestPending: (mailboxId: string) => Promise<Date | undefined>;
+  /** Messages that wait, those that are due first, and what was old when it was found behind them. */
+  readonly pending: (
+    mailboxId: string,
+    limit: number,
+  ) => Promise<readonly Pick<StoredEntry, "receivedAt" | "isBacklog">[]>;
   readonly now: () => Date;
 }
 
@@ -121,15 +127,19 @@ export function mailboxChecks(
 
   async function backlog(): Promise<Finding> {
     const { id, status, lastFetchAt, lastSuccessAt, lastMailAt, lastError, desk: name } = found();
-    const [counts, oldest, alarm, lastTick, resting] = await Promise.all([
+    const [counts, pending, alarm, lastTick, resting] = await Promise.all([
       deps.waiting(id),
-      deps.oldestPending(id),
+      deps.pending(id, OLDEST_AMONG),
       deps.registry.alarm(),
       deps.registry.lastTick(),
       deps.restingDesks(),
     ]);
     const rest = resting.find((one) => one.desk === name);
-    const lagMs = oldest === undefined ? 0 : Math.max(0, now().getTime() - oldest.getTime());
+    // What was old already when it was found waits behind new mail, and says nothing of a delay.
+    const waits = pending.flatMap(({ isBacklog, receivedAt }) =>
+      isBacklog ? [] : [now().getTime() - receivedAt.getTime()],
+    );
+    const lagMs = Math.max(0, ...waits);
     const evidence = {
       status,
       ...counts,

@@ -1,10 +1,10 @@
 import { setTimeout } from "node:timers/promises";
 import type { TokenCredential } from "@azure/identity";
-import { subjectOf } from "../../../shared/app.ts";
 import type { ClientAuthentication } from "../../../shared/config.ts";
 import { createSecrets } from "../../../shared/key-vault.ts";
 import { createAppHealth } from "../../../shared/mailboxes/app-health.ts";
 import { type ChangeMailbox, createChangeMailbox } from "../../../shared/mailboxes/change-mailbox.ts";
+import { consentSubject } from "../../../shared/mailboxes/consent-subject.ts";
 import { createKeepTokens, type KeepTokensReport } from "../../../shared/mailboxes/keep-tokens.ts";
 import type { MailboxRegistry } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
@@ -106,7 +106,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
     tenant,
     subject: async (mailboxId) => {
       const mailbox = await registry.get(mailboxId);
-      return mailbox && subjectOf(mailbox);
+      return mailbox && consentSubject(mailbox);
     },
     cannotOpen: async () => cannotOpen,
     useInvitation: async () => true,

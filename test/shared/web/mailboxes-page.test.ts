@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
-import type { MailboxView, Overview, TokenView } from "../../../shared/mailboxes/overview.ts";
+import type { MailboxView, Overview } from "../../../shared/mailboxes/overview.ts";
+import type { TokenView } from "../../../shared/mailboxes/token-view.ts";
 import { errorPage } from "../../../shared/web/error-page.ts";
 import { invitationPage, invitedPage, invitePage } from "../../../shared/web/invitation-page.ts";
 import type { PageContext } from "../../../shared/web/layout.ts";
