@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import http from "node:http";
 import https from "node:https";
-import { release } from "../release.ts";
+import { chunkIsGarbage } from "../chunk-garbage.ts";
 
 /** Until the connection stands; before that, nothing can have arrived. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -45,7 +45,7 @@ async function write(body: Blob, outgoing: http.ClientRequest): Promise<void> {
       outgoing.write(chunk, resolve);
     });
     if (written) return;
-    release(chunk);
+    chunkIsGarbage(chunk);
   }
   outgoing.end();
 }

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { release } from "../release.ts";
+import { chunkIsGarbage } from "../chunk-garbage.ts";
 import type { Desk, DeskAnswer } from "./desk.ts";
 import { postToDesk, shortened, type WatchPost } from "./post.ts";
 
@@ -59,7 +59,7 @@ async function sign(secret: string, prefix: string, mail: Blob): Promise<string>
   const hmac = createHmac("sha256", Buffer.from(secret.replace(/^whsec_/, ""), "base64")).update(prefix);
   for await (const chunk of mail.stream()) {
     hmac.update(chunk);
-    release(chunk);
+    chunkIsGarbage(chunk);
   }
   return `v1,${hmac.digest("base64")}`;
 }

@@ -1,7 +1,7 @@
 import { openAsBlob } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { release } from "../release.ts";
+import { chunkIsGarbage } from "../chunk-garbage.ts";
 import { createMailFile, type MailFile } from "./mail-files.ts";
 
 /** Up to this many bytes a message is held in memory; a larger one goes through a file. */
@@ -16,7 +16,7 @@ export interface MailContent {
 
 /**
  * Receives a message whole before anything is done with it: a body that breaks off throws here and is never offered to
- * the desk. The chunks are its own from then on.
+ * the desk.
  * @param folder where a large message lies for the time of its delivery; by default the system's own
  */
 export async function receiveContent(
@@ -32,7 +32,7 @@ export async function receiveContent(
       bytes += chunk.byteLength;
       if (file !== undefined) {
         await file.handle.writeFile(chunk);
-        release(chunk);
+        chunkIsGarbage(chunk);
       } else {
         chunks.push(chunk as Uint8Array<ArrayBuffer>);
         if (bytes > MEMORY_LIMIT_BYTES) {

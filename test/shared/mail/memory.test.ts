@@ -13,17 +13,12 @@ const MB = 1024 * 1024;
 /** Exchange takes no larger ones: https://learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits */
 const LARGEST_MAIL_BYTES = 150 * MB;
 const SMALL_MAIL_BYTES = 64 * 1024;
-const EXTRA_MEMORY_BYTES = 64 * MB;
+/** Promised are 64 MB; the garbage of one of the streams alone, left lying, would still pass that in some runs. */
+const EXTRA_MEMORY_BYTES = 40 * MB;
 const IN_FLIGHT = 3;
 
-/**
- * V8 lets its space for young objects grow with whatever a process does, mails or not, by some 50 MB; it is held still
- * here, so that the figure is what the messages take. https://nodejs.org/api/cli.html#--max-semi-space-sizesize-in-mib
- */
-const STILL_HEAP = "--max-semi-space-size=2";
-
-/** On a busy machine the collector comes late, and what it has not taken yet counts as well: the best of a few runs tells. */
-const RUNS = 6;
+/** Each of so many runs counts: none is let off as unlucky. */
+const RUNS = 2;
 
 const SCRIPT = path.join(import.meta.dirname, "memory-process.ts");
 const ANSWER = JSON.stringify({ success: true, message: "Inbound email processed successfully. [tickets/1/#1]" });
@@ -87,7 +82,7 @@ describe("three messages of 150 MB in flight", () => {
       desk: { kind, url },
       concurrency: IN_FLIGHT,
     };
-    const { stdout } = await promisify(execFile)(execPath, [STILL_HEAP, SCRIPT, JSON.stringify(options)]);
+    const { stdout } = await promisify(execFile)(execPath, [SCRIPT, JSON.stringify(options)]);
     const { delivered, peakBytes } = JSON.parse(stdout) as MemoryProcessReport;
     assert.equal(delivered, IN_FLIGHT);
     assert.ok(desk.takeBytes() >= IN_FLIGHT * size);
@@ -95,13 +90,13 @@ describe("three messages of 150 MB in flight", () => {
   }
 
   for (const kind of ["webhook", "uvdesk"] as const) {
-    it(`cost less than 64 MB more than three small ones (${kind})`, async (test) => {
+    it(`cost far less than 64 MB more than three small ones (${kind})`, async (test) => {
       const small = await peakFor(kind, SMALL_MAIL_BYTES);
-      let extra = Number.POSITIVE_INFINITY;
-      for (let run = 0; run < RUNS && extra >= EXTRA_MEMORY_BYTES; run += 1)
-        extra = Math.min(extra, (await peakFor(kind, LARGEST_MAIL_BYTES)) - small);
-      test.diagnostic(`${(extra / MB).toFixed(1)} MB more`);
-      assert.ok(extra < EXTRA_MEMORY_BYTES, `${(extra / MB).toFixed(1)} MB more`);
+      for (let run = 0; run < RUNS; run += 1) {
+        const extra = (await peakFor(kind, LARGEST_MAIL_BYTES)) - small;
+        test.diagnostic(`${(extra / MB).toFixed(1)} MB more`);
+        assert.ok(extra < EXTRA_MEMORY_BYTES, `${(extra / MB).toFixed(1)} MB more`);
+      }
     });
   }
 });
