@@ -23,6 +23,7 @@ const LIST_SIZE = 999;
 const SMALLEST_SHARE = 1 / 16;
 /** Ids that survive a move within the mailbox. https://learn.microsoft.com/graph/outlook-immutable-id */
 const IMMUTABLE_IDS = 'IdType="ImmutableId"';
+const FIRST_DATE_MS = Date.parse("0001-01-01T00:00:00Z");
 
 interface DeltaBody {
   readonly value?: readonly DeltaItem[];
@@ -32,7 +33,8 @@ interface DeltaBody {
 
 interface DeltaItem {
   readonly id?: string;
-  readonly receivedDateTime?: string;
+  readonly receivedDateTime?: string | null;
+  readonly createdDateTime?: string | null;
   readonly "@removed"?: unknown;
 }
 
@@ -93,8 +95,14 @@ export function createGraphSource({ graphUrl, address, folder, send, now }: Grap
 
     receivedAt: (id) =>
       unlessGone(async () => {
-        const response = await send({ method: "GET", path: `${message(id)}?$select=receivedDateTime`, headers });
-        return timeOf((await jsonOf<DeltaItem>(response)).receivedDateTime);
+        const response = await send({
+          method: "GET",
+          path: `${message(id)}?$select=receivedDateTime,createdDateTime`,
+          headers,
+        });
+        const { receivedDateTime, createdDateTime } = await jsonOf<DeltaItem>(response);
+        // What some program put into the folder need not have been received at all.
+        return timeOf(receivedDateTime) ?? timeOf(createdDateTime);
       }),
 
     content: (id) =>
@@ -253,7 +261,8 @@ function unreadable(what: string): GraphError {
   });
 }
 
-function timeOf(text: string | undefined): Date | undefined {
-  const time = text === undefined ? undefined : new Date(text);
-  return time === undefined || Number.isNaN(time.getTime()) ? undefined : time;
+/** No date is `null`, or the very first that a date can be: https://learn.microsoft.com/dotnet/api/system.datetimeoffset.minvalue */
+function timeOf(text: string | null | undefined): Date | undefined {
+  const time = new Date(text ?? Number.NaN);
+  return time.getTime() > FIRST_DATE_MS ? time : undefined;
 }

@@ -92,6 +92,8 @@ export function newRows(mailboxId: string, entry: NewEntry, now: Date): Transact
   const { messageId, receivedAt } = entry;
   const isBacklog = isOld(entry, now);
   const key = messageKey(messageId);
+  // Due in the order of arrival, and at once: a date may lie in the future, by seconds or by years.
+  const dueAt = receivedAt < now ? receivedAt : now;
   const message: MessageRow = {
     partitionKey: mailboxId,
     rowKey: MESSAGE + key,
@@ -102,7 +104,7 @@ export function newRows(mailboxId: string, entry: NewEntry, now: Date): Transact
     firstFailedAt: "",
     lastFailedAt: "",
     uncertain: false,
-    dueAt: receivedAt.toISOString(),
+    dueAt: dueAt.toISOString(),
     claimedUntil: "",
     settledAt: "",
     answer: "",
@@ -110,7 +112,7 @@ export function newRows(mailboxId: string, entry: NewEntry, now: Date): Transact
   };
   return [
     ["create", { ...message }],
-    ["create", indexRow(mailboxId, isBacklog ? BACKLOG : PENDING, receivedAt, key, messageId)],
+    ["create", indexRow(mailboxId, isBacklog ? BACKLOG : PENDING, dueAt, key, messageId)],
   ];
 }
 

@@ -191,7 +191,9 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
 
     async sweep(mailboxId, settledBefore) {
       const client = await table();
-      const settled = odata`settledAt gt ${""} and settledAt lt ${settledBefore.toISOString()} and state ne ${"quarantined"}`;
+      const before = settledBefore.toISOString();
+      // What has a date of the future stays: forgetting it would mean forgetting everything that comes until then.
+      const settled = odata`settledAt gt ${""} and settledAt lt ${before} and receivedAt lt ${before} and state ne ${"quarantined"}`;
       const old: MessageRow[] = [];
       const columns = ["partitionKey", "rowKey", "receivedAt"];
       for await (const row of listRows<MessageRow>(client, mailboxId, MESSAGE, settled, columns)) old.push(row);

@@ -41,7 +41,8 @@ export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
   for await (const { messages, next, complete } of listPages(source, ledger, sweepFrom ?? deliverFrom)) {
     pages += 1;
     for (const { id, receivedAt } of messages) {
-      const isYoung = now().getTime() - receivedAt.getTime() < GRACE_MS;
+      // A date may lie years ahead, too.
+      const isYoung = Math.abs(now().getTime() - receivedAt.getTime()) < GRACE_MS;
       if (!isYoung && isWanted(receivedAt, options)) listed.set(id, receivedAt);
     }
     moved = complete ? { sweepFrom: undefined, sweptAt: now() } : { sweepFrom: next };
