@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { odata, type TableEntityResult, type TransactionAction } from "@azure/data-tables";
-import { deleteRows, etagOf, isLostRace, type Table, type Tables, unlessAbsent } from "../tables.ts";
+import { etagOf, isLostRace, type Table, type Tables, unlessAbsent } from "../tables.ts";
 import { leasedLedger, MAILBOX_LEASE_MS } from "./leased-ledger.ts";
 import {
   COUNTED_AT_MOST,
@@ -32,6 +32,7 @@ import {
   toForgotten,
   writeMessage,
 } from "./ledger-rows.ts";
+import { sweepLedger } from "./ledger-sweep.ts";
 
 export interface LedgerOptions {
   readonly tables: Tables;
@@ -186,33 +187,18 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
 
     async forgetCheckpoint(mailboxId) {
       const client = await table();
-      await unlessAbsent(client.deleteEntity(mailboxId, STATE_ROW));
+      // Old mail may wait, and only this row says that it is looked for.
+      const empty: StateRow = {
+        partitionKey: mailboxId,
+        rowKey: STATE_ROW,
+        leaseOwner: "",
+        leaseUntil: "",
+        link: "",
+        backlog: "yes",
+      };
+      await unlessAbsent(client.updateEntity(empty, "Replace"));
     },
 
-    async sweep(mailboxId, settledBefore) {
-      const client = await table();
-      const before = settledBefore.toISOString();
-      // What has a date of the future stays: forgetting it would mean forgetting everything that comes until then.
-      const settled = odata`settledAt gt ${""} and settledAt lt ${before} and receivedAt lt ${before} and state ne ${"quarantined"}`;
-      const old: MessageRow[] = [];
-      const columns = ["partitionKey", "rowKey", "receivedAt"];
-      for await (const row of listRows<MessageRow>(client, mailboxId, MESSAGE, settled, columns)) old.push(row);
-      if (old.length === 0) return 0;
-
-      // First the mark, then the rows: a crash in between forgets nothing.
-      const mark = await forgottenIn(client, mailboxId);
-      const times = [
-        ...old.map((row) => row.receivedAt),
-        ...(mark ? [mark.from.toISOString(), mark.until.toISOString()] : []),
-      ].sort();
-      const range = { receivedFrom: times.at(0), receivedUntil: times.at(-1) };
-      await client.upsertEntity({ partitionKey: mailboxId, rowKey: FORGOTTEN_ROW, ...range }, "Replace");
-      await deleteRows(
-        client,
-        mailboxId,
-        old.map(({ rowKey }) => rowKey),
-      );
-      return old.length;
-    },
+    sweep: async (mailboxId, settledBefore) => await sweepLedger(await table(), mailboxId, settledBefore),
   };
 }
