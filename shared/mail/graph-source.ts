@@ -181,8 +181,11 @@ function whyLost(error: unknown): string | undefined {
   const { status, graphCode = "" } = error.answer;
   // The folder of the link is gone; there may be another of its name.
   if (saysNoFolder(error)) return `${status} ${graphCode}`;
-  const isReset = /^(?:syncStateNotFound|syncStateInvalid|resyncRequired)$/i.test(graphCode);
-  return isReset || status === 410 || status === 400 ? `${status} ${graphCode}`.trimEnd() : undefined;
+  return isReset(error) || status === 400 ? `${status} ${graphCode}`.trimEnd() : undefined;
+}
+
+function isReset({ answer: { status, graphCode = "" } }: GraphError): boolean {
+  return status === 410 || /^(?:syncStateNotFound|syncStateInvalid|resyncRequired)$/i.test(graphCode);
 }
 
 /**
@@ -195,6 +198,8 @@ function whyRefused(error: unknown): Refusal | undefined {
   if (!(error instanceof GraphError)) return undefined;
   const { status, graphCode } = error.answer;
   if (status === 403 && graphCode === "ErrorQuotaExceeded") return "mailbox-full";
+  // Asked to walk again from the start, at the start.
+  if (isReset(error)) return "no-end";
   return status === 400 || status === 405 || status === 501 || saysNoFolder(error) ? "not-supported" : undefined;
 }
 

@@ -44,8 +44,9 @@ export async function walkChanges(options: DiscoverOptions): Promise<Walk> {
       if (now() >= deadline) return { discovered, pages, more: true, refusal: undefined };
     } catch (error) {
       if (error instanceof ChangesRefusedError) return { discovered, pages, more: false, refusal: error.because };
-      // Once in a run: a start that fails would be made for ever.
-      if (!(error instanceof SyncStateLostError) || isAnew) throw error;
+      if (!(error instanceof SyncStateLostError)) throw error;
+      // Once in a run: where Graph forgets each position at once, a walk has no end.
+      if (isAnew) return { discovered, pages, more: false, refusal: "no-end" };
       isAnew = true;
       position = START;
       log.warn("resync started", { mailboxId, message: error.message });

@@ -162,7 +162,7 @@ describe("a position that is of no use", () => {
 
   it("cannot be where none was asked for: a start that fails would be made for ever", async () => {
     bed.answer(refusal(410, "SyncStateNotFound"));
-    await assert.rejects(source().changes(undefined), { code: "GRAPH_REFUSED" });
+    await assert.rejects(source().changes(undefined), { code: "CHANGES_REFUSED", because: "no-end" });
   });
 });
 
