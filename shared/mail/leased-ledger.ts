@@ -71,6 +71,15 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
     unsaved = undefined;
   }
 
+  async function renew(): Promise<void> {
+    if (!isLeaseHalfOver()) return;
+    // Deliveries side by side ask for it at the same moment; two writes by one ETag would look like a lost lease.
+    renewal ??= writeUnderLease([], {}).finally(() => {
+      renewal = undefined;
+    });
+    await renewal;
+  }
+
   const unknown = async (messageIds: readonly string[]) => (await lookUp(client, mailboxId, messageIds)).unknown;
 
   return {
@@ -82,7 +91,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
     },
     unknown,
 
-    compare: (messageIds) => compare(client, mailboxId, messageIds),
+    compare: (messageIds) => compare(client, mailboxId, messageIds, renew),
     bringBack: (messageId, at) => bringBack(client, mailboxId, messageId, at),
 
     async record(messages, moved) {
@@ -230,14 +239,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       }
     },
 
-    async renew() {
-      if (!isLeaseHalfOver()) return;
-      // Deliveries side by side ask for it at the same moment; two writes by one ETag would look like a lost lease.
-      renewal ??= writeUnderLease([], {}).finally(() => {
-        renewal = undefined;
-      });
-      await renewal;
-    },
+    renew,
 
     async release() {
       try {

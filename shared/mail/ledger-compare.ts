@@ -37,12 +37,21 @@ export async function lookUp(client: Table, mailboxId: string, messageIds: reado
   return { unknown, gone } satisfies Comparison;
 }
 
-/** As `lookUp`, by whatever costs less. Holds the messages that are looked for in memory, never the ledger. */
-export async function compare(client: Table, mailboxId: string, messageIds: readonly string[]): Promise<Comparison> {
+/**
+ * As `lookUp`, by whatever costs less. Holds the messages that are looked for in memory, never the ledger.
+ * @param keepLease called again and again: a ledger of a million rows takes longer to read than a lease lasts
+ */
+export async function compare(
+  client: Table,
+  mailboxId: string,
+  messageIds: readonly string[],
+  keepLease: () => Promise<void> = async () => {},
+): Promise<Comparison> {
   if (messageIds.length <= FEW) return await lookUp(client, mailboxId, messageIds);
   const idOf = new Map(messageIds.map((id) => [MESSAGE + messageKey(id), id]));
   const gone = new Set<string>();
   for await (const { rowKey, state } of listRows<MessageRow>(client, mailboxId, MESSAGE, undefined, COLUMNS)) {
+    await keepLease();
     const id = idOf.get(rowKey);
     idOf.delete(rowKey);
     if (id !== undefined && state === "gone") gone.add(id);

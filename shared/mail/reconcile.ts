@@ -46,9 +46,9 @@ export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
       if (!isYoung && isWanted(receivedAt, options)) listed.set(id, receivedAt);
     }
     moved = complete ? { sweepFrom: undefined, sweptAt: now() } : { sweepFrom: next };
+    await ledger.renew();
     if (pages >= PAGES_PER_RUN || now() >= deadline) break;
   }
-  await ledger.renew();
   const { unknown, gone } = await ledger.compare([...listed.keys()]);
   let returned = 0;
   for (const id of gone) if (await ledger.bringBack(id, now())) returned += 1;

@@ -147,6 +147,32 @@ describe("the lease of a mailbox", () => {
     );
   });
 
+  it("is kept while a large ledger is read on a slow storage", async () => {
+    const first = await lease();
+    await first.record(messages(300), { link: "1" });
+    await first.release();
+    let rows = 0;
+    const slow: Tables = async (name) =>
+      new Proxy(await tables(name), {
+        get(client: TableClient, property) {
+          const member: unknown = Reflect.get(client, property);
+          if (property !== "listEntities") return typeof member === "function" ? member.bind(client) : member;
+          return async function* (...args: Parameters<TableClient["listEntities"]>) {
+            for await (const row of client.listEntities(...args)) {
+              rows += 1;
+              clock.advance(SECOND_MS);
+              if (rows % 100 === 0) assert.equal(await ledger.lease(mailboxId), undefined);
+              yield row;
+            }
+          };
+        },
+      });
+    const run = (await createLedger({ tables: slow, now }).lease(mailboxId)) ?? assert.fail("not leased");
+    await run.compare(messages(201).map(({ messageId }) => messageId));
+    assert.ok(rows >= 300);
+    assert.equal(await run.record(messages(1, "new"), { link: "2" }), 1);
+  });
+
   it("of one mailbox says nothing about another", async () => {
     await lease();
     assert.ok(await ledger.lease(`${mailboxId}-other`));
