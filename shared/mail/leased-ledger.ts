@@ -1,4 +1,5 @@
 import type { TransactionAction } from "@azure/data-tables";
+import { isReached } from "../reached.ts";
 import { isNotFound, RowChangedError, type Table, unlessAbsent } from "../tables.ts";
 import { toCheckpoint, toColumns } from "./checkpoint.ts";
 import {
@@ -25,10 +26,10 @@ import {
   PENDING,
   pendingRow,
   QUARANTINED,
+  reached,
   STATE_ROW,
   type StateRow,
   toEntry,
-  until,
   writeByEtag,
   writeMessage,
 } from "./ledger-rows.ts";
@@ -141,7 +142,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       return found
         .filter((row) => row !== undefined)
         .map(toEntry)
-        .filter(({ claimedUntil }) => claimedUntil === undefined || claimedUntil <= at);
+        .filter(({ claimedUntil }) => claimedUntil === undefined || isReached(claimedUntil, at));
     },
 
     async claim(entry, claimedUntil) {
@@ -205,7 +206,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
 
     async toAcknowledge(at, limit) {
       const found: UnacknowledgedEntry[] = [];
-      for await (const row of listRows<AcknowledgeRow>(client, mailboxId, ACKNOWLEDGE, until(ACKNOWLEDGE, at))) {
+      for await (const row of listRows<AcknowledgeRow>(client, mailboxId, ACKNOWLEDGE, reached(ACKNOWLEDGE, at))) {
         const rowKey = String(row.rowKey);
         found.push({ key: keyOf(rowKey), messageId: row.messageId, tries: row.tries ?? 0, row: rowKey });
         if (found.length === limit) break;

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { odata, type TransactionAction } from "@azure/data-tables";
+import { beyondAnyWait } from "../reached.ts";
 import { etagOf, isLostRace, RowChangedError, type Table, unlessAbsent } from "../tables.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Forgotten, MessageState, NewEntry, StoredEntry } from "./ledger.ts";
@@ -129,9 +130,10 @@ export function keyOf(indexRowKey: string): string {
   return indexRowKey.slice("p_2026-01-01T00:00:00.000Z_".length);
 }
 
-/** A filter for the index rows up to this moment. "~" sorts behind every character of a key. */
-export function until(prefix: string, at: Date): string {
-  return odata`RowKey le ${`${prefix}${at.toISOString()}~`}`;
+/** A filter for the index rows whose moment has come. "~" sorts behind every character of a key. */
+export function reached(prefix: string, now: Date): string {
+  const [last, beyond] = [now, beyondAnyWait(now)].map((moment) => `${prefix}${moment.toISOString()}~`);
+  return `(${odata`RowKey le ${last}`} or ${odata`RowKey gt ${beyond}`})`;
 }
 
 export async function firstKeys(
@@ -142,7 +144,7 @@ export async function firstKeys(
   limit: number,
 ): Promise<string[]> {
   const keys: string[] = [];
-  for await (const row of listRows(client, mailboxId, prefix, until(prefix, at), ["rowKey"])) {
+  for await (const row of listRows(client, mailboxId, prefix, reached(prefix, at), ["rowKey"])) {
     keys.push(String(row.rowKey));
     if (keys.length === limit) break;
   }

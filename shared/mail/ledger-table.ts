@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { odata, type TableEntityResult, type TransactionAction } from "@azure/data-tables";
+import { isReached } from "../reached.ts";
 import { etagOf, isLostRace, type Table, type Tables, unlessAbsent } from "../tables.ts";
 import { leasedLedger, MAILBOX_LEASE_MS } from "./leased-ledger.ts";
 import {
@@ -56,7 +57,8 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
         const { etag } = await client.createEntity<StateRow>(fresh);
         return held(fresh, etagOf({ etag }));
       }
-      if (row.leaseUntil !== "" && now() < new Date(row.leaseUntil)) return undefined;
+      const isFree = row.leaseUntil === "" || isReached(new Date(row.leaseUntil), now(), 2 * MAILBOX_LEASE_MS);
+      if (!isFree) return undefined;
       const taken = { ...key, leaseOwner, leaseUntil };
       const { etag } = await client.updateEntity(taken, "Merge", { etag: etagOf(row) });
       return held({ ...row, ...taken }, etagOf({ etag }));

@@ -28,7 +28,8 @@ export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
   // Somebody wants older mail as well: what the changes showed is known, what is older is found by the sweep.
   const isImport = coveredFrom !== undefined && deliverFrom < coveredFrom;
   const sweepFrom = isImport ? undefined : ledger.checkpoint.sweepFrom;
-  const isDue = isImport || (sweptAt !== undefined && now().getTime() - sweptAt.getTime() >= SWEEP_EVERY_MS);
+  // A sweep of the future was made by a clock that was wrong.
+  const isDue = isImport || (sweptAt !== undefined && Math.abs(now().getTime() - sweptAt.getTime()) >= SWEEP_EVERY_MS);
   if (sweepFrom === undefined) {
     if (!isDue) return NO_SWEEP;
     await lookForFolder(options);
