@@ -23,6 +23,8 @@ const LIST_SIZE = 999;
 const SMALLEST_SHARE = 1 / 16;
 /** Ids that survive a move within the mailbox. https://learn.microsoft.com/graph/outlook-immutable-id */
 const IMMUTABLE_IDS = 'IdType="ImmutableId"';
+/** Characters that a property of a table holds: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model */
+const LONGEST_LINK = 32_768;
 const FIRST_DATE_MS = Date.parse("0001-01-01T00:00:00Z");
 
 interface DeltaBody {
@@ -72,7 +74,9 @@ export function createGraphSource({ graphUrl, address, folder, send, now }: Grap
         const path = link === undefined ? await startOfChanges() : pathOfLink(graphUrl, link);
         return await inPages(PAGE_SIZE, async (size) => {
           const Prefer = `${IMMUTABLE_IDS}, odata.maxpagesize=${size}`;
-          return toPage(await jsonOf<DeltaBody>(await send({ method: "GET", path, headers: { Prefer } })));
+          const page = toPage(await jsonOf<DeltaBody>(await send({ method: "GET", path, headers: { Prefer } })));
+          if (page.link.length > LONGEST_LINK) throw new ChangesRefusedError("not-supported");
+          return page;
         });
       } catch (error) {
         const lost = link === undefined ? undefined : whyLost(error);
