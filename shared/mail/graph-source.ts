@@ -5,6 +5,7 @@ import { type BatchPart, sendBatch } from "./graph-batch.ts";
 import { pathOfLink, type SendToGraph } from "./graph-client.ts";
 import { findFolder, saysNoFolder } from "./graph-folder.ts";
 import { receiveContent } from "./mail-content.ts";
+import { fingerprintOf, type MessageMarks } from "./message.ts";
 import {
   type ChangePage,
   ChangesRefusedError,
@@ -23,6 +24,8 @@ const LIST_SIZE = 999;
 const SMALLEST_SHARE = 1 / 16;
 /** Ids that survive a move within the mailbox. https://learn.microsoft.com/graph/outlook-immutable-id */
 const IMMUTABLE_IDS = 'IdType="ImmutableId"';
+/** The date, and what else `fingerprintOf` reads. */
+const MARKS = "receivedDateTime,sentDateTime,internetMessageId,subject,from";
 /** Characters that a property of a table holds: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model */
 const LONGEST_LINK = 32_768;
 const FIRST_DATE_MS = Date.parse("0001-01-01T00:00:00Z");
@@ -33,9 +36,8 @@ interface DeltaBody {
   readonly "@odata.deltaLink"?: string;
 }
 
-interface DeltaItem {
+interface DeltaItem extends MessageMarks {
   readonly id?: string;
-  readonly receivedDateTime?: string | null;
   readonly createdDateTime?: string | null;
   readonly "@removed"?: unknown;
 }
@@ -150,13 +152,13 @@ export function createGraphSource({ graphUrl, address, folder, send, now }: Grap
 
   /** `$top` would cap the whole round, a filter the number of messages; neither is used. */
   async function startOfChanges(): Promise<string> {
-    return `${await messagesIn()}/delta?$select=receivedDateTime`;
+    return `${await messagesIn()}/delta?$select=${MARKS}`;
   }
 
   /** What is sorted by must be filtered by: https://learn.microsoft.com/graph/api/user-list-messages */
   async function startOfList(from: Date, size: number): Promise<string> {
     const filter = encodeURIComponent(`receivedDateTime ge ${from.toISOString().slice(0, 19)}Z`);
-    return `${await messagesIn()}?$filter=${filter}&$orderby=receivedDateTime&$select=receivedDateTime&$top=${size}`;
+    return `${await messagesIn()}?$filter=${filter}&$orderby=receivedDateTime&$select=${MARKS}&$top=${size}`;
   }
 
   function partFor(id: string, how: Acknowledge): BatchPart[] {
@@ -216,10 +218,11 @@ function isTooHeavy(error: unknown): boolean {
 
 function toListPage(body: DeltaBody, size: number): ListPage {
   if (!Array.isArray(body.value)) throw unreadable("a page of messages without its list");
-  const messages = (body.value as readonly DeltaItem[]).map(({ id, receivedDateTime }) => {
-    const receivedAt = timeOf(receivedDateTime);
+  const messages = (body.value as readonly DeltaItem[]).map((item) => {
+    const { id } = item;
+    const receivedAt = timeOf(item.receivedDateTime);
     if (typeof id !== "string" || receivedAt === undefined) throw unreadable("a message without an id or its date");
-    return { id, receivedAt };
+    return { id, receivedAt, fingerprint: fingerprintOf(item) };
   });
   return { messages, link: body["@odata.nextLink"], full: messages.length >= size };
 }
@@ -232,7 +235,8 @@ function toPage(body: DeltaBody): ChangePage {
   return {
     messages: (body.value as readonly DeltaItem[]).map((item) => {
       if (typeof item.id !== "string") throw unreadable("a change without an id");
-      return { id: item.id, receivedAt: timeOf(item.receivedDateTime), removed: item["@removed"] !== undefined };
+      const removed = item["@removed"] !== undefined;
+      return { id: item.id, receivedAt: timeOf(item.receivedDateTime), removed, fingerprint: fingerprintOf(item) };
     }),
     link,
     complete: next === undefined,

@@ -7,13 +7,15 @@ import {
   type LeasedLedger,
   LeaseLostError,
   mayBeForgotten,
+  type NewEntry,
   type UnacknowledgedEntry,
 } from "./ledger.ts";
-import { bringBack, compare, lookUp } from "./ledger-compare.ts";
+import { bringBack, compare, deliveredAs, lookUp } from "./ledger-compare.ts";
 import {
   ACKNOWLEDGE,
   type AcknowledgeRow,
   BACKLOG,
+  fingerprintRow,
   firstKeys,
   forgottenIn,
   indexRow,
@@ -36,6 +38,8 @@ import {
 
 /** A run renews its lease at half of this; a crashed one blocks its mailbox this long at most. */
 export const MAILBOX_LEASE_MS = 3 * 60_000;
+/** A mail that comes again under another id is not of today; one that came only now is delivered, whatever it resembles. */
+const COPY_AFTER_MS = 60 * 60_000;
 /** Two rows each, and the state row: a transaction holds 100. */
 const MESSAGES_PER_TRANSACTION = 49;
 
@@ -83,6 +87,19 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
 
   const unknown = async (messageIds: readonly string[]) => (await lookUp(client, mailboxId, messageIds)).unknown;
 
+  /** Those that the desk has under another id, with the key under which it got them. */
+  async function copiesAmong(messages: readonly NewEntry[]): Promise<ReadonlyMap<NewEntry, string>> {
+    const older = messages.filter(({ receivedAt }) => now().getTime() - receivedAt.getTime() >= COPY_AFTER_MS);
+    const fingerprints = older.flatMap(({ fingerprint }) => fingerprint ?? []);
+    const keys = await deliveredAs(client, mailboxId, fingerprints);
+    return new Map(
+      older.flatMap((message) => {
+        const key = keys.get(message.fingerprint ?? "");
+        return key === undefined ? [] : [[message, key] as const];
+      }),
+    );
+  }
+
   return {
     get checkpoint() {
       return checkpoint;
@@ -105,6 +122,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
           .map((message) => [message.messageId, message]),
       );
       const rows = [...fresh.values()];
+      const known = await copiesAmong(rows);
       // A page that brings nothing is not worth a write of its own: the checkpoint moves with the next one, at the latest with
       // the release. Should the run die before, one page is read again.
       if (rows.length === 0 && unsaved === undefined && !isLeaseHalfOver()) {
@@ -119,12 +137,12 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
         const at = now();
         hasBacklog ||= some.some((message) => isOld(message, at));
         await writeUnderLease(
-          some.flatMap((message) => newRows(mailboxId, message, at)),
+          some.flatMap((message) => newRows(mailboxId, message, at, known.get(message))),
           { ...(last ? toColumns(moved) : {}), ...(hasBacklog ? { backlog: "yes" } : {}) },
         );
       }
       checkpoint = { ...checkpoint, ...moved };
-      return rows.length;
+      return rows.length - known.size;
     },
 
     async due(at, limit) {
@@ -177,6 +195,11 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       if (acknowledge) rows.push(["create", indexRow(mailboxId, ACKNOWLEDGE, at, claimed.key, claimed.messageId)]);
       if (settledState === "quarantined") {
         rows.push(["create", indexRow(mailboxId, QUARANTINED, at, claimed.key, claimed.messageId)]);
+      }
+      if (settledState === "delivered" && claimed.fingerprint !== "") {
+        const { key, fingerprint } = claimed;
+        const { settledAt } = changes;
+        rows.push(["upsert", fingerprintRow(mailboxId, fingerprint, { key, settledAt }), "Replace"]);
       }
       await writeMessage(client, mailboxId, claimed, changes, rows);
     },

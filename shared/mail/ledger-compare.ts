@@ -2,6 +2,8 @@ import { type Table, unlessAbsent } from "../tables.ts";
 import { ATTEMPTS_BEFORE_QUARANTINE } from "./delivery-policy.ts";
 import type { Comparison } from "./ledger.ts";
 import {
+  FINGERPRINT,
+  type FingerprintRow,
   indexRow,
   listRows,
   MESSAGE,
@@ -35,6 +37,20 @@ export async function lookUp(client: Table, mailboxId: string, messageIds: reado
     );
   }
   return { unknown, gone } satisfies Comparison;
+}
+
+/** Gives the keys under which the desk has mails of these fingerprints. */
+export async function deliveredAs(client: Table, mailboxId: string, fingerprints: readonly string[]) {
+  const keys = new Map<string, string>();
+  for (let start = 0; start < fingerprints.length; start += READS_AT_ONCE) {
+    await Promise.all(
+      fingerprints.slice(start, start + READS_AT_ONCE).map(async (fingerprint) => {
+        const row = await unlessAbsent(client.getEntity<FingerprintRow>(mailboxId, FINGERPRINT + fingerprint));
+        if (row !== undefined) keys.set(fingerprint, row.key);
+      }),
+    );
+  }
+  return keys;
 }
 
 /**

@@ -15,6 +15,7 @@ import { messageKey } from "./message.ts";
  *   r_<due>_<key>     the same of old mail that was never tried: it comes after all others
  *   a_<due>_<key>     index of the delivered ones that are still to be acknowledged
  *   q_<time>_<key>    index of the quarantined ones
+ *   f_<fingerprint>   a mail that the desk has, under whatever id it was delivered
  * One transaction thereby covers what belongs together, and what waits is found without reading history.
  */
 export const STATE_ROW = "state";
@@ -24,6 +25,7 @@ export const PENDING = "p_";
 export const BACKLOG = "r_";
 export const ACKNOWLEDGE = "a_";
 export const QUARANTINED = "q_";
+export const FINGERPRINT = "f_";
 
 /** Mail that is older than this when it is found, as after an import, waits until all younger mail is delivered. */
 const BACKLOG_AFTER_MS = 7 * 24 * 3_600_000;
@@ -76,6 +78,18 @@ export interface MessageRow {
   queue: string;
   /** Absent from most. */
   notAcknowledged?: string;
+  fingerprint?: string;
+}
+
+/** A mail that the desk has. */
+export interface FingerprintRow {
+  /** Of the message under which the desk got it. */
+  key: string;
+  settledAt: string;
+}
+
+export function fingerprintRow(mailboxId: string, fingerprint: string, row: FingerprintRow) {
+  return { partitionKey: mailboxId, rowKey: FINGERPRINT + fingerprint, ...row };
 }
 
 /** An index row of what is to be acknowledged. */
@@ -89,8 +103,9 @@ export function isOld({ receivedAt }: NewEntry, now: Date): boolean {
   return now.getTime() - receivedAt.getTime() > BACKLOG_AFTER_MS;
 }
 
-export function newRows(mailboxId: string, entry: NewEntry, now: Date): TransactionAction[] {
-  const { messageId, receivedAt } = entry;
+/** @param knownAs key of the message under which the desk has this very mail */
+export function newRows(mailboxId: string, entry: NewEntry, now: Date, knownAs?: string): TransactionAction[] {
+  const { messageId, receivedAt, fingerprint = "" } = entry;
   const isBacklog = isOld(entry, now);
   const key = messageKey(messageId);
   // Due in the order of arrival, and at once: a date may lie in the future, by seconds or by years.
@@ -110,7 +125,12 @@ export function newRows(mailboxId: string, entry: NewEntry, now: Date): Transact
     settledAt: "",
     answer: "",
     queue: isBacklog ? "backlog" : "",
+    fingerprint,
   };
+  if (knownAs !== undefined) {
+    const answer = `the desk has it as message ${knownAs}: the same mail, under another id at Graph`;
+    return [["create", { ...message, state: "delivered", settledAt: now.toISOString(), queue: "", answer }]];
+  }
   return [
     ["create", { ...message }],
     ["create", indexRow(mailboxId, isBacklog ? BACKLOG : PENDING, dueAt, key, messageId)],
@@ -181,6 +201,7 @@ export function toEntry(row: MessageRow & { etag?: string }): StoredEntry {
     answer: row.answer,
     isBacklog: row.queue === "backlog",
     notAcknowledged: row.notAcknowledged ?? "",
+    fingerprint: row.fingerprint ?? "",
     etag: etagOf(row),
   };
 }

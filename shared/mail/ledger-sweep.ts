@@ -1,6 +1,6 @@
 import { odata } from "@azure/data-tables";
 import { deleteRows, etagOf, isPreconditionFailed, orRowChanged, type Table, unlessAbsent } from "../tables.ts";
-import { FORGOTTEN_ROW, type ForgottenRow, listRows, MESSAGE, type MessageRow } from "./ledger-rows.ts";
+import { FINGERPRINT, FORGOTTEN_ROW, type ForgottenRow, listRows, MESSAGE, type MessageRow } from "./ledger-rows.ts";
 
 type OldRow = Pick<MessageRow, "rowKey" | "receivedAt" | "state">;
 const COLUMNS: (keyof OldRow)[] = ["rowKey", "receivedAt", "state"];
@@ -11,15 +11,14 @@ const COLUMNS: (keyof OldRow)[] = ["rowKey", "receivedAt", "state"];
  */
 export async function sweepLedger(client: Table, mailboxId: string, settledBefore: Date): Promise<number> {
   const old = await settledRows(client, mailboxId, settledBefore);
-  if (old.length === 0) return 0;
-
   // First the mark, then the rows: a crash in between forgets nothing.
-  await noteForgotten(client, mailboxId, old);
+  if (old.length > 0) await noteForgotten(client, mailboxId, old);
   const isFinal = ({ state }: OldRow) => state === "delivered";
   const final = old.filter(isFinal).map(({ rowKey }) => rowKey);
   await deleteRows(client, mailboxId, final);
   let removed = final.length;
   for (const row of old) if (!isFinal(row) && (await removeUnlessChanged(client, mailboxId, row))) removed += 1;
+  await forgetFingerprints(client, mailboxId, settledBefore);
   return removed;
 }
 
@@ -30,6 +29,15 @@ async function settledRows(client: Table, mailboxId: string, settledBefore: Date
   const old: OldRow[] = [];
   for await (const row of listRows<MessageRow>(client, mailboxId, MESSAGE, settled, COLUMNS)) old.push(row);
   return old;
+}
+
+async function forgetFingerprints(client: Table, mailboxId: string, settledBefore: Date): Promise<void> {
+  const old: string[] = [];
+  const settled = odata`settledAt lt ${settledBefore.toISOString()}`;
+  for await (const { rowKey } of listRows(client, mailboxId, FINGERPRINT, settled, ["rowKey"])) {
+    old.push(String(rowKey));
+  }
+  await deleteRows(client, mailboxId, old);
 }
 
 async function noteForgotten(client: Table, mailboxId: string, old: readonly OldRow[]): Promise<void> {

@@ -18,8 +18,8 @@ export async function pollList(
   let pages = 0;
   for await (const { messages, next, complete } of listPages(source, ledger, start)) {
     pages += 1;
-    const wanted = messages.flatMap(({ id, receivedAt }) =>
-      isWanted(receivedAt, options) ? [{ messageId: id, receivedAt }] : [],
+    const wanted = messages.flatMap(({ id, receivedAt, fingerprint }) =>
+      isWanted(receivedAt, options) ? [{ messageId: id, receivedAt, fingerprint }] : [],
     );
     // Only behind the last page: within a list of many pages, going back would never come to the end.
     const listFrom = complete ? lookBack(next, start, now()) : next;

@@ -1,4 +1,5 @@
 import type { DiscoverOptions } from "./discover.ts";
+import type { NewEntry } from "./ledger.ts";
 import { listPages } from "./list-pages.ts";
 import { isWanted } from "./wanted.ts";
 
@@ -35,16 +36,16 @@ export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
     await lookForFolder(options);
   }
 
-  const listed = new Map<string, Date>();
+  const listed = new Map<string, NewEntry>();
   let pages = 0;
   let moved: { sweepFrom: Date | undefined; sweptAt?: Date } = { sweepFrom };
   const covered = isImport ? { coveredFrom: deliverFrom } : {};
   for await (const { messages, next, complete } of listPages(source, ledger, sweepFrom ?? deliverFrom)) {
     pages += 1;
-    for (const { id, receivedAt } of messages) {
+    for (const { id, receivedAt, fingerprint } of messages) {
       // A date may lie years ahead, too.
       const isYoung = Math.abs(now().getTime() - receivedAt.getTime()) < GRACE_MS;
-      if (!isYoung && isWanted(receivedAt, options)) listed.set(id, receivedAt);
+      if (!isYoung && isWanted(receivedAt, options)) listed.set(id, { messageId: id, receivedAt, fingerprint });
     }
     moved = complete ? { sweepFrom: undefined, sweptAt: now() } : { sweepFrom: next };
     await ledger.renew();
@@ -53,9 +54,7 @@ export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
   const { unknown, gone } = await ledger.compare([...listed.keys()]);
   let returned = 0;
   for (const id of gone) if (await ledger.bringBack(id, now())) returned += 1;
-  const missed = [...listed].flatMap(([messageId, receivedAt]) =>
-    unknown.has(messageId) ? [{ messageId, receivedAt }] : [],
-  );
+  const missed = [...listed.values()].filter(({ messageId }) => unknown.has(messageId));
   const found = await ledger.record(missed, { ...moved, ...covered });
   if (found + returned > 0) log.warn("reconciled", { mailboxId, found, returned, listed: listed.size });
   return { found, returned, pages };

@@ -24,8 +24,8 @@ interface Wanted {
 export async function wantedIn(page: ChangePage, options: WantedOptions): Promise<Wanted> {
   const present = page.messages.filter((message) => !message.removed);
   const entries = new Map<string, NewEntry>();
-  for (const { id, receivedAt } of present) {
-    if (isWanted(receivedAt, options)) entries.set(id, { messageId: id, receivedAt });
+  for (const { id, receivedAt, fingerprint } of present) {
+    if (isWanted(receivedAt, options)) entries.set(id, { messageId: id, receivedAt, fingerprint });
   }
   // A change of the read flag comes without the date. Known messages need none; of an unknown one it is asked for.
   const undated = present.filter((message) => message.receivedAt === undefined && !entries.has(message.id));
