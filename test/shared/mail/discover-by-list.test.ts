@@ -154,7 +154,7 @@ describe("listing", () => {
     assert.deepEqual(Object.fromEntries(query), {
       $filter: "receivedDateTime ge 2026-11-23T12:00:00Z",
       $orderby: "receivedDateTime",
-      $select: "receivedDateTime",
+      $select: "receivedDateTime,sentDateTime,internetMessageId,subject,from",
       $top: "999",
     });
   });

@@ -374,6 +374,7 @@ describe("a pending message", () => {
       isBacklog: false,
       answer: "a fault",
       notAcknowledged: "",
+      fingerprint: "",
     });
     clock.advance(5 * MINUTE_MS);
     assert.deepEqual(await idsDue(run), ["message-1", "message-0"]);
