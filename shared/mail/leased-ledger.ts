@@ -89,7 +89,9 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
 
   /** Those that the desk has under another id, with the key under which it got them. */
   async function copiesAmong(messages: readonly NewEntry[]): Promise<ReadonlyMap<NewEntry, string>> {
-    const older = messages.filter(({ receivedAt }) => now().getTime() - receivedAt.getTime() >= COPY_AFTER_MS);
+    const older = messages.filter(
+      ({ receivedAt }) => Math.abs(now().getTime() - receivedAt.getTime()) >= COPY_AFTER_MS,
+    );
     const fingerprints = older.flatMap(({ fingerprint }) => fingerprint ?? []);
     const keys = await deliveredAs(client, mailboxId, fingerprints);
     return new Map(

@@ -67,6 +67,18 @@ describe("a mailbox whose messages all have other ids, as after a move to anothe
   });
 });
 
+describe("a mail with a date of the future", () => {
+  it("is recognised under another id, too", async () => {
+    const mailbox = await bed.connect();
+    mailbox.graph.deliver(mail("future"), { receivedAt: new Date(NOON.getTime() + 400 * DAY_MS) });
+    await bed.run(mailbox);
+    bed.clock.advance(2 * HOUR_MS);
+    mailbox.graph.migrate();
+    await bed.run(mailbox);
+    assert.deepEqual(bed.taken(), ["future"]);
+  });
+});
+
 describe("a copy of a message within the folder", () => {
   it("is no second mail", async () => {
     const { mailbox, ids } = await withHistory();
