@@ -1,4 +1,5 @@
 import type { MailboxError } from "../mailboxes/mailbox.ts";
+import { isReached } from "../reached.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Refusal } from "./checkpoint.ts";
 import type { LeasedLedger } from "./ledger.ts";
@@ -76,7 +77,7 @@ function isListing({ checkpoint }: LeasedLedger): boolean {
 }
 
 function isTimeForChanges({ checkpoint: { changesAt } }: LeasedLedger, now: Date): boolean {
-  return changesAt === undefined || now >= changesAt;
+  return changesAt === undefined || isReached(changesAt, now);
 }
 
 const later = (now: Date) => new Date(now.getTime() + TRY_CHANGES_EVERY_MS);

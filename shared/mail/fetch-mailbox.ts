@@ -6,6 +6,7 @@ import type { Activity } from "../mailboxes/activity.ts";
 import type { MailboxChanges, MailboxError, MailboxRegistry, StoredMailbox } from "../mailboxes/mailbox.ts";
 import { EACH_TICK, type FetchBounds, failureClassOf, waitBeforeNextFetchMs } from "../mailboxes/next-fetch.ts";
 import { updateLatest } from "../mailboxes/update-latest.ts";
+import { isReached } from "../reached.ts";
 import { errorFields, type Log, type LogFields } from "../telemetry/log.ts";
 import { redact } from "../telemetry/redact.ts";
 import { withFields } from "../telemetry/with-fields.ts";
@@ -280,8 +281,8 @@ function troubleIn(
 function reasonToSkip(mailbox: StoredMailbox | undefined, now: Date) {
   if (mailbox === undefined) return "unknown";
   if (mailbox.status !== "connected") return "not-connected";
-  if (mailbox.nextFetchAt > now || (mailbox.throttledUntil !== undefined && mailbox.throttledUntil > now))
-    return "not-due";
+  const { nextFetchAt, throttledUntil = nextFetchAt } = mailbox;
+  if (!isReached(nextFetchAt, now) || !isReached(throttledUntil, now)) return "not-due";
   return undefined;
 }
 

@@ -5,6 +5,7 @@ import { type BatchPart, sendBatch } from "./graph-batch.ts";
 import { pathOfLink, type SendToGraph } from "./graph-client.ts";
 import { findFolder, saysNoFolder } from "./graph-folder.ts";
 import { receiveContent } from "./mail-content.ts";
+import { fingerprintOf, type MessageMarks } from "./message.ts";
 import {
   type ChangePage,
   ChangesRefusedError,
@@ -23,6 +24,11 @@ const LIST_SIZE = 999;
 const SMALLEST_SHARE = 1 / 16;
 /** Ids that survive a move within the mailbox. https://learn.microsoft.com/graph/outlook-immutable-id */
 const IMMUTABLE_IDS = 'IdType="ImmutableId"';
+/** The date, and what else `fingerprintOf` reads. */
+const MARKS = "receivedDateTime,sentDateTime,internetMessageId,subject,from";
+/** Characters that a property of a table holds: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model */
+const LONGEST_LINK = 32_768;
+const FIRST_DATE_MS = Date.parse("0001-01-01T00:00:00Z");
 
 interface DeltaBody {
   readonly value?: readonly DeltaItem[];
@@ -30,9 +36,9 @@ interface DeltaBody {
   readonly "@odata.deltaLink"?: string;
 }
 
-interface DeltaItem {
+interface DeltaItem extends MessageMarks {
   readonly id?: string;
-  readonly receivedDateTime?: string;
+  readonly createdDateTime?: string | null;
   readonly "@removed"?: unknown;
 }
 
@@ -70,7 +76,9 @@ export function createGraphSource({ graphUrl, address, folder, send, now }: Grap
         const path = link === undefined ? await startOfChanges() : pathOfLink(graphUrl, link);
         return await inPages(PAGE_SIZE, async (size) => {
           const Prefer = `${IMMUTABLE_IDS}, odata.maxpagesize=${size}`;
-          return toPage(await jsonOf<DeltaBody>(await send({ method: "GET", path, headers: { Prefer } })));
+          const page = toPage(await jsonOf<DeltaBody>(await send({ method: "GET", path, headers: { Prefer } })));
+          if (page.link.length > LONGEST_LINK) throw new ChangesRefusedError("not-supported");
+          return page;
         });
       } catch (error) {
         const lost = link === undefined ? undefined : whyLost(error);
@@ -93,8 +101,14 @@ export function createGraphSource({ graphUrl, address, folder, send, now }: Grap
 
     receivedAt: (id) =>
       unlessGone(async () => {
-        const response = await send({ method: "GET", path: `${message(id)}?$select=receivedDateTime`, headers });
-        return timeOf((await jsonOf<DeltaItem>(response)).receivedDateTime);
+        const response = await send({
+          method: "GET",
+          path: `${message(id)}?$select=receivedDateTime,createdDateTime`,
+          headers,
+        });
+        const { receivedDateTime, createdDateTime } = await jsonOf<DeltaItem>(response);
+        // What some program put into the folder need not have been received at all.
+        return timeOf(receivedDateTime) ?? timeOf(createdDateTime);
       }),
 
     content: (id) =>
@@ -138,13 +152,13 @@ export function createGraphSource({ graphUrl, address, folder, send, now }: Grap
 
   /** `$top` would cap the whole round, a filter the number of messages; neither is used. */
   async function startOfChanges(): Promise<string> {
-    return `${await messagesIn()}/delta?$select=receivedDateTime`;
+    return `${await messagesIn()}/delta?$select=${MARKS}`;
   }
 
   /** What is sorted by must be filtered by: https://learn.microsoft.com/graph/api/user-list-messages */
   async function startOfList(from: Date, size: number): Promise<string> {
     const filter = encodeURIComponent(`receivedDateTime ge ${from.toISOString().slice(0, 19)}Z`);
-    return `${await messagesIn()}?$filter=${filter}&$orderby=receivedDateTime&$select=receivedDateTime&$top=${size}`;
+    return `${await messagesIn()}?$filter=${filter}&$orderby=receivedDateTime&$select=${MARKS}&$top=${size}`;
   }
 
   function partFor(id: string, how: Acknowledge): BatchPart[] {
@@ -173,8 +187,11 @@ function whyLost(error: unknown): string | undefined {
   const { status, graphCode = "" } = error.answer;
   // The folder of the link is gone; there may be another of its name.
   if (saysNoFolder(error)) return `${status} ${graphCode}`;
-  const isReset = /^(?:syncStateNotFound|syncStateInvalid|resyncRequired)$/i.test(graphCode);
-  return isReset || status === 410 || status === 400 ? `${status} ${graphCode}`.trimEnd() : undefined;
+  return isReset(error) || status === 400 ? `${status} ${graphCode}`.trimEnd() : undefined;
+}
+
+function isReset({ answer: { status, graphCode = "" } }: GraphError): boolean {
+  return status === 410 || /^(?:syncStateNotFound|syncStateInvalid|resyncRequired)$/i.test(graphCode);
 }
 
 /**
@@ -187,6 +204,8 @@ function whyRefused(error: unknown): Refusal | undefined {
   if (!(error instanceof GraphError)) return undefined;
   const { status, graphCode } = error.answer;
   if (status === 403 && graphCode === "ErrorQuotaExceeded") return "mailbox-full";
+  // Asked to walk again from the start, at the start.
+  if (isReset(error)) return "no-end";
   return status === 400 || status === 405 || status === 501 || saysNoFolder(error) ? "not-supported" : undefined;
 }
 
@@ -199,10 +218,11 @@ function isTooHeavy(error: unknown): boolean {
 
 function toListPage(body: DeltaBody, size: number): ListPage {
   if (!Array.isArray(body.value)) throw unreadable("a page of messages without its list");
-  const messages = (body.value as readonly DeltaItem[]).map(({ id, receivedDateTime }) => {
-    const receivedAt = timeOf(receivedDateTime);
+  const messages = (body.value as readonly DeltaItem[]).map((item) => {
+    const { id } = item;
+    const receivedAt = timeOf(item.receivedDateTime);
     if (typeof id !== "string" || receivedAt === undefined) throw unreadable("a message without an id or its date");
-    return { id, receivedAt };
+    return { id, receivedAt, fingerprint: fingerprintOf(item) };
   });
   return { messages, link: body["@odata.nextLink"], full: messages.length >= size };
 }
@@ -215,7 +235,8 @@ function toPage(body: DeltaBody): ChangePage {
   return {
     messages: (body.value as readonly DeltaItem[]).map((item) => {
       if (typeof item.id !== "string") throw unreadable("a change without an id");
-      return { id: item.id, receivedAt: timeOf(item.receivedDateTime), removed: item["@removed"] !== undefined };
+      const removed = item["@removed"] !== undefined;
+      return { id: item.id, receivedAt: timeOf(item.receivedDateTime), removed, fingerprint: fingerprintOf(item) };
     }),
     link,
     complete: next === undefined,
@@ -253,7 +274,8 @@ function unreadable(what: string): GraphError {
   });
 }
 
-function timeOf(text: string | undefined): Date | undefined {
-  const time = text === undefined ? undefined : new Date(text);
-  return time === undefined || Number.isNaN(time.getTime()) ? undefined : time;
+/** No date is `null`, or the very first that a date can be: https://learn.microsoft.com/dotnet/api/system.datetimeoffset.minvalue */
+function timeOf(text: string | null | undefined): Date | undefined {
+  const time = new Date(text ?? Number.NaN);
+  return time.getTime() > FIRST_DATE_MS ? time : undefined;
 }

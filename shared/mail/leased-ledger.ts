@@ -1,4 +1,5 @@
 import type { TransactionAction } from "@azure/data-tables";
+import { isReached } from "../reached.ts";
 import { isNotFound, RowChangedError, type Table, unlessAbsent } from "../tables.ts";
 import { toCheckpoint, toColumns } from "./checkpoint.ts";
 import {
@@ -6,13 +7,15 @@ import {
   type LeasedLedger,
   LeaseLostError,
   mayBeForgotten,
+  type NewEntry,
   type UnacknowledgedEntry,
 } from "./ledger.ts";
-import { bringBack, compare, lookUp } from "./ledger-compare.ts";
+import { bringBack, compare, deliveredAs, lookUp } from "./ledger-compare.ts";
 import {
   ACKNOWLEDGE,
   type AcknowledgeRow,
   BACKLOG,
+  fingerprintRow,
   firstKeys,
   forgottenIn,
   indexRow,
@@ -25,16 +28,18 @@ import {
   PENDING,
   pendingRow,
   QUARANTINED,
+  reached,
   STATE_ROW,
   type StateRow,
   toEntry,
-  until,
   writeByEtag,
   writeMessage,
 } from "./ledger-rows.ts";
 
 /** A run renews its lease at half of this; a crashed one blocks its mailbox this long at most. */
 export const MAILBOX_LEASE_MS = 3 * 60_000;
+/** A mail that comes again under another id is not of today; one that came only now is delivered, whatever it resembles. */
+const COPY_AFTER_MS = 60 * 60_000;
 /** Two rows each, and the state row: a transaction holds 100. */
 const MESSAGES_PER_TRANSACTION = 49;
 
@@ -71,7 +76,31 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
     unsaved = undefined;
   }
 
+  async function renew(): Promise<void> {
+    if (!isLeaseHalfOver()) return;
+    // Deliveries side by side ask for it at the same moment; two writes by one ETag would look like a lost lease.
+    renewal ??= writeUnderLease([], {}).finally(() => {
+      renewal = undefined;
+    });
+    await renewal;
+  }
+
   const unknown = async (messageIds: readonly string[]) => (await lookUp(client, mailboxId, messageIds)).unknown;
+
+  /** Those that the desk has under another id, with the key under which it got them. */
+  async function copiesAmong(messages: readonly NewEntry[]): Promise<ReadonlyMap<NewEntry, string>> {
+    const older = messages.filter(
+      ({ receivedAt }) => Math.abs(now().getTime() - receivedAt.getTime()) >= COPY_AFTER_MS,
+    );
+    const fingerprints = older.flatMap(({ fingerprint }) => fingerprint ?? []);
+    const keys = await deliveredAs(client, mailboxId, fingerprints);
+    return new Map(
+      older.flatMap((message) => {
+        const key = keys.get(message.fingerprint ?? "");
+        return key === undefined ? [] : [[message, key] as const];
+      }),
+    );
+  }
 
   return {
     get checkpoint() {
@@ -82,7 +111,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
     },
     unknown,
 
-    compare: (messageIds) => compare(client, mailboxId, messageIds),
+    compare: (messageIds) => compare(client, mailboxId, messageIds, renew),
     bringBack: (messageId, at) => bringBack(client, mailboxId, messageId, at),
 
     async record(messages, moved) {
@@ -95,6 +124,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
           .map((message) => [message.messageId, message]),
       );
       const rows = [...fresh.values()];
+      const known = await copiesAmong(rows);
       // A page that brings nothing is not worth a write of its own: the checkpoint moves with the next one, at the latest with
       // the release. Should the run die before, one page is read again.
       if (rows.length === 0 && unsaved === undefined && !isLeaseHalfOver()) {
@@ -109,12 +139,12 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
         const at = now();
         hasBacklog ||= some.some((message) => isOld(message, at));
         await writeUnderLease(
-          some.flatMap((message) => newRows(mailboxId, message, at)),
+          some.flatMap((message) => newRows(mailboxId, message, at, known.get(message))),
           { ...(last ? toColumns(moved) : {}), ...(hasBacklog ? { backlog: "yes" } : {}) },
         );
       }
       checkpoint = { ...checkpoint, ...moved };
-      return rows.length;
+      return rows.length - known.size;
     },
 
     async due(at, limit) {
@@ -132,7 +162,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       return found
         .filter((row) => row !== undefined)
         .map(toEntry)
-        .filter(({ claimedUntil }) => claimedUntil === undefined || claimedUntil <= at);
+        .filter(({ claimedUntil }) => claimedUntil === undefined || isReached(claimedUntil, at));
     },
 
     async claim(entry, claimedUntil) {
@@ -168,6 +198,11 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       if (settledState === "quarantined") {
         rows.push(["create", indexRow(mailboxId, QUARANTINED, at, claimed.key, claimed.messageId)]);
       }
+      if (settledState === "delivered" && claimed.fingerprint !== "") {
+        const { key, fingerprint } = claimed;
+        const { settledAt } = changes;
+        rows.push(["upsert", fingerprintRow(mailboxId, fingerprint, { key, settledAt }), "Replace"]);
+      }
       await writeMessage(client, mailboxId, claimed, changes, rows);
     },
 
@@ -196,7 +231,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
 
     async toAcknowledge(at, limit) {
       const found: UnacknowledgedEntry[] = [];
-      for await (const row of listRows<AcknowledgeRow>(client, mailboxId, ACKNOWLEDGE, until(ACKNOWLEDGE, at))) {
+      for await (const row of listRows<AcknowledgeRow>(client, mailboxId, ACKNOWLEDGE, reached(ACKNOWLEDGE, at))) {
         const rowKey = String(row.rowKey);
         found.push({ key: keyOf(rowKey), messageId: row.messageId, tries: row.tries ?? 0, row: rowKey });
         if (found.length === limit) break;
@@ -230,14 +265,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       }
     },
 
-    async renew() {
-      if (!isLeaseHalfOver()) return;
-      // Deliveries side by side ask for it at the same moment; two writes by one ETag would look like a lost lease.
-      renewal ??= writeUnderLease([], {}).finally(() => {
-        renewal = undefined;
-      });
-      await renewal;
-    },
+    renew,
 
     async release() {
       try {

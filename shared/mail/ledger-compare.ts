@@ -2,6 +2,8 @@ import { type Table, unlessAbsent } from "../tables.ts";
 import { ATTEMPTS_BEFORE_QUARANTINE } from "./delivery-policy.ts";
 import type { Comparison } from "./ledger.ts";
 import {
+  FINGERPRINT,
+  type FingerprintRow,
   indexRow,
   listRows,
   MESSAGE,
@@ -37,12 +39,35 @@ export async function lookUp(client: Table, mailboxId: string, messageIds: reado
   return { unknown, gone } satisfies Comparison;
 }
 
-/** As `lookUp`, by whatever costs less. Holds the messages that are looked for in memory, never the ledger. */
-export async function compare(client: Table, mailboxId: string, messageIds: readonly string[]): Promise<Comparison> {
+/** Gives the keys under which the desk has mails of these fingerprints. */
+export async function deliveredAs(client: Table, mailboxId: string, fingerprints: readonly string[]) {
+  const keys = new Map<string, string>();
+  for (let start = 0; start < fingerprints.length; start += READS_AT_ONCE) {
+    await Promise.all(
+      fingerprints.slice(start, start + READS_AT_ONCE).map(async (fingerprint) => {
+        const row = await unlessAbsent(client.getEntity<FingerprintRow>(mailboxId, FINGERPRINT + fingerprint));
+        if (row !== undefined) keys.set(fingerprint, row.key);
+      }),
+    );
+  }
+  return keys;
+}
+
+/**
+ * As `lookUp`, by whatever costs less. Holds the messages that are looked for in memory, never the ledger.
+ * @param keepLease called again and again: a ledger of a million rows takes longer to read than a lease lasts
+ */
+export async function compare(
+  client: Table,
+  mailboxId: string,
+  messageIds: readonly string[],
+  keepLease: () => Promise<void> = async () => {},
+): Promise<Comparison> {
   if (messageIds.length <= FEW) return await lookUp(client, mailboxId, messageIds);
   const idOf = new Map(messageIds.map((id) => [MESSAGE + messageKey(id), id]));
   const gone = new Set<string>();
   for await (const { rowKey, state } of listRows<MessageRow>(client, mailboxId, MESSAGE, undefined, COLUMNS)) {
+    await keepLease();
     const id = idOf.get(rowKey);
     idOf.delete(rowKey);
     if (id !== undefined && state === "gone") gone.add(id);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { odata, type TransactionAction } from "@azure/data-tables";
+import { beyondAnyWait } from "../reached.ts";
 import { etagOf, isLostRace, RowChangedError, type Table, unlessAbsent } from "../tables.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Forgotten, MessageState, NewEntry, StoredEntry } from "./ledger.ts";
@@ -14,6 +15,7 @@ import { messageKey } from "./message.ts";
  *   r_<due>_<key>     the same of old mail that was never tried: it comes after all others
  *   a_<due>_<key>     index of the delivered ones that are still to be acknowledged
  *   q_<time>_<key>    index of the quarantined ones
+ *   f_<fingerprint>   a mail that the desk has, under whatever id it was delivered
  * One transaction thereby covers what belongs together, and what waits is found without reading history.
  */
 export const STATE_ROW = "state";
@@ -23,6 +25,7 @@ export const PENDING = "p_";
 export const BACKLOG = "r_";
 export const ACKNOWLEDGE = "a_";
 export const QUARANTINED = "q_";
+export const FINGERPRINT = "f_";
 
 /** Mail that is older than this when it is found, as after an import, waits until all younger mail is delivered. */
 const BACKLOG_AFTER_MS = 7 * 24 * 3_600_000;
@@ -75,6 +78,18 @@ export interface MessageRow {
   queue: string;
   /** Absent from most. */
   notAcknowledged?: string;
+  fingerprint?: string;
+}
+
+/** A mail that the desk has. */
+export interface FingerprintRow {
+  /** Of the message under which the desk got it. */
+  key: string;
+  settledAt: string;
+}
+
+export function fingerprintRow(mailboxId: string, fingerprint: string, row: FingerprintRow) {
+  return { partitionKey: mailboxId, rowKey: FINGERPRINT + fingerprint, ...row };
 }
 
 /** An index row of what is to be acknowledged. */
@@ -88,10 +103,13 @@ export function isOld({ receivedAt }: NewEntry, now: Date): boolean {
   return now.getTime() - receivedAt.getTime() > BACKLOG_AFTER_MS;
 }
 
-export function newRows(mailboxId: string, entry: NewEntry, now: Date): TransactionAction[] {
-  const { messageId, receivedAt } = entry;
+/** @param knownAs key of the message under which the desk has this very mail */
+export function newRows(mailboxId: string, entry: NewEntry, now: Date, knownAs?: string): TransactionAction[] {
+  const { messageId, receivedAt, fingerprint = "" } = entry;
   const isBacklog = isOld(entry, now);
   const key = messageKey(messageId);
+  // Due in the order of arrival, and at once: a date may lie in the future, by seconds or by years.
+  const dueAt = receivedAt < now ? receivedAt : now;
   const message: MessageRow = {
     partitionKey: mailboxId,
     rowKey: MESSAGE + key,
@@ -102,15 +120,20 @@ export function newRows(mailboxId: string, entry: NewEntry, now: Date): Transact
     firstFailedAt: "",
     lastFailedAt: "",
     uncertain: false,
-    dueAt: receivedAt.toISOString(),
+    dueAt: dueAt.toISOString(),
     claimedUntil: "",
     settledAt: "",
     answer: "",
     queue: isBacklog ? "backlog" : "",
+    fingerprint,
   };
+  if (knownAs !== undefined) {
+    const answer = `the desk has it as message ${knownAs}: the same mail, under another id at Graph`;
+    return [["create", { ...message, state: "delivered", settledAt: now.toISOString(), queue: "", answer }]];
+  }
   return [
     ["create", { ...message }],
-    ["create", indexRow(mailboxId, isBacklog ? BACKLOG : PENDING, receivedAt, key, messageId)],
+    ["create", indexRow(mailboxId, isBacklog ? BACKLOG : PENDING, dueAt, key, messageId)],
   ];
 }
 
@@ -127,9 +150,10 @@ export function keyOf(indexRowKey: string): string {
   return indexRowKey.slice("p_2026-01-01T00:00:00.000Z_".length);
 }
 
-/** A filter for the index rows up to this moment. "~" sorts behind every character of a key. */
-export function until(prefix: string, at: Date): string {
-  return odata`RowKey le ${`${prefix}${at.toISOString()}~`}`;
+/** A filter for the index rows whose moment has come. "~" sorts behind every character of a key. */
+export function reached(prefix: string, now: Date): string {
+  const [last, beyond] = [now, beyondAnyWait(now)].map((moment) => `${prefix}${moment.toISOString()}~`);
+  return `(${odata`RowKey le ${last}`} or ${odata`RowKey gt ${beyond}`})`;
 }
 
 export async function firstKeys(
@@ -140,7 +164,7 @@ export async function firstKeys(
   limit: number,
 ): Promise<string[]> {
   const keys: string[] = [];
-  for await (const row of listRows(client, mailboxId, prefix, until(prefix, at), ["rowKey"])) {
+  for await (const row of listRows(client, mailboxId, prefix, reached(prefix, at), ["rowKey"])) {
     keys.push(String(row.rowKey));
     if (keys.length === limit) break;
   }
@@ -177,6 +201,7 @@ export function toEntry(row: MessageRow & { etag?: string }): StoredEntry {
     answer: row.answer,
     isBacklog: row.queue === "backlog",
     notAcknowledged: row.notAcknowledged ?? "",
+    fingerprint: row.fingerprint ?? "",
     etag: etagOf(row),
   };
 }

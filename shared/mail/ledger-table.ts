@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { odata, type TableEntityResult, type TransactionAction } from "@azure/data-tables";
-import { deleteRows, etagOf, isLostRace, type Table, type Tables, unlessAbsent } from "../tables.ts";
+import { isReached } from "../reached.ts";
+import { etagOf, isLostRace, type Table, type Tables, unlessAbsent } from "../tables.ts";
 import { leasedLedger, MAILBOX_LEASE_MS } from "./leased-ledger.ts";
 import {
   COUNTED_AT_MOST,
@@ -32,6 +33,7 @@ import {
   toForgotten,
   writeMessage,
 } from "./ledger-rows.ts";
+import { sweepLedger } from "./ledger-sweep.ts";
 
 export interface LedgerOptions {
   readonly tables: Tables;
@@ -55,7 +57,8 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
         const { etag } = await client.createEntity<StateRow>(fresh);
         return held(fresh, etagOf({ etag }));
       }
-      if (row.leaseUntil !== "" && now() < new Date(row.leaseUntil)) return undefined;
+      const isFree = row.leaseUntil === "" || isReached(new Date(row.leaseUntil), now(), 2 * MAILBOX_LEASE_MS);
+      if (!isFree) return undefined;
       const taken = { ...key, leaseOwner, leaseUntil };
       const { etag } = await client.updateEntity(taken, "Merge", { etag: etagOf(row) });
       return held({ ...row, ...taken }, etagOf({ etag }));
@@ -186,31 +189,18 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
 
     async forgetCheckpoint(mailboxId) {
       const client = await table();
-      await unlessAbsent(client.deleteEntity(mailboxId, STATE_ROW));
+      // Old mail may wait, and only this row says that it is looked for.
+      const empty: StateRow = {
+        partitionKey: mailboxId,
+        rowKey: STATE_ROW,
+        leaseOwner: "",
+        leaseUntil: "",
+        link: "",
+        backlog: "yes",
+      };
+      await unlessAbsent(client.updateEntity(empty, "Replace"));
     },
 
-    async sweep(mailboxId, settledBefore) {
-      const client = await table();
-      const settled = odata`settledAt gt ${""} and settledAt lt ${settledBefore.toISOString()} and state ne ${"quarantined"}`;
-      const old: MessageRow[] = [];
-      const columns = ["partitionKey", "rowKey", "receivedAt"];
-      for await (const row of listRows<MessageRow>(client, mailboxId, MESSAGE, settled, columns)) old.push(row);
-      if (old.length === 0) return 0;
-
-      // First the mark, then the rows: a crash in between forgets nothing.
-      const mark = await forgottenIn(client, mailboxId);
-      const times = [
-        ...old.map((row) => row.receivedAt),
-        ...(mark ? [mark.from.toISOString(), mark.until.toISOString()] : []),
-      ].sort();
-      const range = { receivedFrom: times.at(0), receivedUntil: times.at(-1) };
-      await client.upsertEntity({ partitionKey: mailboxId, rowKey: FORGOTTEN_ROW, ...range }, "Replace");
-      await deleteRows(
-        client,
-        mailboxId,
-        old.map(({ rowKey }) => rowKey),
-      );
-      return old.length;
-    },
+    sweep: async (mailboxId, settledBefore) => await sweepLedger(await table(), mailboxId, settledBefore),
   };
 }

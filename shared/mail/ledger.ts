@@ -38,6 +38,8 @@ interface LedgerEntry {
   readonly isBacklog: boolean;
   /** Why it was neither marked nor moved in the mailbox after its delivery; empty where nothing is wrong with that. */
   readonly notAcknowledged: string;
+  /** Of the mail itself, under whatever id; empty where it is not known. */
+  readonly fingerprint: string;
 }
 
 export interface StoredEntry extends LedgerEntry {
@@ -69,6 +71,7 @@ export function beyondForgotten(forgotten: Forgotten | undefined, receivedAt: Da
 export interface NewEntry {
   readonly messageId: string;
   readonly receivedAt: Date;
+  readonly fingerprint?: string | undefined;
 }
 
 export interface Comparison {
@@ -124,7 +127,10 @@ export interface LeasedLedger {
    * @returns ids that the ledger does not know, and those of messages that count as gone
    */
   compare(messageIds: readonly string[]): Promise<Comparison>;
-  /** Writes the messages, known ones excepted, and only then moves the checkpoint. Gives how many were new. */
+  /**
+   * Writes the messages, known ones excepted, and only then moves the checkpoint. An older message that the desk has
+   * under another id is known, too. Gives how many were new.
+   */
   record(messages: readonly NewEntry[], moved: Partial<Checkpoint>): Promise<number>;
   /**
    * A message that counts as gone is in the folder: it is pending again, or after many attempts in quarantine.

@@ -15,7 +15,7 @@ export interface ChangePage {
 
 /** A page of what is in the folder. */
 export interface ListPage {
-  readonly messages: readonly { readonly id: string; readonly receivedAt: Date }[];
+  readonly messages: readonly (Pick<DiscoveredMessage, "id" | "fingerprint"> & { readonly receivedAt: Date })[];
   /** The next page, where Graph named one. */
   readonly link: string | undefined;
   /** As many messages as were asked for: there may be more, even without a link. */

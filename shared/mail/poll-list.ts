@@ -10,13 +10,16 @@ export async function pollList(
   options: DiscoverOptions,
 ): Promise<{ discovered: number; pages: number; more: boolean }> {
   const { source, ledger, deliverFrom, deadline, now } = options;
-  const start = ledger.checkpoint.listFrom ?? deliverFrom;
+  const stored = ledger.checkpoint.listFrom ?? deliverFrom;
+  // Some dates are of the future: what comes today must not be sought behind them.
+  const isAhead = stored.getTime() - now().getTime() > LIST_OVERLAP_MS;
+  const start = isAhead ? beforeNow(stored, now()) : stored;
   let discovered = 0;
   let pages = 0;
   for await (const { messages, next, complete } of listPages(source, ledger, start)) {
     pages += 1;
-    const wanted = messages.flatMap(({ id, receivedAt }) =>
-      isWanted(receivedAt, options) ? [{ messageId: id, receivedAt }] : [],
+    const wanted = messages.flatMap(({ id, receivedAt, fingerprint }) =>
+      isWanted(receivedAt, options) ? [{ messageId: id, receivedAt, fingerprint }] : [],
     );
     // Only behind the last page: within a list of many pages, going back would never come to the end.
     const listFrom = complete ? lookBack(next, start, now()) : next;
@@ -27,8 +30,11 @@ export async function pollList(
   return { discovered, pages, more: false };
 }
 
-/** Before the newest message, which need not be of today, and not of the future either: some dates are wrong. */
+/** Before the newest message, which need not be of today. */
 function lookBack(newest: Date, start: Date, now: Date): Date {
-  const from = Math.min(newest.getTime(), now.getTime()) - LIST_OVERLAP_MS;
-  return newest > start ? new Date(from) : start;
+  return beforeNow(newest > start ? new Date(newest.getTime() - LIST_OVERLAP_MS) : start, now);
+}
+
+function beforeNow(from: Date, now: Date): Date {
+  return new Date(Math.min(from.getTime(), now.getTime() - LIST_OVERLAP_MS));
 }

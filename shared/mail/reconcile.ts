@@ -1,4 +1,5 @@
 import type { DiscoverOptions } from "./discover.ts";
+import type { NewEntry } from "./ledger.ts";
 import { listPages } from "./list-pages.ts";
 import { isWanted } from "./wanted.ts";
 
@@ -28,32 +29,32 @@ export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
   // Somebody wants older mail as well: what the changes showed is known, what is older is found by the sweep.
   const isImport = coveredFrom !== undefined && deliverFrom < coveredFrom;
   const sweepFrom = isImport ? undefined : ledger.checkpoint.sweepFrom;
-  const isDue = isImport || (sweptAt !== undefined && now().getTime() - sweptAt.getTime() >= SWEEP_EVERY_MS);
+  // A sweep of the future was made by a clock that was wrong.
+  const isDue = isImport || (sweptAt !== undefined && Math.abs(now().getTime() - sweptAt.getTime()) >= SWEEP_EVERY_MS);
   if (sweepFrom === undefined) {
     if (!isDue) return NO_SWEEP;
     await lookForFolder(options);
   }
 
-  const listed = new Map<string, Date>();
+  const listed = new Map<string, NewEntry>();
   let pages = 0;
   let moved: { sweepFrom: Date | undefined; sweptAt?: Date } = { sweepFrom };
   const covered = isImport ? { coveredFrom: deliverFrom } : {};
   for await (const { messages, next, complete } of listPages(source, ledger, sweepFrom ?? deliverFrom)) {
     pages += 1;
-    for (const { id, receivedAt } of messages) {
-      const isYoung = now().getTime() - receivedAt.getTime() < GRACE_MS;
-      if (!isYoung && isWanted(receivedAt, options)) listed.set(id, receivedAt);
+    for (const { id, receivedAt, fingerprint } of messages) {
+      // A date may lie years ahead, too.
+      const isYoung = Math.abs(now().getTime() - receivedAt.getTime()) < GRACE_MS;
+      if (!isYoung && isWanted(receivedAt, options)) listed.set(id, { messageId: id, receivedAt, fingerprint });
     }
     moved = complete ? { sweepFrom: undefined, sweptAt: now() } : { sweepFrom: next };
+    await ledger.renew();
     if (pages >= PAGES_PER_RUN || now() >= deadline) break;
   }
-  await ledger.renew();
   const { unknown, gone } = await ledger.compare([...listed.keys()]);
   let returned = 0;
   for (const id of gone) if (await ledger.bringBack(id, now())) returned += 1;
-  const missed = [...listed].flatMap(([messageId, receivedAt]) =>
-    unknown.has(messageId) ? [{ messageId, receivedAt }] : [],
-  );
+  const missed = [...listed.values()].filter(({ messageId }) => unknown.has(messageId));
   const found = await ledger.record(missed, { ...moved, ...covered });
   if (found + returned > 0) log.warn("reconciled", { mailboxId, found, returned, listed: listed.size });
   return { found, returned, pages };

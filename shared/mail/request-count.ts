@@ -38,7 +38,9 @@ export function shareOfLimit(count: RequestCount, at: Date): number {
 }
 
 function inWindow(count: RequestCount, at: Date): RequestCount {
-  return count.filter(({ minute }) => leavesAt(minute) > at.getTime());
+  // What was sent in the future was noted by a clock that was wrong.
+  const latest = at.getTime() + MINUTE_MS;
+  return count.filter(({ minute }) => leavesAt(minute) > at.getTime() && minute.getTime() <= latest);
 }
 
 /** A minute counts until its last request is out of the window. */

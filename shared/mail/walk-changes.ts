@@ -13,6 +13,7 @@ interface Walk {
   readonly refusal: Refusal | undefined;
 }
 
+const SWEEP_NOW = { sweepFrom: undefined, sweptAt: new Date(0) };
 const START = { link: undefined, circles: undefined, roundBeganAt: undefined };
 
 /**
@@ -32,20 +33,23 @@ export async function walkChanges(options: DiscoverOptions): Promise<Walk> {
       pages += 1;
       const { memory, isCircle } = lookForCircle(circles, page, link);
       const folder = link === undefined ? { folder: await source.folder(), coveredFrom: deliverFrom } : {};
+      const { entries, needsSweep } = await wantedIn(page, options);
+      const sweep = needsSweep ? SWEEP_NOW : {};
       if (page.complete) {
         const { sweptAt = now() } = ledger.checkpoint;
         const ended = { ...START, link: page.link, completeUntil: roundBeganAt, sweptAt };
-        discovered += await ledger.record(await wantedIn(page, options), { ...folder, ...ended });
+        discovered += await ledger.record(entries, { ...folder, ...ended, ...sweep });
         return { discovered, pages, more: false, refusal: undefined };
       }
       position = isCircle ? START : { link: page.link, circles: memory, roundBeganAt };
-      discovered += await ledger.record(await wantedIn(page, options), { ...folder, ...position });
+      discovered += await ledger.record(entries, { ...folder, ...position, ...sweep });
       if (isCircle) return { discovered, pages, more: false, refusal: "no-end" };
       if (now() >= deadline) return { discovered, pages, more: true, refusal: undefined };
     } catch (error) {
       if (error instanceof ChangesRefusedError) return { discovered, pages, more: false, refusal: error.because };
-      // Once in a run: a start that fails would be made for ever.
-      if (!(error instanceof SyncStateLostError) || isAnew) throw error;
+      if (!(error instanceof SyncStateLostError)) throw error;
+      // Once in a run: where Graph forgets each position at once, a walk has no end.
+      if (isAnew) return { discovered, pages, more: false, refusal: "no-end" };
       isAnew = true;
       position = START;
       log.warn("resync started", { mailboxId, message: error.message });

@@ -11,20 +11,32 @@ export function isWanted(
   return receivedAt !== undefined && receivedAt >= deliverFrom && !mayBeForgotten(ledger.forgotten, receivedAt);
 }
 
-/** The messages of a page of changes that are to be delivered. */
-export async function wantedIn(page: ChangePage, options: WantedOptions): Promise<NewEntry[]> {
+/** Unknown messages without a date that are asked for one by one; where somebody marks a whole folder as read, it is thousands. */
+const LOOKED_UP_AT_MOST = 25;
+
+interface Wanted {
+  /** The messages of the page that are to be delivered. */
+  readonly entries: readonly NewEntry[];
+  /** There are too many without a date: one look at the whole folder finds those among them that are to be delivered. */
+  readonly needsSweep: boolean;
+}
+
+export async function wantedIn(page: ChangePage, options: WantedOptions): Promise<Wanted> {
   const present = page.messages.filter((message) => !message.removed);
   const entries = new Map<string, NewEntry>();
-  for (const { id, receivedAt } of present) {
-    if (isWanted(receivedAt, options)) entries.set(id, { messageId: id, receivedAt });
+  for (const { id, receivedAt, fingerprint } of present) {
+    if (isWanted(receivedAt, options)) entries.set(id, { messageId: id, receivedAt, fingerprint });
   }
   // A change of the read flag comes without the date. Known messages need none; of an unknown one it is asked for.
   const undated = present.filter((message) => message.receivedAt === undefined && !entries.has(message.id));
-  for (const id of await options.ledger.unknown(undated.map((message) => message.id))) {
+  const unknown = await options.ledger.unknown(undated.map((message) => message.id));
+  const needsSweep = unknown.size > LOOKED_UP_AT_MOST;
+  for (const id of needsSweep ? [] : unknown) {
+    await options.ledger.renew();
     const receivedAt = await dateOf(id, options);
     if (isWanted(receivedAt, options)) entries.set(id, { messageId: id, receivedAt });
   }
-  return [...entries.values()];
+  return { entries: [...entries.values()], needsSweep };
 }
 
 /** A message that Graph cannot open counts as new, so that it ends in quarantine rather than stopping discovery. */

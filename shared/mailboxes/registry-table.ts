@@ -1,6 +1,7 @@
 import { odata, type TransactionAction } from "@azure/data-tables";
 import { AppError } from "../errors.ts";
 import type { RequestCount } from "../mail/request-count.ts";
+import { beyondAnyWait, isReached } from "../reached.ts";
 import {
   etagOf,
   isConflict,
@@ -118,12 +119,13 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
 
     async due(now) {
       const client = await table();
-      const filter = odata`PartitionKey eq ${MAILBOXES} and status eq ${"connected"} and nextFetchAt le ${now.toISOString()}`;
+      const reached = odata`nextFetchAt le ${now.toISOString()} or nextFetchAt gt ${beyondAnyWait(now).toISOString()}`;
+      const filter = `${odata`PartitionKey eq ${MAILBOXES} and status eq ${"connected"}`} and (${reached})`;
       const queryOptions = { filter, select: ["rowKey", "nextFetchAt", "queuedUntil"] };
       const found: Pick<MailboxRow, "rowKey" | "nextFetchAt" | "queuedUntil">[] = [];
       for await (const row of client.listEntities<MailboxRow>({ queryOptions })) {
         // A comparison at the server would leave out rows without the column.
-        if ((row.queuedUntil ?? "") <= now.toISOString()) found.push(row);
+        if (!row.queuedUntil || isReached(new Date(row.queuedUntil), now)) found.push(row);
       }
       return found.sort((a, b) => compare(a.nextFetchAt, b.nextFetchAt)).map(({ rowKey }) => rowKey);
     },

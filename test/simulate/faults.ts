@@ -84,8 +84,9 @@ export function createFaults({ plan: { rates }, draws, world, isDeskOut, trace }
       const rate = kind === "refused" ? rates.storageRefused : rates.storageAnswerLost;
       // One that failed is likely to fail again.
       if (rate === 0 || !draws.chance(attempt === 1 ? rate : 0.5)) return false;
-      const keys = rowKeys.join(" ");
-      const mails = attempt < LAST_ATTEMPT ? [] : world().mails.filter(({ key }) => keys.includes(key));
+      const rows = rowKeys.join(" ");
+      const isMeant = ({ keys }: Mail) => keys.some((key) => rows.includes(key));
+      const mails = attempt < LAST_ATTEMPT ? [] : world().mails.filter(isMeant);
       if (!mayFail(mails)) return false;
       trace(`storage: ${kind}`);
       return true;

@@ -35,6 +35,8 @@ export interface Plan {
   readonly outage: UvdeskMode | undefined;
   /** Everything comes to rest, months go by, the ledger is swept, and it all begins again. */
   readonly monthsPass: boolean;
+  /** Everything comes to rest, all messages get other ids, and it all begins again. */
+  readonly migrates: boolean;
 }
 
 const MAX_MAILBOXES = 3;
@@ -74,5 +76,6 @@ export function drawPlan(draws: Draws): Plan {
     largestPage: isLarge ? undefined : pick([undefined, undefined, 1, 3]),
     outage: chance(0.15) ? pick(OUTAGES) : undefined,
     monthsPass: chance(0.1),
+    migrates: chance(0.15),
   };
 }

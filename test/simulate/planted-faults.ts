@@ -69,7 +69,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     edits: [
       {
         file: LEDGER,
-        find: 'if (row.leaseUntil !== "" && now() < new Date(row.leaseUntil)) return undefined;',
+        find: "      if (!isFree) return undefined;\n",
         replace: "",
       },
     ],
@@ -148,6 +148,24 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
         file: SOURCE,
         find: "    yield* response.body ?? [];\n  } catch (error) {",
         replace: "    yield* response.body ?? [];\n  } catch (error) {\n    if (error instanceof TypeError) return;",
+      },
+    ],
+  },
+  {
+    name: "a mail under another id is new",
+    edits: [{ file: LEASED_LEDGER, find: "await copiesAmong(rows)", replace: "await copiesAmong([])" }],
+  },
+  {
+    name: "a mail waits for its date",
+    edits: [{ file: "shared/mail/ledger-rows.ts", find: "receivedAt < now ? receivedAt : now", replace: "receivedAt" }],
+  },
+  {
+    name: "what has a date of the future is forgotten like anything else",
+    edits: [
+      {
+        file: "shared/mail/ledger-sweep.ts",
+        find: "and receivedAt lt",
+        replace: "and settledAt lt",
       },
     ],
   },

@@ -20,6 +20,8 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 /** Longer than the ledger remembers what it settled. */
 const MONTHS_MS = 91 * DAY_MS;
+/** A mail that came since is delivered, whatever it resembles. */
+const OLD_MAIL_MS = HOUR_MS;
 /** With the failures that one mail may have by chance, fewer than the attempts that it has. */
 const MOST_CRASHES = 2;
 const MOST_STALLS = 2;
@@ -191,6 +193,13 @@ async function play(seed: number, stage: Stage): Promise<SimulationReport> {
   await outage();
   await comeToRest();
   await judge();
+  if (plan.migrates && !isOver()) {
+    time.advance(OLD_MAIL_MS);
+    for (const mailbox of world.mailboxes) world.migrate(mailbox);
+    await chaos(plan.ticks);
+    await comeToRest();
+    await judge();
+  }
   if (plan.monthsPass && !isOver()) {
     trace("months pass");
     time.advance(MONTHS_MS);

@@ -29,13 +29,13 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
   const recorded = new Set<Mail>();
   const delivered = new Set<Mail>();
   const forgotten = new Map<string, Forgotten>();
-  const keysOf = new Map<string, string>();
+  const keysOf = new Map<string, Mail>();
   const excuses = new Map<Mail, number>();
   const peaceUntil = new Map<string, number>();
   const peaceSince = new Map<string, number>();
 
   const mailOf = (mailboxId: string, key: string) =>
-    world.mails.find((mail) => mail.key === key && mail.mailbox.id === mailboxId);
+    world.mails.find((mail) => mail.keys.includes(key) && mail.mailbox.id === mailboxId);
 
   function excuse(mail: Mail): void {
     excuses.set(mail, (excuses.get(mail) ?? 0) + 1);
@@ -88,11 +88,10 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
       return;
     }
     const known = keysOf.get(key);
-    if (known !== undefined && known !== mail.id) violated(`${mail.name} has the idempotency key of another mail`);
-    for (const [other, id] of keysOf) {
-      if (id === mail.id && other !== key) violated(`${mail.name} was offered under two idempotency keys`);
-    }
-    keysOf.set(key, mail.id);
+    if (known !== undefined && known !== mail) violated(`${mail.name} has the idempotency key of another mail`);
+    keysOf.set(key, mail);
+    const keys = [...keysOf.values()].filter((other) => other === mail).length;
+    if (keys > mail.keys.length) violated(`${mail.name} was offered under ${keys} idempotency keys`);
     const isSettled = delivered.has(mail) && actor?.instance.isAlive === true;
     if (isSettled && service !== "uvdesk") violated(`${mail.name} is offered again after it was called delivered`);
   }

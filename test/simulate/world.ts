@@ -14,10 +14,10 @@ export interface Mail {
   readonly name: string;
   readonly kind: MailKind;
   readonly mailbox: SimulatedMailbox;
-  /** Its immutable id. */
-  readonly id: string;
-  /** In the ledger. */
-  readonly key: string;
+  /** Its immutable id at present. */
+  id: string;
+  /** In the ledger; one for each id that it has had. */
+  readonly keys: string[];
   readonly receivedAt: Date;
   readonly bytes: Buffer;
 }
@@ -38,6 +38,8 @@ export interface World {
   mailsIn(bytes: Buffer): readonly Mail[];
   /** One thing happens that is not Deskpost's doing. */
   happen(): void;
+  /** The mailbox is moved to another organisation: every message has another id. */
+  migrate(mailbox: SimulatedMailbox): void;
   /** What people and Microsoft put right in the end. */
   calm(): void;
 }
@@ -102,7 +104,7 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
     if (kind === "unreadable") mailbox.graph.corrupt(id);
     // Graph keeps whole seconds.
     const second = new Date(Math.floor(receivedAt.getTime() / 1_000) * 1_000);
-    const mail = { name, kind, mailbox, id, key: messageKey(id), receivedAt: second, bytes };
+    const mail: Mail = { name, kind, mailbox, id, keys: [messageKey(id)], receivedAt: second, bytes };
     mails.push(mail);
     byId.set(id, mail);
     trace(`${name} arrives in ${folder} of ${mailbox.plan.address}`);
@@ -137,6 +139,10 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
       const minutes = between(1, 20);
       mail.mailbox.graph.setHiddenUntil(mail.id, new Date(Date.now() + minutes * MINUTE_MS));
       trace(`${mail.name} is hidden for ${minutes} min`);
+    },
+    () => {
+      // Of a sender whose clock is wrong.
+      put(someMailbox(), { ageMs: -between(1, 4_000) * HOUR_MS });
     },
     () => {
       put(someMailbox(), { folder: "archive", ageMs: between(0, 30) * MINUTE_MS });
@@ -206,6 +212,16 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
     mailsIn: (bytes) => {
       const name = /Subject: ([\w-]+)/.exec(bytes.toString("latin1"))?.[1];
       return mails.filter((mail) => mail.name === name);
+    },
+    migrate: ({ graph, plan: { address } }) => {
+      trace(`${address} is moved to another organisation`);
+      for (const [before, id] of graph.migrate()) {
+        const mail = byId.get(before);
+        if (mail === undefined) continue;
+        mail.id = id;
+        mail.keys.push(messageKey(id));
+        byId.set(id, mail);
+      }
     },
     happen: () => pickAny(HAPPENINGS)?.(),
     calm: () => {

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { LEDGER_MEMORY_MS } from "../../../shared/mail/discover.ts";
 import type { ResetShape } from "../../simulator/graph/graph-controls.ts";
+import { json } from "../../simulator/stand-in.ts";
 import { useDiscovery } from "./discovery-bed.ts";
-import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON } from "./mail-bed.ts";
+import { asksForChanges, type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON } from "./mail-bed.ts";
 
 const { bed, discoverIn } = useDiscovery();
 
@@ -80,6 +81,49 @@ describe("when Graph forgets where we were", () => {
     mailbox.graph.deliver(mail("late"), { receivedAt: NOON });
     bed.clock.advance(HOUR_MS);
     assert.equal((await discoverIn(mailbox)).discovered, 1);
+  });
+});
+
+describe("when Graph forgets where we were again and again", () => {
+  /** Each request for changes finds that the position has just been lost; so does each start, where it is told to. */
+  function loseAlways(mailbox: ConnectedMailbox): void {
+    const run = () => mailbox.graph.expireSyncState();
+    bed.graph.server.plan(asksForChanges, { kind: "before", run }, 1_000);
+  }
+
+  it("in the middle of the walk, too, the folder is listed, and mail comes through", async () => {
+    const mailbox = await bed.connect();
+    mailbox.receive("one");
+    await bed.run(mailbox);
+    bed.clock.advance(MINUTE_MS);
+    bed.graph.controls.emptyPages = 1_000;
+    loseAlways(mailbox);
+    mailbox.receive("two");
+    assert.equal((await bed.run(mailbox)).kind, "fetched");
+    assert.deepEqual(bed.taken(), ["one", "two"]);
+  });
+
+  it("and at the start itself, mail comes through as well", async () => {
+    const mailbox = await bed.connect();
+    mailbox.receive("one");
+    const lost = json(410, { error: { code: "resyncRequired", message: "Resync required." } });
+    bed.graph.server.plan(asksForChanges, { kind: "answer", answer: lost }, 1_000);
+    assert.equal((await bed.run(mailbox)).kind, "fetched");
+    assert.deepEqual(bed.taken(), ["one"]);
+  });
+
+  it("changes are read again an hour after it has ceased", async () => {
+    const mailbox = await bed.connect();
+    await bed.run(mailbox);
+    bed.clock.advance(MINUTE_MS);
+    bed.graph.controls.emptyPages = 1;
+    bed.graph.server.plan(asksForChanges, { kind: "before", run: () => mailbox.graph.expireSyncState() }, 3);
+    await bed.run(mailbox);
+    bed.clock.advance(HOUR_MS);
+    mailbox.receive("one");
+    await bed.run(mailbox);
+    assert.deepEqual(bed.taken(), ["one"]);
+    assert.ok(bed.events.some(({ event }) => event === "changes read again"));
   });
 });
 

@@ -43,6 +43,17 @@ describe("where Graph refuses changes", () => {
     assert.deepEqual(lastSuccessAt, lastFetchAt);
   });
 
+  it("or names a place that is too long to be stored, mail comes through by listing", async () => {
+    const mailbox = await bed.connect();
+    await bed.run(mailbox);
+    const link = `${bed.graph.origin}/v1.0/users/help%40example.com/messages/delta?$deltatoken=${"x".repeat(33_000)}`;
+    const page = json(200, { value: [], "@odata.deltaLink": link });
+    bed.graph.server.plan(({ path }) => path.endsWith("/delta"), { kind: "answer", answer: page }, 100);
+    mailbox.receive("one");
+    assert.equal((await bed.run(mailbox)).kind, "fetched");
+    assert.deepEqual(bed.taken(), ["one"]);
+  });
+
   it("to a delegate, for a folder that opens, mail comes through by listing", async () => {
     const mailbox = await bed.connect();
     const answer = json(404, { error: { code: "ErrorItemNotFound" } });
@@ -143,7 +154,7 @@ describe("listing", () => {
     assert.deepEqual(Object.fromEntries(query), {
       $filter: "receivedDateTime ge 2026-11-23T12:00:00Z",
       $orderby: "receivedDateTime",
-      $select: "receivedDateTime",
+      $select: "receivedDateTime,sentDateTime,internetMessageId,subject,from",
       $top: "999",
     });
   });

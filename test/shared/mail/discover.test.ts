@@ -159,6 +159,42 @@ describe("entries without a date, such as a change of the read flag alone", () =
     assert.deepEqual((await bed.entry(mailbox, id)).receivedAt, NOON);
   });
 
+  it("of hundreds of unknown messages, as when somebody marks all as read, are left to one look at the folder", async () => {
+    const mailbox = await bed.connect();
+    await discoverIn(mailbox);
+    const old = Array.from({ length: 400 }, (_, index) =>
+      mailbox.graph.deliver(mail(`old-${index}`), { receivedAt: LONG_AGO }),
+    );
+    const [id = ""] = mailbox.receive("missed");
+    mailbox.graph.overlook(id);
+    bed.clock.advance(11 * MINUTE_MS);
+    const ids = [...old.map(({ immutableId }) => immutableId), id];
+    planPage(ids.map(partial), await checkpointOf(mailbox));
+    bed.graph.server.requests.length = 0;
+    assert.equal((await discoverIn(mailbox)).discovered, 1);
+    assert.deepEqual(await known(mailbox), [id]);
+    assert.ok(bed.graph.server.requests.length < 10, `${bed.graph.server.requests.length} requests`);
+  });
+
+  it("of some unknown messages do not cost the mailbox where Graph is slow", async () => {
+    const mailbox = await bed.connect();
+    await discoverIn(mailbox);
+    const ids = mailbox.receive(...Array.from({ length: 20 }, (_, index) => `mail-${index}`));
+    planPage(ids.map(partial), await checkpointOf(mailbox));
+    let isTaken = false;
+    const run = async () => {
+      bed.clock.advance(20 * SECOND_MS);
+      isTaken ||= (await bed.ledger.lease(mailbox.id)) !== undefined;
+    };
+    bed.graph.server.plan(
+      ({ query }) => query.get("$select")?.includes("createdDateTime") ?? false,
+      { kind: "before", run },
+      20,
+    );
+    assert.equal((await discoverIn(mailbox)).discovered, 20);
+    assert.equal(isTaken, false);
+  });
+
   it("of an old message bring nothing", async () => {
     const mailbox = await bed.connect();
     const old = mailbox.graph.deliver(mail("old"), { receivedAt: new Date(NOON.getTime() - DAY_MS) });

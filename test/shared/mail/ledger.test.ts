@@ -147,6 +147,32 @@ describe("the lease of a mailbox", () => {
     );
   });
 
+  it("is kept while a large ledger is read on a slow storage", async () => {
+    const first = await lease();
+    await first.record(messages(300), { link: "1" });
+    await first.release();
+    let rows = 0;
+    const slow: Tables = async (name) =>
+      new Proxy(await tables(name), {
+        get(client: TableClient, property) {
+          const member: unknown = Reflect.get(client, property);
+          if (property !== "listEntities") return typeof member === "function" ? member.bind(client) : member;
+          return async function* (...args: Parameters<TableClient["listEntities"]>) {
+            for await (const row of client.listEntities(...args)) {
+              rows += 1;
+              clock.advance(SECOND_MS);
+              if (rows % 100 === 0) assert.equal(await ledger.lease(mailboxId), undefined);
+              yield row;
+            }
+          };
+        },
+      });
+    const run = (await createLedger({ tables: slow, now }).lease(mailboxId)) ?? assert.fail("not leased");
+    await run.compare(messages(201).map(({ messageId }) => messageId));
+    assert.ok(rows >= 300);
+    assert.equal(await run.record(messages(1, "new"), { link: "2" }), 1);
+  });
+
   it("of one mailbox says nothing about another", async () => {
     await lease();
     assert.ok(await ledger.lease(`${mailboxId}-other`));
@@ -251,6 +277,13 @@ describe("recording a page", () => {
     assert.equal(await next.record(messages(1), { link: "1" }), 0);
     await ledger.forgetCheckpoint(`${mailboxId}-that-never-was`);
   });
+
+  it("can be forgotten while old mail waits, which is delivered all the same", async () => {
+    const run = await lease();
+    await run.record([{ messageId: "imported", receivedAt: new Date(NOON.getTime() - 30 * DAY_MS) }], { link: "1" });
+    await ledger.forgetCheckpoint(mailboxId);
+    assert.deepEqual(await idsDue(await lease()), ["imported"]);
+  });
 });
 
 describe("a pending message", () => {
@@ -341,6 +374,7 @@ describe("a pending message", () => {
       isBacklog: false,
       answer: "a fault",
       notAcknowledged: "",
+      fingerprint: "",
     });
     clock.advance(5 * MINUTE_MS);
     assert.deepEqual(await idsDue(run), ["message-1", "message-0"]);
@@ -485,6 +519,31 @@ describe("the sweep", () => {
     clock.advance(LEDGER_MEMORY_MS + DAY_MS);
     assert.equal(await ledger.sweep(mailboxId, longAgo()), 1);
     assert.deepEqual(await forgotten(), [true, true, false]);
+  });
+
+  it("leaves what a person has replayed since it was found to be old", async () => {
+    const run = await lease();
+    await run.record(messages(2), { link: "1" });
+    await run.settle(await claim(run, "message-0"), { ...DELIVERED, state: "refused" }, now());
+    await run.settle(await claim(run, "message-1"), { ...DELIVERED, state: "refused" }, now());
+    clock.advance(LEDGER_MEMORY_MS + DAY_MS);
+    const replayed = await entryOf("message-0");
+    let isReplayed = false;
+    const replaying: Tables = async (name) =>
+      new Proxy(await tables(name), {
+        get(client: TableClient, property) {
+          const member: unknown = Reflect.get(client, property);
+          if (property !== "createEntity") return typeof member === "function" ? member.bind(client) : member;
+          return async (...args: Parameters<TableClient["createEntity"]>) => {
+            // The mark comes between finding what is old and removing it.
+            if (!isReplayed) await ledger.replay(mailboxId, replayed, now());
+            isReplayed = true;
+            return client.createEntity(...args);
+          };
+        },
+      });
+    assert.equal(await createLedger({ tables: replaying, now }).sweep(mailboxId, longAgo()), 1);
+    assert.deepEqual(await idsDue(await lease()), ["message-0"]);
   });
 
   it("that finds nothing forgets nothing", async () => {

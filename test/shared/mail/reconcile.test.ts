@@ -86,6 +86,24 @@ describe("the hourly sweep", () => {
     assert.equal((await discoverIn(mailbox)).reconciled, 1);
   });
 
+  it("keeps the mailbox while Graph is slow", async () => {
+    const mailbox = await connected();
+    for (let second = 0; second < 200; second += 1) {
+      mailbox.graph.deliver(mail(`mail-${second}`), { receivedAt: new Date(NOON.getTime() + second * SECOND_MS) });
+    }
+    await discoverIn(mailbox);
+    bed.clock.advance(HOUR_MS);
+    bed.graph.controls.heaviestPage = 62;
+    let isTaken = false;
+    const run = async () => {
+      bed.clock.advance(80 * SECOND_MS);
+      isTaken ||= (await bed.ledger.lease(mailbox.id)) !== undefined;
+    };
+    bed.graph.server.plan(lists, { kind: "before", run }, 6);
+    await discoverIn(mailbox);
+    assert.equal(isTaken, false);
+  });
+
   it("finds nothing where nothing is amiss, delivers nothing twice, and says nothing", async () => {
     const mailbox = await connected();
     mailbox.receive("one", "two");

@@ -63,6 +63,7 @@ const entry: StoredEntry = {
   answer: HOSTILE,
   isBacklog: false,
   notAcknowledged: "",
+  fingerprint: "",
   etag: "e",
 };
 

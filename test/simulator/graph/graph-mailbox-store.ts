@@ -24,7 +24,7 @@ export interface Folder extends FolderInfo {
 }
 
 export interface StoredMessage {
-  readonly immutableId: string;
+  immutableId: string;
   id: string;
   folder: Folder;
   readonly name: string | undefined;
@@ -177,9 +177,7 @@ export function createMailboxStore(options: MailboxOptions): MailboxStore {
       isCorrupt: false,
       hiddenUntil: undefined,
     };
-    messages.set(message.immutableId, message);
-    immutableIdOf.set(message.id, message.immutableId);
-    message.folder.changes.push({ kind: "arrived", immutableId: message.immutableId, movedIn: false });
+    enter(message);
     return { immutableId: message.immutableId, id: message.id };
   }
 
@@ -188,6 +186,38 @@ export function createMailboxStore(options: MailboxOptions): MailboxStore {
     if (!hidden.has(message)) {
       message.folder.changes.push({ kind: "left", immutableId: message.immutableId, id: message.id });
     }
+  }
+
+  function migrate(): ReadonlyMap<string, string> {
+    const moved = new Map<string, string>();
+    syncEpoch += 1;
+    const all = [...messages.values()];
+    messages.clear();
+    immutableIdOf.clear();
+    for (const folder of folders) folder.changes.length = 0;
+    for (const message of all) {
+      const before = message.immutableId;
+      message.immutableId = ids.nextImmutableId();
+      message.id = ids.nextMessageId();
+      moved.set(before, message.immutableId);
+      enter(message);
+    }
+    return moved;
+  }
+
+  function copy(immutableId: string): string {
+    const original = existing(immutableId);
+    const message = { ...original, immutableId: ids.nextImmutableId(), id: ids.nextMessageId() };
+    enter(message);
+    return message.immutableId;
+  }
+
+  /** A message that is new to its folder. */
+  function enter(message: StoredMessage): void {
+    messages.set(message.immutableId, message);
+    immutableIdOf.set(message.id, message.immutableId);
+    if (hidden.has(message)) return;
+    message.folder.changes.push({ kind: "arrived", immutableId: message.immutableId, movedIn: false });
   }
 
   function touch(message: StoredMessage): void {
@@ -289,6 +319,8 @@ export function createMailboxStore(options: MailboxOptions): MailboxStore {
     expireSyncState: () => {
       syncEpoch += 1;
     },
+    migrate,
+    copy,
     setHiddenUntil,
     replay: (immutableId) => {
       existing(immutableId).folder.changes.push({ kind: "replayed", immutableId });

@@ -61,6 +61,13 @@ export interface Mailbox {
   setFull(full: boolean): void;
   /** Every delta link of this mailbox is dead: 410. */
   expireSyncState(): void;
+  /**
+   * The mailbox is moved to another organisation, or restored from a backup: each message has other ids afterwards, and
+   * the old ones are unknown. Gives the new immutable ids by the old ones. https://learn.microsoft.com/graph/outlook-immutable-id
+   */
+  migrate(): ReadonlyMap<string, string>;
+  /** Somebody copies a message within its folder: the same mail under another id. */
+  copy(immutableId: string): string;
   /** A late arrival: Graph shows it from that moment on, with its old time of receipt. */
   setHiddenUntil(immutableId: string, moment: Date): void;
   /** Delta reports it once more, although nothing about it changed. */
