@@ -1,10 +1,11 @@
-import type { HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
+import type { HttpRequest, HttpResponse, HttpResponseInit, InvocationContext } from "@azure/functions";
 import type { App } from "../shared/app.ts";
 import { ConfigurationError } from "../shared/config.ts";
 import { AppError } from "../shared/errors.ts";
 import { errorPage } from "../shared/web/error-page.ts";
 import { FORM_TOKEN, type PageContext, SECURITY_HEADERS, type WebAnswer } from "../shared/web/layout.ts";
 import { isOwnForm, type Session } from "../shared/web/session/sessions.ts";
+import { DownloadResponse } from "./download-response.ts";
 import { isAnswerToARequest, withApp } from "./invocation.ts";
 
 /** A form of Microsoft or of our own pages, or a mailbox in JSON, has a few kilobytes. */
@@ -26,7 +27,7 @@ export async function withHttpApp(
   request: HttpRequest,
   context: InvocationContext,
   work: (app: App) => Promise<WebAnswer>,
-): Promise<HttpResponseInit> {
+): Promise<HttpResponseInit | HttpResponse> {
   try {
     return toResponse(await withApp(context, work));
   } catch (error) {
@@ -52,8 +53,10 @@ export async function orErrorPage(page: PageContext, work: () => Promise<WebAnsw
 }
 
 /** Puts an answer into the form that the Functions library wants. */
-export function toResponse({ status, headers, body, cookies = [] }: WebAnswer): HttpResponseInit {
-  return { status, headers, ...(body !== undefined && { body }), cookies: [...cookies] };
+export function toResponse({ status, headers, body, cookies = [] }: WebAnswer): HttpResponseInit | HttpResponse {
+  const init = { status, headers, cookies: [...cookies] };
+  if (body === undefined) return init;
+  return typeof body === "string" ? { ...init, body } : new DownloadResponse(init, body);
 }
 
 /** An answer for programs. */

@@ -14,7 +14,7 @@ interface MailDownload {
   /** Made from the key alone: a subject could carry anything. */
   readonly fileName: string;
   /** Every byte as Graph gives it. What it lies in is cleared away once it is read. */
-  readonly body: ReadableStream<Uint8Array>;
+  readonly body: { readonly size: number; readonly stream: ReadableStream<Uint8Array> };
 }
 
 /** Single messages of mailboxes, for a person who looks into one. */
@@ -51,7 +51,10 @@ export function createStoredMessages({ registry, ledger, sourceOf }: StoredMessa
           await content?.dispose();
         }
       }
-      return { fileName: `${key.slice(0, 12)}.eml`, body: ReadableStream.from(bytes()) };
+      return {
+        fileName: `${key.slice(0, 12)}.eml`,
+        body: { size: content.blob.size, stream: ReadableStream.from(bytes()) },
+      };
     },
   };
 }

@@ -24,11 +24,17 @@ interface Page {
   readonly refresh?: { readonly seconds: number; readonly url: string };
 }
 
+/** A file on its way. */
+export interface SizedBody {
+  readonly size: number;
+  readonly stream: ReadableStream<Uint8Array>;
+}
+
 /** An answer, ready for any HTTP function. */
 export interface WebAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | ReadableStream<Uint8Array>;
+  readonly body?: string | SizedBody;
   readonly cookies?: readonly HostCookie[];
 }
 

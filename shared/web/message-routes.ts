@@ -28,7 +28,7 @@ async function show({ app, page, parameter }: Visit): Promise<WebAnswer> {
   /** Whatever hinders a look at the mail must not hinder what is to be done about it. */
   async function previewOf(): Promise<MailPreview | { readonly fault: string }> {
     try {
-      return await readPreview((await app.messages.content(mailbox.id, entry.key)).body);
+      return await readPreview((await app.messages.content(mailbox.id, entry.key)).body.stream);
     } catch (error) {
       if (error instanceof AppError) return { fault: `The mail cannot be shown now. ${error.message}` };
       throw error;
