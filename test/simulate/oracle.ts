@@ -1,3 +1,4 @@
+import { LEDGER_MEMORY_MS } from "../../shared/mail/discover.ts";
 import { type Forgotten, type Ledger, mayBeForgotten, type StoredEntry } from "../../shared/mail/ledger.ts";
 import type { Watch } from "./watch.ts";
 import type { Mail, World } from "./world.ts";
@@ -44,7 +45,8 @@ function judge(
   const state = entry?.state;
   const { times, bytes: copies } = atDesk(mail);
   const isTooOld = receivedAt < mailbox.deliverFrom;
-  const isForgotten = mayBeForgotten(forgotten, receivedAt);
+  const isOld = Date.now() - receivedAt.getTime() >= LEDGER_MEMORY_MS;
+  const isForgotten = isOld && mayBeForgotten(forgotten, receivedAt);
   const wasDelivered = state === "delivered" || watch.delivered.has(mail);
   const allowed = mailbox.plan.desk === "uvdesk" ? 1 : 1 + watch.excuses(mail);
   const faults: string[] = [];

@@ -37,6 +37,8 @@ export interface Plan {
   readonly monthsPass: boolean;
   /** Everything comes to rest, all messages get other ids, and it all begins again. */
   readonly migrates: boolean;
+  /** Each mailbox has mail of a sender whose clock is ahead, by hours or by months. */
+  readonly datesOfTheFuture: boolean;
 }
 
 const MAX_MAILBOXES = 3;
@@ -58,7 +60,7 @@ export function drawPlan(draws: Draws): Plan {
     acknowledge: pick(acknowledges),
     backlog: isLarge ? between(50, 110) : between(0, 5),
   }));
-  return {
+  const plan = {
     instances: between(1, 3),
     mailboxes,
     rates: {
@@ -76,6 +78,7 @@ export function drawPlan(draws: Draws): Plan {
     largestPage: isLarge ? undefined : pick([undefined, undefined, 1, 3]),
     outage: chance(0.15) ? pick(OUTAGES) : undefined,
     monthsPass: chance(0.1),
-    migrates: chance(0.15),
   };
+  // A date of the future is forgotten, if ever, after months.
+  return { ...plan, migrates: chance(0.15), datesOfTheFuture: chance(plan.monthsPass ? 0.7 : 0.1) };
 }
