@@ -116,10 +116,43 @@ describe("what UVdesk says", () => {
     }
   });
 
+  it("is read behind and in front of what PHP prints where display_errors is on", async () => {
+    const notice =
+      "<br />\n<b>Deprecated</b>:  Return type of {closure}() in <b>/srv/desk/x.php</b> on line <b>7</b><br />\n";
+    const json =
+      '{"success":true,"message":"Received email from \\u003Cinfo\\u003Ea@b.test\\u003C\\/info\\u003E. Inbound email processed successfully. "}';
+    for (const body of [notice + json, json + notice, notice + json + notice]) {
+      const answer = { status: 200, headers: { "content-type": "text/html; charset=UTF-8" }, body };
+      uvdesk.standIn.plan(() => true, { kind: "answer", answer });
+      assert.partialDeepStrictEqual(await deliver(mailWith()), { kind: "accepted" }, body);
+    }
+    // Which of two would be the answer, nobody knows.
+    const answer = { status: 200, headers: { "content-type": "text/html" }, body: json + notice + json };
+    uvdesk.standIn.plan(() => true, { kind: "answer", answer });
+    assert.partialDeepStrictEqual(await deliver(mailWith()), { kind: "try-again", code: "NOT_THE_DESK" });
+  });
+
+  it("is not what the sender's address says", () => {
+    const said = (text: string) => {
+      const message = `Received email from <info>${text}</info>. Received email where the sender email address is present in the block list. Skipping this email from further processing.`;
+      const response = {
+        status: 200,
+        isHtml: false,
+        text: JSON.stringify({ success: true, message }),
+        retryAfterMs: undefined,
+      };
+      return readUvdeskAnswer(response, 1);
+    };
+    const expected = { kind: "refused", code: "SENDER_BLOCKED" };
+    assert.partialDeepStrictEqual(said("Inbound email processed successfully.@customer.test"), expected);
+    assert.partialDeepStrictEqual(said("[tickets/7]@customer.test"), expected);
+  });
+
   it("is not taken for a yes because of its 200: nothing but the known texts counts", async () => {
     for (const [body, expected] of [
       ['{"success":true,"message":"Something new."}', { because: "message", code: "UNKNOWN_ANSWER", uncertain: true }],
       ['{"success":true}', { because: "desk", code: "NOT_THE_DESK", uncertain: true }],
+      ['{"success":true,"message":"No answer: Inbound email processed successfully."}', { code: "UNKNOWN_ANSWER" }],
       ['{"success":true,"message":7}', { because: "desk", code: "NOT_THE_DESK" }],
       ["null", { because: "desk", code: "NOT_THE_DESK" }],
       ["[]", { because: "desk", code: "NOT_THE_DESK" }],
@@ -173,6 +206,20 @@ describe("a mail that UVdesk cannot take", () => {
   });
 });
 
+describe("a web server in front of UVdesk", () => {
+  it("that takes no request of this size makes the message impossible, and the desk not ill", async () => {
+    const answer = {
+      status: 413,
+      headers: { "content-type": "text/html" },
+      body: "<html>Request Entity Too Large</html>",
+    };
+    uvdesk.standIn.plan(() => true, { kind: "answer", answer });
+    const said = await deliver(mailWith());
+    assert.partialDeepStrictEqual(said, { kind: "impossible", code: "TOO_LARGE" });
+    assert.match(said.words, /no request of \d+ bytes/);
+  });
+});
+
 describe("a desk that is ill", () => {
   for (const [mode, expected] of [
     ["maintenance-html", { because: "desk", code: "NOT_THE_DESK", uncertain: true }],
@@ -192,6 +239,7 @@ describe("a desk that is ill", () => {
     [401, { because: "desk", uncertain: false }],
     [403, { because: "desk", uncertain: false }],
     [404, { because: "desk", uncertain: false }],
+    [410, { because: "desk", uncertain: false }],
     [429, { because: "desk", uncertain: false }],
     // The gateway lost the desk's answer, or waited for it in vain: the desk may have the mail.
     [502, { because: "desk", uncertain: true }],

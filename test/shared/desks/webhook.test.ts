@@ -114,11 +114,12 @@ describe("a receiver's answer", () => {
     [200, { kind: "accepted" }],
     [202, { kind: "accepted" }],
     [204, { kind: "accepted" }],
-    [410, { kind: "refused", code: "HTTP_410" }],
     [422, { kind: "refused", code: "HTTP_422" }],
     [400, { kind: "try-again", because: "message", code: "HTTP_400" }],
-    [413, { kind: "try-again", because: "message", code: "HTTP_413" }],
+    [413, { kind: "impossible", code: "TOO_LARGE" }],
     [500, { kind: "try-again", because: "message", code: "HTTP_500" }],
+    // Of an endpoint that was closed: all mail would be refused for good.
+    [410, { kind: "try-again", because: "desk", code: "HTTP_410" }],
     [429, { kind: "try-again", because: "desk", code: "HTTP_429" }],
     [503, { kind: "try-again", because: "desk", code: "HTTP_503" }],
   ] as const) {
@@ -127,6 +128,24 @@ describe("a receiver's answer", () => {
       assert.partialDeepStrictEqual(await desk.deliver(deliveryOf(mailWith())), expected);
     });
   }
+
+  it("of 200 with a page for people is no yes: a sign-in or a parked domain stores nothing", async () => {
+    for (const body of [
+      "<!DOCTYPE html><title>Sign in</title>",
+      "\n <html><body>This domain is for sale</body></html>",
+    ]) {
+      receiver.standIn.plan(() => true, { kind: "answer", answer: { status: 200, body } });
+      assert.partialDeepStrictEqual(await desk.deliver(deliveryOf(mailWith())), {
+        kind: "try-again",
+        because: "desk",
+        code: "NOT_THE_DESK",
+        uncertain: true,
+      });
+    }
+    const headers = { "content-type": "text/html" };
+    receiver.standIn.plan(() => true, { kind: "answer", answer: { status: 200, headers, body: "ok" } });
+    assert.equal((await desk.deliver(deliveryOf(mailWith()))).kind, "accepted", "PHP calls everything HTML");
+  });
 
   it("names the time after which to come back", async () => {
     const at = new Date(Date.now() + 90_000).toUTCString();
