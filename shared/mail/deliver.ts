@@ -15,7 +15,8 @@ import {
 import type { ClaimedEntry, LeasedLedger, StoredEntry } from "./ledger.ts";
 import type { MailContent } from "./mail-content.ts";
 import { idempotencyKey } from "./message.ts";
-import { GraphError, type MessageSource } from "./message-source.ts";
+import type { MessageSource } from "./message-source.ts";
+import { type ReadFailure, readFailureOf } from "./read-failure.ts";
 
 /** Longer than the longest read from Graph and the longest wait for a desk together. */
 export const CLAIM_MS = 10 * 60_000;
@@ -137,7 +138,8 @@ async function deliverBatches(
       if (outcome.desk === "took" || outcome.desk === "answered") deskAnswered = true;
       if (typeof outcome.desk === "object") deskIll ??= outcome.desk;
       if (outcome.unreadable !== undefined) unreadable += 1;
-      if (unreadable >= UNREADABLE_LIMIT && counts.delivered === 0) graphIll ??= { error: outcome.unreadable };
+      if (unreadable >= UNREADABLE_LIMIT && counts.delivered === 0) graphIll ??= outcome.unreadable;
+      if (outcome.ends !== undefined) failure ??= outcome.ends;
     } catch (error) {
       // Another run was faster with this message: that is all right.
       if (!(error instanceof RowChangedError)) failure ??= { error };
@@ -173,8 +175,10 @@ interface Outcome {
   readonly counted: "delivered" | "refused" | "quarantined" | "gone" | "failed";
   /** How the desk was: it took the message (or refused it for good), it answered at least, it was not asked, or it is ill. */
   readonly desk: "took" | "answered" | "unasked" | DeskIllness;
-  /** Why Graph did not give the message, where that is the message's own fault as far as one can see. */
-  readonly unreadable?: GraphError;
+  /** Why the message could not be read, where that is its own fault as far as one can see. */
+  readonly unreadable?: { readonly error: unknown };
+  /** Set where the run cannot go on. */
+  readonly ends?: { readonly error: unknown };
   readonly ticket?: string | undefined;
   /** Why it was refused or quarantined. */
   readonly code?: string;
@@ -201,8 +205,10 @@ async function attempt(
       offerUntil: new Date(claimed.claimedUntil.getTime() - OFFER_BEFORE_CLAIM_ENDS_MS),
     });
   } catch (error) {
-    if (error instanceof GraphError && error.code !== "GRAPH_THROTTLED" && error.answer.status !== 401) {
-      return await postponeUnreadable(error, claimed, deskLastTookAt, options);
+    const failure = readFailureOf(error);
+    if (failure !== undefined) {
+      const outcome = await postponeUnreadable(failure, claimed, deskLastTookAt, options);
+      return failure.endsRun ? { ...outcome, ends: { error } } : { ...outcome, unreadable: { error } };
     }
     await putBack(claimed, options);
     throw error;
@@ -224,11 +230,7 @@ async function settleBy(
     case "accepted":
     case "duplicate": {
       const reference = answer.reference === undefined ? answer.words : `ticket ${answer.reference}`;
-      // UVdesk stores a ticket before its text: https://github.com/uvdesk/community-skeleton/issues/740
-      const doubt =
-        answer.kind === "duplicate" && claimed.uncertain
-          ? "; an attempt before this broke off, so look whether the ticket is whole"
-          : "";
+      const doubt = answer.kind === "duplicate" ? doubtAbout(claimed) : "";
       await ledger.settle(
         claimed,
         { state: "delivered", answer: reference + doubt, acknowledge: acknowledge.kind !== "nothing" },
@@ -249,6 +251,11 @@ async function settleBy(
       return quarantine(claimed, answer, options, "answered");
     case "try-again": {
       const { words, code, uncertain, retryAfterMs } = answer;
+      if (code === "BUSY") {
+        // It was not offered: neither the message nor the desk is to blame.
+        await putBack(claimed, options);
+        return { counted: "failed", desk: { code, words, retryAfterMs } };
+      }
       const { lastFailedAt, firstFailedAt = now() } = claimed;
       // A desk that has taken others since this message last failed is well: then the fault is the message's own, as
       // with one mail that kills the desk's process each time.
@@ -273,6 +280,14 @@ async function settleBy(
       return { counted: "failed", desk: isDeskIll ? { code, words, retryAfterMs } : asked };
     }
   }
+}
+
+/** What a person should look at where the desk says that it had the message already. */
+function doubtAbout({ uncertain, attempts }: ClaimedEntry): string {
+  // UVdesk stores a ticket before its text: https://github.com/uvdesk/community-skeleton/issues/740
+  if (uncertain) return "; an attempt before this broke off, so look whether the ticket is whole";
+  if (attempts > 1) return "";
+  return "; the desk had a mail with the same Message-ID before this one was offered: it came to another mailbox, too, or its sender uses one Message-ID for several mails, so look whether the ticket is about this mail";
 }
 
 function whyTooLarge(bytes: number, limit: number | undefined) {
@@ -324,25 +339,24 @@ async function lookAgain(claimed: ClaimedEntry, answer: string, { ledger, now }:
 }
 
 /**
- * A read that failed for this message may work for the next: some cannot be converted, some are too large for Graph to
- * send in time. Only a throttle and a token that is not accepted concern the mailbox for sure.
+ * Later, and with growing waits. Where Graph asked for peace, the fault may be the mailbox's: then it counts only if others
+ * came through since this message last failed.
  */
 async function postponeUnreadable(
-  error: GraphError,
+  { code, words, retryAfterMs, endsRun }: ReadFailure,
   claimed: ClaimedEntry,
   deskLastTookAt: Date | undefined,
   options: DeliverOptions,
 ): Promise<Outcome> {
   const { ledger, now, log, mailboxId } = options;
   const { attempts, uncertain, lastFailedAt, firstFailedAt = now() } = claimed;
-  const code = error.answer.graphCode ?? error.code;
-  const answer = error.message;
-  if (isForQuarantine({ attempts, firstFailedAt, lastFailedAt, deskLastTookAt }, now()))
-    return quarantine(claimed, { code, words: answer }, options);
-  const dueAt = new Date(now().getTime() + waitBeforeNextAttemptMs(attempts, error.answer.retryAfterMs));
-  await ledger.postpone(claimed, { dueAt, answer, firstFailedAt, lastFailedAt: now(), uncertain, counts: true });
+  const counts = !endsRun || tookOthersMeanwhile({ lastFailedAt, deskLastTookAt });
+  if (counts && isForQuarantine({ attempts, firstFailedAt, lastFailedAt, deskLastTookAt }, now()))
+    return quarantine(claimed, { code, words }, options);
+  const dueAt = new Date(now().getTime() + (counts ? waitBeforeNextAttemptMs(attempts, retryAfterMs) : 0));
+  await ledger.postpone(claimed, { dueAt, answer: words, firstFailedAt, lastFailedAt: now(), uncertain, counts });
   log.warn("message unreadable", { mailboxId, message: claimed.key, attempt: attempts, code });
-  return { counted: "failed", desk: "unasked", unreadable: error };
+  return { counted: "failed", desk: "unasked" };
 }
 
 /** Nothing was offered to the desk, or the fault is ours: the message is as it was. */
