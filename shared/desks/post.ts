@@ -42,7 +42,9 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
   let response: BlobAnswer;
   let text: string;
   try {
-    const request = { url, headers, body, signal: AbortSignal.timeout(DESK_TIMEOUT_MS) };
+    // An answer that a proxy compressed could not be read.
+    const plain = { ...headers, "accept-encoding": "identity" };
+    const request = { url, headers: plain, body, signal: AbortSignal.timeout(DESK_TIMEOUT_MS) };
     response = await watch(() => sendBlob(request), request);
     text = await readText(response.body);
   } catch (error) {

@@ -132,6 +132,11 @@ describe("what UVdesk says", () => {
     assert.partialDeepStrictEqual(await deliver(mailWith()), { kind: "try-again", code: "NOT_THE_DESK" });
   });
 
+  it("is asked for as it is: an answer that was compressed would be none", async () => {
+    await deliver(mailWith());
+    assert.equal(uvdesk.received.at(-1)?.headers["accept-encoding"], "identity");
+  });
+
   it("is not what the sender's address says", () => {
     const said = (text: string) => {
       const message = `Received email from <info>${text}</info>. Received email where the sender email address is present in the block list. Skipping this email from further processing.`;
@@ -342,6 +347,13 @@ describe("what is put in front of a mail", () => {
       `Delivered-To: ${MAILBOX}\r\nIn-Reply-To: <thread-start@customer.test>\r\n`,
     );
     assert.equal(ticket?.replies.length, 1);
+  });
+
+  it("is In-Reply-To also where a sender writes ids without brackets", async () => {
+    await deliver(mailWith({ "Message-ID": "bare-start@customer.test" }));
+    const mail = mailWith({ References: "bare-unknown@customer.test bare-start@customer.test" });
+    assert.partialDeepStrictEqual(await deliver(mail), { kind: "accepted" });
+    assert.equal(prefixOf(arrived(), mail), `Delivered-To: ${MAILBOX}\r\nIn-Reply-To: bare-start@customer.test\r\n`);
   });
 
   it("is nothing where References name nothing", async () => {

@@ -138,6 +138,21 @@ describe("the bytes of a message", () => {
     assert.equal(await stateOf(mailbox, id), "pending");
   });
 
+  it("are never offered where they are an error or a page of a proxy that came with 200", async () => {
+    const mailbox = await bed.connect();
+    const [id = ""] = mailbox.receive("one");
+    const error = json(200, { error: { code: "ErrorInternalServerError", message: "Try again." } });
+    const page = { status: 200, headers: { "content-type": "text/html; charset=utf-8" }, body: "<h1>Sign in</h1>" };
+    for (const answer of [error, page]) {
+      bed.graph.server.plan(readsContent(), { kind: "answer", answer });
+      await bed.run(mailbox);
+      assert.deepEqual([bed.webhook.received.length, await stateOf(mailbox, id)], [0, "pending"]);
+      bed.clock.advance(5 * MINUTE_MS);
+    }
+    await bed.run(mailbox);
+    assert.equal(await stateOf(mailbox, id), "delivered");
+  });
+
   it("of 5 MB go through a file, which is removed afterwards, also when the desk fails", async () => {
     const mailbox = await bed.connect();
     const large = mail("large", "a line of text\r\n".repeat(328_000));
