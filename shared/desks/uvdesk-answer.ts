@@ -21,6 +21,8 @@ const REFUSALS: readonly (readonly [RegExp, DeskCode])[] = [
 /** Before the text that decides, UVdesk names the sender, in the mark-up of its command line. An address may hold anything. */
 const SENDER = /^Received email from <info>.*?<\/info>\.\s*/s;
 const NO_MAIL = /Missing required email data in request content/;
+/** Nobody's post_max_size is below this. */
+const NEVER_TOO_LARGE_BYTES = 64 * 1024;
 
 /** Decides by the desk's own words what became of the message. */
 export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskResponse, mailBytes: number): DeskAnswer {
@@ -49,6 +51,10 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
   const words = shortened(told.replaceAll(/<\/?comment>/g, ""));
   if (status >= 500) {
     if (NO_MAIL.test(message)) {
+      if (mailBytes < NEVER_TOO_LARGE_BYTES) {
+        const words = `It saw an empty form, though the message has ${mailBytes} bytes only: a proxy in front of it, or PHP's enable_post_data_reading, takes the content of requests away`;
+        return deskIll("NOT_THE_DESK", words, retryAfterMs, false);
+      }
       return {
         kind: "impossible",
         code: "TOO_LARGE",

@@ -37,7 +37,8 @@ export function createWebhook({ url, maxMessageBytes, secret, now, watch }: Webh
           "deskpost-mailbox": mailboxAddress,
         },
         body: mail,
-        now: sentAt,
+        // The vault may have taken its time.
+        now: now(),
         offerUntil,
         watch,
       });

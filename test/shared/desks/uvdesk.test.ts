@@ -212,6 +212,17 @@ describe("a mail that UVdesk cannot take", () => {
 });
 
 describe("a web server in front of UVdesk", () => {
+  it("that takes the content of each request away is not the fault of a small mail, which must not be quarantined", async () => {
+    const emptied = await startUvdesk({ port: 0, mailboxes: [MAILBOX], postMaxSizeBytes: 0 });
+    try {
+      const answer = await createUvdesk({ url: emptied.origin, now }).deliver(deliveryOf(mailWith()));
+      assert.partialDeepStrictEqual(answer, { kind: "try-again", because: "desk", code: "NOT_THE_DESK" });
+      assert.match(answer.words, /empty form, though the message has \d+ bytes only/);
+    } finally {
+      await emptied.stop();
+    }
+  });
+
   it("that takes no request of this size makes the message impossible, and the desk not ill", async () => {
     const answer = {
       status: 413,

@@ -76,6 +76,21 @@ describe("a webhook", () => {
     assert.equal(receiver.received.length, before);
   });
 
+  it("gets nothing either where the claim ended while the vault was asked for the secret", async () => {
+    const slow = createWebhook({
+      url: receiver.url,
+      async secret() {
+        clock.advance(60_000);
+        return SECRET;
+      },
+      now,
+    });
+    const before = receiver.received.length;
+    const late = await slow.deliver(deliveryOf(mailWith(), { offerUntil: new Date(clock.now() + 30_000) }));
+    assert.equal(late.kind === "try-again" && late.code, "BUSY");
+    assert.equal(receiver.received.length, before);
+  });
+
   it("has the same id for each attempt, and the time of the attempt", async () => {
     const delivery = deliveryOf(mailWith());
     await desk.deliver(delivery);
