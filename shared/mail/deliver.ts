@@ -6,6 +6,7 @@ import type { Acknowledge } from "../mailboxes/mailbox.ts";
 import { RowChangedError } from "../tables.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import {
+  ATTEMPTS_BEFORE_DOUBT,
   ATTEMPTS_BEFORE_QUARANTINE,
   isForQuarantine,
   SECOND_LOOK_AFTER_MS,
@@ -56,12 +57,16 @@ export interface DeliveryReport {
   readonly failed: number;
   /** Set where the desk as a whole is ill; no further message was offered. */
   readonly deskIll: DeskIllness | undefined;
+  /** Set where the desk answers with faults, and nothing shows whether it is ill or the mail. */
+  readonly deskDoubt: DeskDoubt | undefined;
   readonly deskLastTookAt: Date | undefined;
   /** True where the deadline came before the last message that is due. */
   readonly more: boolean;
   /** What ended the delivery early; what was delivered until then counts all the same. */
   readonly failure: { readonly error: unknown } | undefined;
 }
+
+type DeskDoubt = Pick<DeskIllness, "code" | "words">;
 
 /**
  * Delivers what is pending and due: claim, read, offer to the desk, settle by the desk's own words. A message that fails
@@ -89,6 +94,7 @@ const NOTHING: DeliveryReport = {
   tickets: [],
   reasons: { refused: [], quarantined: [] },
   deskIll: undefined,
+  deskDoubt: undefined,
   deskLastTookAt: undefined,
   more: false,
   failure: undefined,
@@ -113,6 +119,8 @@ async function deliverBatches(
   let deskIll: DeskIllness | undefined;
   let failure: { error: unknown } | undefined;
   let deskAnswered = false;
+  let deskTook = false;
+  let deskDoubt: DeskDoubt | undefined;
   let unreadable = 0;
   let progress = 0;
   let graphIll: { error: unknown } | undefined;
@@ -134,7 +142,11 @@ async function deliverBatches(
       if (outcome.ticket !== undefined) tickets.push(outcome.ticket);
       if (outcome.counted === "refused" || outcome.counted === "quarantined")
         reasons[outcome.counted].push(outcome.code ?? "");
-      if (outcome.desk === "took") deskLastTookAt = now();
+      if (outcome.desk === "took") {
+        deskTook = true;
+        deskLastTookAt = now();
+      }
+      deskDoubt ??= outcome.doubt;
       if (outcome.desk === "took" || outcome.desk === "answered") deskAnswered = true;
       if (typeof outcome.desk === "object") deskIll ??= outcome.desk;
       if (outcome.unreadable !== undefined) unreadable += 1;
@@ -163,7 +175,8 @@ async function deliverBatches(
     batch = await ledger.due(now(), BATCH);
   }
   const more = batch.length > 0 && now() >= deadline && deskIll === undefined;
-  return { ...counts, tickets, reasons, deskIll, deskLastTookAt, more, failure: failure ?? graphIll, deskAnswered };
+  const desks = { deskIll, deskDoubt: deskTook ? undefined : deskDoubt, deskLastTookAt, deskAnswered };
+  return { ...counts, tickets, reasons, ...desks, more, failure: failure ?? graphIll };
 }
 
 function latest(one: Date | undefined, other: Date | undefined): Date | undefined {
@@ -179,6 +192,8 @@ interface Outcome {
   readonly unreadable?: { readonly error: unknown };
   /** Set where the run cannot go on. */
   readonly ends?: { readonly error: unknown };
+  /** The desk answered with a fault once more, and nothing shows whose it is. */
+  readonly doubt?: DeskDoubt | undefined;
   readonly ticket?: string | undefined;
   /** Why it was refused or quarantined. */
   readonly code?: string;
@@ -195,7 +210,7 @@ async function attempt(
   try {
     content = await source.content(claimed.messageId);
     if (content === undefined) return await settleGone(claimed, options);
-    if (content.blob.size === 0 && claimed.answer !== EMPTY) return await lookAgain(claimed, EMPTY, options);
+    if (content.blob.size === 0) return await postponeUnreadable(NO_BYTES, claimed, deskLastTookAt, options);
     const tooLarge = whyTooLarge(content.blob.size, desk.maxMessageBytes);
     if (tooLarge !== undefined) return await quarantine(claimed, tooLarge, options);
     answer = await desk.deliver({
@@ -259,7 +274,8 @@ async function settleBy(
       const { lastFailedAt, firstFailedAt = now() } = claimed;
       // A desk that has taken others since this message last failed is well: then the fault is the message's own, as
       // with one mail that kills the desk's process each time.
-      const isDeskIll = answer.because === "desk" && !tookOthersMeanwhile({ lastFailedAt, deskLastTookAt });
+      const isProved = tookOthersMeanwhile({ lastFailedAt, deskLastTookAt });
+      const isDeskIll = answer.because === "desk" && !isProved;
       const asked = answer.because === "message" ? "answered" : "unasked";
       if (!isDeskIll) {
         const failed = { attempts: claimed.attempts, firstFailedAt, lastFailedAt, deskLastTookAt };
@@ -277,7 +293,9 @@ async function settleBy(
         counts: !isDeskIll,
       });
       log.warn("desk failed", { ...about, because: answer.because, uncertain, code });
-      return { counted: "failed", desk: isDeskIll ? { code, words, retryAfterMs } : asked };
+      if (isDeskIll) return { counted: "failed", desk: { code, words, retryAfterMs } };
+      const isDoubtful = !isProved && claimed.attempts >= ATTEMPTS_BEFORE_DOUBT;
+      return { counted: "failed", desk: asked, doubt: isDoubtful ? { code, words } : undefined };
     }
   }
 }
@@ -318,7 +336,13 @@ async function quarantine(
 }
 
 const GONE = "Graph did not find the message";
-const EMPTY = "Graph gave the message without a single byte";
+/** Mail has a header at least; an empty one would arrive as nothing. */
+const NO_BYTES: ReadFailure = {
+  code: "NO_BYTES",
+  words: "Graph gave the message without a single byte",
+  retryAfterMs: undefined,
+  endsRun: false,
+};
 
 /** A message that Graph does not find is asked for a second time, later, before it counts as gone. */
 async function settleGone(claimed: ClaimedEntry, options: DeliverOptions): Promise<Outcome> {

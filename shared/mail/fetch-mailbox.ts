@@ -20,6 +20,8 @@ import { shareOfLimit } from "./request-count.ts";
 
 /** Of Graph's request limit. */
 const NEARLY_USED = 0.8;
+/** The desk answers, and takes nothing. */
+const DESK_FAILING = "DESK_FAILING";
 /** A throttle without a Retry-After. */
 const DEFAULT_THROTTLE_MS = 60_000;
 
@@ -74,6 +76,7 @@ const NOTHING_DONE: Omit<RunReport, "run"> = {
   failed: 0,
   acknowledged: 0,
   deskIll: undefined,
+  deskDoubt: undefined,
   deskLastTookAt: undefined,
   more: false,
   failure: undefined,
@@ -205,7 +208,24 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       const counts = { delivered: latest.delivered + report.delivered, refused: latest.refused + report.refused };
       // This run stood still until another had taken over and reported: what that one was told is newer.
       if (latest.lastRun !== mailbox.lastRun) return counts;
-      change = { before: latest.lastError?.code, after: trouble?.error.code ?? report.notice?.code };
+      const before = latest.lastError?.code;
+      // Between the attempts nothing is heard of the desk.
+      if (trouble === undefined && before === DESK_FAILING && leftPending(report) === 0) {
+        change = { before, after: before };
+        const nextFetchAt = later(
+          at,
+          waitBeforeNextFetchMs({ ...history, failure: undefined }, deps.bounds ?? EACH_TICK),
+        );
+        return {
+          ...counts,
+          lastRun: report.run,
+          lastFetchAt: at,
+          nextFetchAt,
+          throttledUntil: undefined,
+          graphRequests: sent,
+        };
+      }
+      change = { before, after: trouble?.error.code ?? report.notice?.code };
       // A run that delivered something is worth another one soon.
       const failures = trouble === undefined ? 0 : report.delivered > 0 ? 1 : latest.failures + 1;
       const failure = trouble && { class: failureClassOf(trouble.error.code), inARow: failures };
@@ -242,7 +262,17 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   }
 
   function logReport(mailbox: StoredMailbox, startedAt: Date, report: RunReport, waiting: LogFields): void {
-    const { deskLastTookAt: _, run: __, tickets: ___, reasons: ____, deskIll, failure, notice, ...counts } = report;
+    const {
+      deskLastTookAt: _,
+      run: __,
+      tickets: ___,
+      reasons: ____,
+      deskIll,
+      deskDoubt,
+      failure,
+      notice,
+      ...counts
+    } = report;
     const about = {
       mailboxId: mailbox.id,
       desk: mailbox.desk,
@@ -251,14 +281,20 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       durationMs: now().getTime() - startedAt.getTime(),
     };
     if (failure !== undefined) log.error("mailbox fetch failed", { ...about, ...errorFields(failure.error) });
-    else log.info("mailbox fetched", { ...about, deskIll: deskIll?.code, notice: notice?.code });
+    else
+      log.info("mailbox fetched", {
+        ...about,
+        deskIll: deskIll?.code,
+        deskDoubt: deskDoubt?.code,
+        notice: notice?.code,
+      });
   }
 }
 
 /** What the mailbox's page should say, and how long to leave the mailbox alone; `undefined` where all went well. */
 function troubleIn(
   mailbox: StoredMailbox,
-  { failure, deskIll }: RunReport,
+  { failure, deskIll, deskDoubt }: RunReport,
   at: Date,
 ): { readonly error: MailboxError; readonly waitMs: number | undefined } | undefined {
   if (failure !== undefined) {
@@ -274,7 +310,16 @@ function troubleIn(
     // When it is tried again is kept with the desk; meanwhile new mail is found all the same.
     return { error: { code: "DESK_UNAVAILABLE", message, at }, waitMs: undefined };
   }
+  if (deskDoubt !== undefined) {
+    const message = `The desk "${mailbox.desk}" answers each mail with a fault, and has taken none since (${deskDoubt.code}: ${deskDoubt.words}): look into its log. Mail waits, and is tried again`;
+    return { error: { code: DESK_FAILING, message, at }, waitMs: undefined };
+  }
   return undefined;
+}
+
+/** Messages that the run brought to their end, whichever. */
+function leftPending({ delivered, refused, quarantined, gone }: RunReport): number {
+  return delivered + refused + quarantined + gone;
 }
 
 function reasonToSkip(mailbox: StoredMailbox | undefined, now: Date) {
