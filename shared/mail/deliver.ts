@@ -158,6 +158,16 @@ async function deliverBatches(
     }
   }
 
+  /** What was delivered until then is reported all the same. */
+  async function nextBatch(): Promise<StoredEntry[]> {
+    try {
+      return await ledger.due(now(), BATCH);
+    } catch (error) {
+      failure ??= { error };
+      return [];
+    }
+  }
+
   let batch = first;
   while (batch.length > 0) {
     progress = 0;
@@ -172,7 +182,7 @@ async function deliverBatches(
     // messages that cannot be read keep them waiting, run after run.
     for (const entry of abandoned) await deliverOne(entry, mustStop);
     if (progress === 0 || isOver()) break;
-    batch = await ledger.due(now(), BATCH);
+    batch = await nextBatch();
   }
   const more = batch.length > 0 && now() >= deadline && deskIll === undefined;
   const desks = { deskIll, deskDoubt: deskTook ? undefined : deskDoubt, deskLastTookAt, deskAnswered };

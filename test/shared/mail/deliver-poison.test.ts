@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import type { DeskAnswer } from "../../../shared/desks/desk.ts";
 import { CLAIM_MS } from "../../../shared/mail/deliver.ts";
 import type { FetchMailboxDeps } from "../../../shared/mail/fetch-mailbox.ts";
+import type { Ledger } from "../../../shared/mail/ledger.ts";
 import { ACCEPTED, at, DUPLICATE, deskThat } from "./fake-desk.ts";
 import { type ConnectedMailbox, HOUR_MS, MINUTE_MS, readsContent, useMailBed } from "./mail-bed.ts";
 
@@ -155,6 +156,31 @@ describe("a message that the desk says it had before it was ever offered", () =>
     assert.equal(state, "delivered");
     assert.match(answer, /^ticket 7; .*same Message-ID.*look/);
     assert.ok(bed.events.some(({ event, kind }) => event === "message delivered" && kind === "duplicate"));
+  });
+});
+
+describe("a storage that fails between two batches", () => {
+  it("ends the run, and what was delivered until then counts all the same", async () => {
+    const mailbox = await bed.connect();
+    mailbox.receive("one", "two");
+    const { ledger } = bed.deps();
+    let looks = 0;
+    const failing: Ledger = {
+      ...ledger,
+      async lease(id) {
+        const leased = (await ledger.lease(id)) ?? assert.fail("leased");
+        const due: typeof leased.due = (...asked) => {
+          looks += 1;
+          return looks === 2 ? Promise.reject(new Error("storage is away")) : leased.due(...asked);
+        };
+        return Object.assign(Object.create(leased), { due });
+      },
+    };
+    assert.equal((await bed.run(mailbox, { deps: { ledger: failing } })).kind, "failed");
+    const { delivered, lastMailAt } = await mailbox.stored();
+    assert.deepEqual([delivered, lastMailAt === undefined], [2, false]);
+    const [happening] = (await bed.activity.list(mailbox.id, 10)).filter(({ kind }) => kind === "delivered");
+    assert.ok(happening, "nobody is told of the two");
   });
 });
 
