@@ -200,32 +200,16 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   ): Promise<TroubleChange | undefined> {
     let change: TroubleChange = { before: undefined, after: undefined };
     const at = now();
-    const trouble = troubleIn(mailbox, report, at);
-    const history = { at, lastMailAt: report.deskLastTookAt, askedWaitMs: trouble?.waitMs, more: report.more };
+    const found = troubleIn(mailbox, report, at);
+    const history = { at, lastMailAt: report.deskLastTookAt, askedWaitMs: found?.waitMs, more: report.more };
     const changes = (latest: StoredMailbox): MailboxChanges | undefined => {
       // The write came through, only its answer was lost: counting twice would be wrong.
       if (latest.lastRun === report.run) return undefined;
       const counts = { delivered: latest.delivered + report.delivered, refused: latest.refused + report.refused };
       // This run stood still until another had taken over and reported: what that one was told is newer.
       if (latest.lastRun !== mailbox.lastRun) return counts;
-      const before = latest.lastError?.code;
-      // Between the attempts nothing is heard of the desk.
-      if (trouble === undefined && before === DESK_FAILING && leftPending(report) === 0) {
-        change = { before, after: before };
-        const nextFetchAt = later(
-          at,
-          waitBeforeNextFetchMs({ ...history, failure: undefined }, deps.bounds ?? EACH_TICK),
-        );
-        return {
-          ...counts,
-          lastRun: report.run,
-          lastFetchAt: at,
-          nextFetchAt,
-          throttledUntil: undefined,
-          graphRequests: sent,
-        };
-      }
-      change = { before, after: trouble?.error.code ?? report.notice?.code };
+      const trouble = found ?? stillFailing(latest.lastError, report);
+      change = { before: latest.lastError?.code, after: trouble?.error.code ?? report.notice?.code };
       // A run that delivered something is worth another one soon.
       const failures = trouble === undefined ? 0 : report.delivered > 0 ? 1 : latest.failures + 1;
       const failure = trouble && { class: failureClassOf(trouble.error.code), inARow: failures };
@@ -291,12 +275,13 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   }
 }
 
+interface Trouble {
+  readonly error: MailboxError;
+  readonly waitMs: number | undefined;
+}
+
 /** What the mailbox's page should say, and how long to leave the mailbox alone; `undefined` where all went well. */
-function troubleIn(
-  mailbox: StoredMailbox,
-  { failure, deskIll, deskDoubt }: RunReport,
-  at: Date,
-): { readonly error: MailboxError; readonly waitMs: number | undefined } | undefined {
+function troubleIn(mailbox: StoredMailbox, { failure, deskIll, deskDoubt }: RunReport, at: Date): Trouble | undefined {
   if (failure !== undefined) {
     const { error } = failure;
     const asked = error instanceof GraphError ? error.answer.retryAfterMs : undefined;
@@ -317,9 +302,10 @@ function troubleIn(
   return undefined;
 }
 
-/** Messages that the run brought to their end, whichever. */
-function leftPending({ delivered, refused, quarantined, gone }: RunReport): number {
-  return delivered + refused + quarantined + gone;
+/** A desk that answers with faults is not heard of between the attempts; what is said of it stands until a message leaves pending. */
+function stillFailing(error: MailboxError | undefined, report: RunReport): Trouble | undefined {
+  const leftPending = report.delivered + report.refused + report.quarantined + report.gone;
+  return error?.code === DESK_FAILING && leftPending === 0 ? { error, waitMs: undefined } : undefined;
 }
 
 function reasonToSkip(mailbox: StoredMailbox | undefined, now: Date) {
