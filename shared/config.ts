@@ -85,8 +85,8 @@ const text = (what: string) =>
     .trim()
     .min(1, `is empty; put ${what}`);
 
-/** An https URL; http is let through for loopback, where the simulator listens. */
-const secureUrl = (what: string) =>
+/** An https URL, as it is; http is let through for loopback, where the simulator listens. */
+const exactUrl = (what: string) =>
   text(what).transform((value, context) => {
     const url = URL.canParse(value) ? new URL(value) : undefined;
     if (url === undefined) {
@@ -96,10 +96,13 @@ const secureUrl = (what: string) =>
     } else if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url))) {
       context.addIssue(`"${value}" is not https; put ${what}`);
     } else {
-      return url.href.replace(/\/$/, "");
+      return url.href;
     }
     return z.NEVER;
   });
+
+/** One to which paths are added. */
+const secureUrl = (what: string) => exactUrl(what).transform((href) => href.replace(/\/$/, ""));
 
 const secretName = z
   .string()
@@ -143,7 +146,8 @@ const desk = z.discriminatedUnion(
     }),
     z.object({
       kind: z.literal("webhook"),
-      url: secureUrl("the URL that takes the mail, https://desk.example.com/inbound"),
+      // With its slash at the end, where it has one: many servers redirect to it.
+      url: exactUrl("the URL that takes the mail, https://desk.example.com/inbound"),
       maxMessageBytes,
       secretName: secretName.default("webhook-signing-secret"),
     }),

@@ -23,7 +23,9 @@ export interface ConfiguredDesksDeps {
  * The desks of the configuration. Gives the one that a mailbox delivers to.
  * @throws {ConfigurationError} on that call, where there is none of that name any more
  */
-export function createConfiguredDesks(deps: ConfiguredDesksDeps): (mailbox: StoredMailbox) => Desk {
+export function createConfiguredDesks(
+  deps: ConfiguredDesksDeps,
+): (mailbox: Pick<StoredMailbox, "desk" | "address">) => Desk {
   const { settings: configured, readSecret, tables, outgoing, now, random, sleep } = deps;
   const desks = new Map(Object.entries(configured).map(([name, settings]) => [name, createDesk(name, settings)]));
 
@@ -33,7 +35,7 @@ export function createConfiguredDesks(deps: ConfiguredDesksDeps): (mailbox: Stor
     switch (settings.kind) {
       case "uvdesk": {
         const desk = createUvdesk({ ...settings, now, watch });
-        return oneAtATime({ desk, name, tables, now, random, sleep });
+        return oneAtATime({ desk, url: settings.url, tables, now, random, sleep });
       }
       case "webhook":
         return createWebhook({ ...settings, secret: () => signingSecret(settings.secretName), now, watch });

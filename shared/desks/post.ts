@@ -42,7 +42,9 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
   let response: BlobAnswer;
   let text: string;
   try {
-    const request = { url, headers, body, signal: AbortSignal.timeout(DESK_TIMEOUT_MS) };
+    // An answer that a proxy compressed could not be read.
+    const plain = { ...headers, "accept-encoding": "identity" };
+    const request = { url, headers: plain, body, signal: AbortSignal.timeout(DESK_TIMEOUT_MS) };
     response = await watch(() => sendBlob(request), request);
     text = await readText(response.body);
   } catch (error) {
@@ -59,16 +61,27 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
       false,
     );
   }
-  if ([401, 403, 404, 408, 429, 502, 503, 504].includes(status)) {
+  // 410 closes the whole endpoint: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+  if ([401, 403, 404, 408, 410, 429, 502, 503, 504].includes(status)) {
     return deskIll(`HTTP_${status}`, `HTTP ${status}`, retryAfter, status === 502 || status === 504);
+  }
+  // Its own limit, or that of a proxy, as nginx has one: https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size
+  if (status === 413) {
+    const words = `HTTP 413: it, or a proxy in front of it, takes no request of ${body.size} bytes: raise the limit there, then replay the message`;
+    return { kind: "impossible", code: "TOO_LARGE", words };
   }
   const type = response.headers.get("content-type") ?? "";
   return {
     status,
-    isHtml: /\bhtml\b/i.test(type) || /^\s*<(?:!doctype|html)/i.test(text),
+    isHtml: /\bhtml\b/i.test(type) || isPage(text),
     text,
     retryAfterMs: retryAfter,
   };
+}
+
+/** True for a page for people: a sign-in, a maintenance notice, a parked domain. */
+export function isPage(text: string): boolean {
+  return /^\s*<(?:!doctype|html)/i.test(text);
 }
 
 /** The desk as a whole is ill: the message waits, and it does not count against the message. */

@@ -5,26 +5,28 @@ import { type DeskResponse, deskIll, shortened } from "./post.ts";
  * Texts of UVdesk's mailbox listener, versions 1.1.3 and 1.1.4. It answers 200 with success:true to nearly everything;
  * the text decides. https://github.com/uvdesk/mailbox-component
  */
-const STORED = /Inbound email process+ed successfully\./;
-const KNOWN = /The contents of this email has already been processed\./;
+const STORED = /^Inbound email process+ed successfully\./;
+const KNOWN = /^The contents of this email has already been processed\./;
 /** `[tickets/12/#34]` names the ticket and its thread; without the second part the ticket is in the trash or is spam. */
-const TAG = /\[tickets\/(\d+)(\/#\d+)?\]/;
+const TAG = /\[tickets\/(\d+)(\/#\d+)?\](?:<\/comment>)?\s*$/;
 const REFUSALS: readonly (readonly [RegExp, DeskCode])[] = [
-  [/auto-forwarded email which can lead to possible infinite loop/, "LOOP_RISK"],
-  [/self-referencing email where the sender email address matches/, "OWN_ADDRESS"],
-  [/sender email address is present in the block list/, "SENDER_BLOCKED"],
-  [/No 'from' email address was found/, "NO_SENDER"],
-  [/No sender email addresses were found/, "NO_SENDER"],
-  [/No 'to' email addresses were found/, "NO_RECIPIENT"],
-  [/No recipient email addresses were found/, "NO_RECIPIENT"],
+  [/^Received an auto-forwarded email which can lead to possible infinite loop/, "LOOP_RISK"],
+  [/^Received a self-referencing email where the sender email address matches/, "OWN_ADDRESS"],
+  [/^Received email where the sender email address is present in the block list/, "SENDER_BLOCKED"],
+  [/^No 'from' email address was found/, "NO_SENDER"],
+  [/^No sender email addresses were found/, "NO_SENDER"],
+  [/^No 'to' email addresses were found/, "NO_RECIPIENT"],
+  [/^No recipient email addresses were found/, "NO_RECIPIENT"],
 ];
-/** Before the text that decides, UVdesk names the sender, in the mark-up of its command line. */
+/** Before the text that decides, UVdesk names the sender, in the mark-up of its command line. An address may hold anything. */
 const SENDER = /^Received email from <info>.*?<\/info>\.\s*/s;
 const NO_MAIL = /Missing required email data in request content/;
+/** Nobody's post_max_size is below this. */
+const NEVER_TOO_LARGE_BYTES = 64 * 1024;
 
 /** Decides by the desk's own words what became of the message. */
 export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskResponse, mailBytes: number): DeskAnswer {
-  const message = messageIn(text);
+  const message = messageIn(text) ?? (status < 300 ? messageAmongNotices(text) : undefined);
   if (message === undefined) {
     if (status === 500) {
       // An error that UVdesk itself does not catch: the next message may well pass.
@@ -45,9 +47,14 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
     );
   }
 
-  const words = shortened(message.replace(SENDER, "").replaceAll(/<\/?comment>/g, ""));
+  const told = message.replace(SENDER, "");
+  const words = shortened(told.replaceAll(/<\/?comment>/g, ""));
   if (status >= 500) {
     if (NO_MAIL.test(message)) {
+      if (mailBytes < NEVER_TOO_LARGE_BYTES) {
+        const words = `It saw an empty form, though the message has ${mailBytes} bytes only: a proxy in front of it, or PHP's enable_post_data_reading, takes the content of requests away`;
+        return deskIll("NOT_THE_DESK", words, retryAfterMs, false);
+      }
       return {
         kind: "impossible",
         code: "TOO_LARGE",
@@ -58,9 +65,9 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
   }
   if (status < 200 || status >= 300) return deskIll(`HTTP_${status}`, `HTTP ${status}: ${words}`, retryAfterMs, true);
 
-  const [, ticket, thread] = TAG.exec(message) ?? [];
+  const [, ticket, thread] = TAG.exec(told) ?? [];
   const trashed = ticket !== undefined && thread === undefined;
-  if (STORED.test(message)) {
+  if (STORED.test(told)) {
     return trashed
       ? {
           kind: "refused",
@@ -69,8 +76,8 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
         }
       : { kind: "accepted", words, reference: ticket };
   }
-  if (KNOWN.test(message)) return { kind: "duplicate", words, reference: ticket };
-  for (const [text, code] of REFUSALS) if (text.test(message)) return { kind: "refused", code, words };
+  if (KNOWN.test(told)) return { kind: "duplicate", words, reference: ticket };
+  for (const [text, code] of REFUSALS) if (text.test(told)) return { kind: "refused", code, words };
   return {
     kind: "try-again",
     because: "message",
@@ -89,4 +96,13 @@ function messageIn(text: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Where PHP prints its notices (display_errors), they stand around the answer; without them it would be no answer at all,
+ * and the desk would look ill to each mail that it takes. Two answers are none.
+ */
+function messageAmongNotices(text: string): string | undefined {
+  const answers = text.match(/\{"success":(?:true|false),"message":"(?:[^"\\]|\\.)*"\}/g) ?? [];
+  return answers.length === 1 ? messageIn(answers[0]) : undefined;
 }

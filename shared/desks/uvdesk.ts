@@ -59,10 +59,10 @@ function missingMessageId(header: MailHeader, idempotencyKey: string): string[] 
 /** A reply with References alone is called "already processed" and dropped. */
 function missingInReplyTo(header: MailHeader): string[] {
   if (header.get("In-Reply-To") !== undefined) return [];
-  const last = header
-    .get("References")
-    ?.match(/<[^<>\s]+>/g)
-    ?.at(-1);
+  const references = header.get("References") ?? "";
+  // Some senders write ids without brackets, and UVdesk compares letter by letter.
+  const ids = references.match(/<[^<>\s]+>/g) ?? references.match(/[\x21-\x7e]+@[\x21-\x7e]+/g);
+  const last = ids?.at(-1);
   return last === undefined ? [] : [`In-Reply-To: ${last}`];
 }
 

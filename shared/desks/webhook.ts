@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { chunkIsGarbage } from "../chunk-garbage.ts";
 import type { Desk, DeskAnswer } from "./desk.ts";
-import { postToDesk, shortened, type WatchPost } from "./post.ts";
+import { deskIll, isPage, postToDesk, shortened, type WatchPost } from "./post.ts";
 
 export interface WebhookOptions {
   readonly url: string;
@@ -17,8 +17,8 @@ const CONCURRENCY = 3;
 
 /**
  * Any HTTP endpoint. It gets the message as it is, as message/rfc822, with the headers of Standard Webhooks
- * (https://www.standardwebhooks.com): webhook-id is the idempotency key. 2xx means taken, 410 and 422 mean refused,
- * anything else is tried again.
+ * (https://www.standardwebhooks.com): webhook-id is the idempotency key. 2xx without a page for people means taken, 422
+ * means refused, 413 too large; anything else is tried again.
  */
 export function createWebhook({ url, maxMessageBytes, secret, now, watch }: WebhookOptions): Desk {
   return {
@@ -37,7 +37,8 @@ export function createWebhook({ url, maxMessageBytes, secret, now, watch }: Webh
           "deskpost-mailbox": mailboxAddress,
         },
         body: mail,
-        now: sentAt,
+        // The vault may have taken its time.
+        now: now(),
         offerUntil,
         watch,
       });
@@ -48,9 +49,19 @@ export function createWebhook({ url, maxMessageBytes, secret, now, watch }: Webh
 
 function toAnswer(status: number, text: string, retryAfterMs: number | undefined): DeskAnswer {
   const words = shortened(`HTTP ${status} ${text}`);
-  if (status >= 200 && status < 300) return { kind: "accepted", words, reference: undefined };
+  if (status >= 200 && status < 300) {
+    // A sign-in page, a parked domain: whoever answers with a page has stored nothing.
+    return isPage(text)
+      ? deskIll(
+          "NOT_THE_DESK",
+          `HTTP ${status} with a page for people: does its URL lead to the receiver?`,
+          undefined,
+          true,
+        )
+      : { kind: "accepted", words, reference: undefined };
+  }
   const code = `HTTP_${status}` as const;
-  if (status === 410 || status === 422) return { kind: "refused", code, words };
+  if (status === 422) return { kind: "refused", code, words };
   return { kind: "try-again", because: "message", code, words, retryAfterMs, uncertain: false };
 }
 

@@ -1,4 +1,5 @@
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { type Ledger, mayBeForgotten, type Period, type StateCounts } from "./ledger.ts";
 import { listFolder } from "./list-folder.ts";
 import type { MessageSource } from "./message-source.ts";
@@ -7,7 +8,7 @@ import type { MessageSource } from "./message-source.ts";
 const GRACE_MS = 60_000;
 
 export interface AccountDeps {
-  readonly ledger: Pick<Ledger, "counts" | "compare" | "forgotten">;
+  readonly ledger: Pick<Ledger, "checkpoint" | "counts" | "compare" | "forgotten">;
   readonly sourceOf: (mailbox: StoredMailbox) => Pick<MessageSource, "list">;
   readonly now: () => Date;
 }
@@ -27,14 +28,15 @@ export interface Account extends Period {
 
 /**
  * Accounts for a period: counts what the ledger knows, and compares it with the folder. The period is cut to what the
- * ledger can know: not before the mailbox's mail is delivered from, and not after the last time that the folder was read.
+ * ledger can know: not before the mailbox's mail is delivered from, or an import has reached, and not after the beginning of
+ * the last whole round of changes.
  */
 export function createAccount({ ledger, sourceOf, now }: AccountDeps) {
   return async function account(mailbox: StoredMailbox, wanted: Period): Promise<Account> {
-    const { deliverFrom = now(), lastSuccessAt } = mailbox;
-    const seenUntil = new Date((lastSuccessAt?.getTime() ?? deliverFrom.getTime()) - GRACE_MS);
-    const from = latest(wanted.from, deliverFrom);
-    const period = { from, until: latest(from, earliest(wanted.until, seenUntil)) };
+    const { deliverFrom = now() } = mailbox;
+    const checkpoint = await ledger.checkpoint(mailbox.id);
+    const from = latest(wanted.from, latest(deliverFrom, checkpoint?.coveredFrom ?? deliverFrom));
+    const period = { from, until: latest(from, earliest(wanted.until, seenUntil(checkpoint) ?? from)) };
 
     const { messages, complete } = await listFolder(sourceOf(mailbox), period, now);
     const forgotten = await ledger.forgotten(mailbox.id);
@@ -44,6 +46,16 @@ export function createAccount({ ledger, sourceOf, now }: AccountDeps) {
     const received = Object.values(states).reduce((sum, count) => sum + count, 0);
     return { ...period, received, states, inFolder: messages.size, difference: unknown.size + gone.size, complete };
   };
+}
+
+/** What was received before this moment is in the ledger; `undefined` while the first round is under way. */
+function seenUntil(checkpoint: Checkpoint | undefined): Date | undefined {
+  if (checkpoint === undefined) return undefined;
+  const { sweepFrom, listFrom, completeUntil } = checkpoint;
+  // An import goes forward from its date, and may not have come further.
+  if (sweepFrom !== undefined) return sweepFrom;
+  const walked = completeUntil && new Date(completeUntil.getTime() - GRACE_MS);
+  return walked !== undefined && listFrom !== undefined ? latest(walked, listFrom) : (walked ?? listFrom);
 }
 
 const latest = (one: Date, other: Date) => (one > other ? one : other);

@@ -6,6 +6,7 @@ import type { Acknowledge } from "../mailboxes/mailbox.ts";
 import { RowChangedError } from "../tables.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import {
+  ATTEMPTS_BEFORE_DOUBT,
   ATTEMPTS_BEFORE_QUARANTINE,
   isForQuarantine,
   SECOND_LOOK_AFTER_MS,
@@ -15,7 +16,8 @@ import {
 import type { ClaimedEntry, LeasedLedger, StoredEntry } from "./ledger.ts";
 import type { MailContent } from "./mail-content.ts";
 import { idempotencyKey } from "./message.ts";
-import { GraphError, type MessageSource } from "./message-source.ts";
+import type { MessageSource } from "./message-source.ts";
+import { type ReadFailure, readFailureOf } from "./read-failure.ts";
 
 /** Longer than the longest read from Graph and the longest wait for a desk together. */
 export const CLAIM_MS = 10 * 60_000;
@@ -55,12 +57,16 @@ export interface DeliveryReport {
   readonly failed: number;
   /** Set where the desk as a whole is ill; no further message was offered. */
   readonly deskIll: DeskIllness | undefined;
+  /** Set where the desk answers with faults, and nothing shows whether it is ill or the mail. */
+  readonly deskDoubt: DeskDoubt | undefined;
   readonly deskLastTookAt: Date | undefined;
   /** True where the deadline came before the last message that is due. */
   readonly more: boolean;
   /** What ended the delivery early; what was delivered until then counts all the same. */
   readonly failure: { readonly error: unknown } | undefined;
 }
+
+type DeskDoubt = Pick<DeskIllness, "code" | "words">;
 
 /**
  * Delivers what is pending and due: claim, read, offer to the desk, settle by the desk's own words. A message that fails
@@ -88,6 +94,7 @@ const NOTHING: DeliveryReport = {
   tickets: [],
   reasons: { refused: [], quarantined: [] },
   deskIll: undefined,
+  deskDoubt: undefined,
   deskLastTookAt: undefined,
   more: false,
   failure: undefined,
@@ -112,6 +119,8 @@ async function deliverBatches(
   let deskIll: DeskIllness | undefined;
   let failure: { error: unknown } | undefined;
   let deskAnswered = false;
+  let deskTook = false;
+  let deskDoubt: DeskDoubt | undefined;
   let unreadable = 0;
   let progress = 0;
   let graphIll: { error: unknown } | undefined;
@@ -133,14 +142,29 @@ async function deliverBatches(
       if (outcome.ticket !== undefined) tickets.push(outcome.ticket);
       if (outcome.counted === "refused" || outcome.counted === "quarantined")
         reasons[outcome.counted].push(outcome.code ?? "");
-      if (outcome.desk === "took") deskLastTookAt = now();
+      if (outcome.desk === "took") {
+        deskTook = true;
+        deskLastTookAt = now();
+      }
+      deskDoubt ??= outcome.doubt;
       if (outcome.desk === "took" || outcome.desk === "answered") deskAnswered = true;
       if (typeof outcome.desk === "object") deskIll ??= outcome.desk;
       if (outcome.unreadable !== undefined) unreadable += 1;
-      if (unreadable >= UNREADABLE_LIMIT && counts.delivered === 0) graphIll ??= { error: outcome.unreadable };
+      if (unreadable >= UNREADABLE_LIMIT && counts.delivered === 0) graphIll ??= outcome.unreadable;
+      if (outcome.ends !== undefined) failure ??= outcome.ends;
     } catch (error) {
       // Another run was faster with this message: that is all right.
       if (!(error instanceof RowChangedError)) failure ??= { error };
+    }
+  }
+
+  /** What was delivered until then is reported all the same. */
+  async function nextBatch(): Promise<StoredEntry[]> {
+    try {
+      return await ledger.due(now(), BATCH);
+    } catch (error) {
+      failure ??= { error };
+      return [];
     }
   }
 
@@ -158,10 +182,11 @@ async function deliverBatches(
     // messages that cannot be read keep them waiting, run after run.
     for (const entry of abandoned) await deliverOne(entry, mustStop);
     if (progress === 0 || isOver()) break;
-    batch = await ledger.due(now(), BATCH);
+    batch = await nextBatch();
   }
   const more = batch.length > 0 && now() >= deadline && deskIll === undefined;
-  return { ...counts, tickets, reasons, deskIll, deskLastTookAt, more, failure: failure ?? graphIll, deskAnswered };
+  const desks = { deskIll, deskDoubt: deskTook ? undefined : deskDoubt, deskLastTookAt, deskAnswered };
+  return { ...counts, tickets, reasons, ...desks, more, failure: failure ?? graphIll };
 }
 
 function latest(one: Date | undefined, other: Date | undefined): Date | undefined {
@@ -173,8 +198,12 @@ interface Outcome {
   readonly counted: "delivered" | "refused" | "quarantined" | "gone" | "failed";
   /** How the desk was: it took the message (or refused it for good), it answered at least, it was not asked, or it is ill. */
   readonly desk: "took" | "answered" | "unasked" | DeskIllness;
-  /** Why Graph did not give the message, where that is the message's own fault as far as one can see. */
-  readonly unreadable?: GraphError;
+  /** Why the message could not be read, where that is its own fault as far as one can see. */
+  readonly unreadable?: { readonly error: unknown };
+  /** Set where the run cannot go on. */
+  readonly ends?: { readonly error: unknown };
+  /** The desk answered with a fault once more, and nothing shows whose it is. */
+  readonly doubt?: DeskDoubt | undefined;
   readonly ticket?: string | undefined;
   /** Why it was refused or quarantined. */
   readonly code?: string;
@@ -191,7 +220,7 @@ async function attempt(
   try {
     content = await source.content(claimed.messageId);
     if (content === undefined) return await settleGone(claimed, options);
-    if (content.blob.size === 0 && claimed.answer !== EMPTY) return await lookAgain(claimed, EMPTY, options);
+    if (content.blob.size === 0) return await postponeUnreadable(NO_BYTES, claimed, deskLastTookAt, options);
     const tooLarge = whyTooLarge(content.blob.size, desk.maxMessageBytes);
     if (tooLarge !== undefined) return await quarantine(claimed, tooLarge, options);
     answer = await desk.deliver({
@@ -201,8 +230,10 @@ async function attempt(
       offerUntil: new Date(claimed.claimedUntil.getTime() - OFFER_BEFORE_CLAIM_ENDS_MS),
     });
   } catch (error) {
-    if (error instanceof GraphError && error.code !== "GRAPH_THROTTLED" && error.answer.status !== 401) {
-      return await postponeUnreadable(error, claimed, deskLastTookAt, options);
+    const failure = readFailureOf(error);
+    if (failure !== undefined) {
+      const outcome = await postponeUnreadable(failure, claimed, deskLastTookAt, options);
+      return failure.endsRun ? { ...outcome, ends: { error } } : { ...outcome, unreadable: { error } };
     }
     await putBack(claimed, options);
     throw error;
@@ -224,11 +255,7 @@ async function settleBy(
     case "accepted":
     case "duplicate": {
       const reference = answer.reference === undefined ? answer.words : `ticket ${answer.reference}`;
-      // UVdesk stores a ticket before its text: https://github.com/uvdesk/community-skeleton/issues/740
-      const doubt =
-        answer.kind === "duplicate" && claimed.uncertain
-          ? "; an attempt before this broke off, so look whether the ticket is whole"
-          : "";
+      const doubt = answer.kind === "duplicate" ? doubtAbout(claimed) : "";
       await ledger.settle(
         claimed,
         { state: "delivered", answer: reference + doubt, acknowledge: acknowledge.kind !== "nothing" },
@@ -249,10 +276,16 @@ async function settleBy(
       return quarantine(claimed, answer, options, "answered");
     case "try-again": {
       const { words, code, uncertain, retryAfterMs } = answer;
+      if (code === "BUSY") {
+        // It was not offered: neither the message nor the desk is to blame.
+        await putBack(claimed, options);
+        return { counted: "failed", desk: { code, words, retryAfterMs } };
+      }
       const { lastFailedAt, firstFailedAt = now() } = claimed;
       // A desk that has taken others since this message last failed is well: then the fault is the message's own, as
       // with one mail that kills the desk's process each time.
-      const isDeskIll = answer.because === "desk" && !tookOthersMeanwhile({ lastFailedAt, deskLastTookAt });
+      const isProved = tookOthersMeanwhile({ lastFailedAt, deskLastTookAt });
+      const isDeskIll = answer.because === "desk" && !isProved;
       const asked = answer.because === "message" ? "answered" : "unasked";
       if (!isDeskIll) {
         const failed = { attempts: claimed.attempts, firstFailedAt, lastFailedAt, deskLastTookAt };
@@ -270,9 +303,19 @@ async function settleBy(
         counts: !isDeskIll,
       });
       log.warn("desk failed", { ...about, because: answer.because, uncertain, code });
-      return { counted: "failed", desk: isDeskIll ? { code, words, retryAfterMs } : asked };
+      if (isDeskIll) return { counted: "failed", desk: { code, words, retryAfterMs } };
+      const isDoubtful = !isProved && claimed.attempts >= ATTEMPTS_BEFORE_DOUBT;
+      return { counted: "failed", desk: asked, doubt: isDoubtful ? { code, words } : undefined };
     }
   }
+}
+
+/** What a person should look at where the desk says that it had the message already. */
+function doubtAbout({ uncertain, attempts }: ClaimedEntry): string {
+  // UVdesk stores a ticket before its text: https://github.com/uvdesk/community-skeleton/issues/740
+  if (uncertain) return "; an attempt before this broke off, so look whether the ticket is whole";
+  if (attempts > 1) return "";
+  return "; the desk had a mail with the same Message-ID before this one was offered: it came to another mailbox, too, or its sender uses one Message-ID for several mails, so look whether the ticket is about this mail";
 }
 
 function whyTooLarge(bytes: number, limit: number | undefined) {
@@ -303,7 +346,13 @@ async function quarantine(
 }
 
 const GONE = "Graph did not find the message";
-const EMPTY = "Graph gave the message without a single byte";
+/** Mail has a header at least; an empty one would arrive as nothing. */
+const NO_BYTES: ReadFailure = {
+  code: "NO_BYTES",
+  words: "Graph gave the message without a single byte",
+  retryAfterMs: undefined,
+  endsRun: false,
+};
 
 /** A message that Graph does not find is asked for a second time, later, before it counts as gone. */
 async function settleGone(claimed: ClaimedEntry, options: DeliverOptions): Promise<Outcome> {
@@ -324,25 +373,24 @@ async function lookAgain(claimed: ClaimedEntry, answer: string, { ledger, now }:
 }
 
 /**
- * A read that failed for this message may work for the next: some cannot be converted, some are too large for Graph to
- * send in time. Only a throttle and a token that is not accepted concern the mailbox for sure.
+ * Later, and with growing waits. Where Graph asked for peace, the fault may be the mailbox's: then it counts only if others
+ * came through since this message last failed.
  */
 async function postponeUnreadable(
-  error: GraphError,
+  { code, words, retryAfterMs, endsRun }: ReadFailure,
   claimed: ClaimedEntry,
   deskLastTookAt: Date | undefined,
   options: DeliverOptions,
 ): Promise<Outcome> {
   const { ledger, now, log, mailboxId } = options;
   const { attempts, uncertain, lastFailedAt, firstFailedAt = now() } = claimed;
-  const code = error.answer.graphCode ?? error.code;
-  const answer = error.message;
-  if (isForQuarantine({ attempts, firstFailedAt, lastFailedAt, deskLastTookAt }, now()))
-    return quarantine(claimed, { code, words: answer }, options);
-  const dueAt = new Date(now().getTime() + waitBeforeNextAttemptMs(attempts, error.answer.retryAfterMs));
-  await ledger.postpone(claimed, { dueAt, answer, firstFailedAt, lastFailedAt: now(), uncertain, counts: true });
+  const counts = !endsRun || tookOthersMeanwhile({ lastFailedAt, deskLastTookAt });
+  if (counts && isForQuarantine({ attempts, firstFailedAt, lastFailedAt, deskLastTookAt }, now()))
+    return quarantine(claimed, { code, words }, options);
+  const dueAt = new Date(now().getTime() + (counts ? waitBeforeNextAttemptMs(attempts, retryAfterMs) : 0));
+  await ledger.postpone(claimed, { dueAt, answer: words, firstFailedAt, lastFailedAt: now(), uncertain, counts });
   log.warn("message unreadable", { mailboxId, message: claimed.key, attempt: attempts, code });
-  return { counted: "failed", desk: "unasked", unreadable: error };
+  return { counted: "failed", desk: "unasked" };
 }
 
 /** Nothing was offered to the desk, or the fault is ours: the message is as it was. */

@@ -2,6 +2,8 @@
 const LONGEST_WAIT_MS = 60 * 60_000;
 /** Attempts that a message gets at least before it is quarantined. */
 export const ATTEMPTS_BEFORE_QUARANTINE = 8;
+/** So many attempts, and nothing that proves the desk well: somebody is told that it may be broken. */
+export const ATTEMPTS_BEFORE_DOUBT = 5;
 /** A message that failed for this long is quarantined whatever became of others. */
 const PATIENCE_MS = 72 * 3_600_000;
 /** A message that seems to be gone or empty is asked for again after this long: Graph may be behind. */

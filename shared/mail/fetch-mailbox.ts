@@ -21,6 +21,8 @@ import { shareOfLimit } from "./request-count.ts";
 
 /** Of Graph's request limit. */
 const NEARLY_USED = 0.8;
+/** The desk answers, and takes nothing. */
+const DESK_FAILING = "DESK_FAILING";
 /** A throttle without a Retry-After. */
 const DEFAULT_THROTTLE_MS = 60_000;
 
@@ -75,6 +77,7 @@ const NOTHING_DONE: Omit<RunReport, "run"> = {
   failed: 0,
   acknowledged: 0,
   deskIll: undefined,
+  deskDoubt: undefined,
   deskLastTookAt: undefined,
   more: false,
   failure: undefined,
@@ -198,14 +201,15 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   ): Promise<TroubleChange | undefined> {
     let change: TroubleChange = { before: undefined, after: undefined };
     const at = now();
-    const trouble = troubleIn(mailbox, report, at);
-    const history = { at, lastMailAt: report.deskLastTookAt, askedWaitMs: trouble?.waitMs, more: report.more };
+    const found = troubleIn(mailbox, report, at);
+    const history = { at, lastMailAt: report.deskLastTookAt, askedWaitMs: found?.waitMs, more: report.more };
     const changes = (latest: StoredMailbox): MailboxChanges | undefined => {
       // The write came through, only its answer was lost: counting twice would be wrong.
       if (latest.lastRun === report.run) return undefined;
       const counts = { delivered: latest.delivered + report.delivered, refused: latest.refused + report.refused };
       // This run stood still until another had taken over and reported: what that one was told is newer.
       if (latest.lastRun !== mailbox.lastRun) return counts;
+      const trouble = found ?? stillFailing(latest.lastError, report);
       change = { before: latest.lastError?.code, after: trouble?.error.code ?? report.notice?.code };
       // A run that delivered something is worth another one soon.
       const failures = trouble === undefined ? 0 : report.delivered > 0 ? 1 : latest.failures + 1;
@@ -243,7 +247,17 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   }
 
   function logReport(mailbox: StoredMailbox, startedAt: Date, report: RunReport, waiting: LogFields): void {
-    const { deskLastTookAt: _, run: __, tickets: ___, reasons: ____, deskIll, failure, notice, ...counts } = report;
+    const {
+      deskLastTookAt: _,
+      run: __,
+      tickets: ___,
+      reasons: ____,
+      deskIll,
+      deskDoubt,
+      failure,
+      notice,
+      ...counts
+    } = report;
     const about = {
       mailboxId: mailbox.id,
       desk: mailbox.desk,
@@ -252,16 +266,23 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       durationMs: now().getTime() - startedAt.getTime(),
     };
     if (failure !== undefined) log.error("mailbox fetch failed", { ...about, ...errorFields(failure.error) });
-    else log.info("mailbox fetched", { ...about, deskIll: deskIll?.code, notice: notice?.code });
+    else
+      log.info("mailbox fetched", {
+        ...about,
+        deskIll: deskIll?.code,
+        deskDoubt: deskDoubt?.code,
+        notice: notice?.code,
+      });
   }
 }
 
+interface Trouble {
+  readonly error: MailboxError;
+  readonly waitMs: number | undefined;
+}
+
 /** What the mailbox's page should say, and how long to leave the mailbox alone; `undefined` where all went well. */
-function troubleIn(
-  mailbox: StoredMailbox,
-  { failure, deskIll }: RunReport,
-  at: Date,
-): { readonly error: MailboxError; readonly waitMs: number | undefined } | undefined {
+function troubleIn(mailbox: StoredMailbox, { failure, deskIll, deskDoubt }: RunReport, at: Date): Trouble | undefined {
   if (failure !== undefined) {
     const { error } = failure;
     const asked = error instanceof GraphError ? error.answer.retryAfterMs : undefined;
@@ -275,7 +296,17 @@ function troubleIn(
     // When it is tried again is kept with the desk; meanwhile new mail is found all the same.
     return { error: { code: "DESK_UNAVAILABLE", message, at }, waitMs: undefined };
   }
+  if (deskDoubt !== undefined) {
+    const message = `The desk "${mailbox.desk}" answers each mail with a fault, and has taken none since (${deskDoubt.code}: ${deskDoubt.words}): look into its log. Mail waits, and is tried again`;
+    return { error: { code: DESK_FAILING, message, at }, waitMs: undefined };
+  }
   return undefined;
+}
+
+/** A desk that answers with faults is not heard of between the attempts; what is said of it stands until a message leaves pending. */
+function stillFailing(error: MailboxError | undefined, report: RunReport): Trouble | undefined {
+  const leftPending = report.delivered + report.refused + report.quarantined + report.gone;
+  return error?.code === DESK_FAILING && leftPending === 0 ? { error, waitMs: undefined } : undefined;
 }
 
 function reasonToSkip(mailbox: StoredMailbox | undefined, now: Date) {

@@ -114,6 +114,7 @@ export function createGraphSource({ graphUrl, address, folder, send, now }: Grap
     content: (id) =>
       unlessGone(async () => {
         const response = await send({ method: "GET", path: `${message(id)}/$value`, headers, kind: "stream" });
+        await mustBeMail(response);
         return receiveContent(bytesOf(response), now());
       }),
 
@@ -241,6 +242,14 @@ function toPage(body: DeltaBody): ChangePage {
     link,
     complete: next === undefined,
   };
+}
+
+/** Graph sends MIME as text/plain: https://learn.microsoft.com/graph/outlook-get-mime-message. An error or a page is none. */
+async function mustBeMail({ headers, body }: Response): Promise<void> {
+  const type = headers.get("content-type") ?? "";
+  if (!/^(?:application\/json|text\/html)\b/i.test(type)) return;
+  await body?.cancel();
+  throw unreadable(`${type.split(";")[0]} instead of a message`);
 }
 
 /** The body's bytes; a body that breaks off is a fault of Graph, whatever is done with the bytes. */

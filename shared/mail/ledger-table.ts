@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { odata, type TableEntityResult, type TransactionAction } from "@azure/data-tables";
 import { isReached } from "../reached.ts";
 import { etagOf, isLostRace, type Table, type Tables, unlessAbsent } from "../tables.ts";
+import { toCheckpoint } from "./checkpoint.ts";
 import { leasedLedger, MAILBOX_LEASE_MS } from "./leased-ledger.ts";
 import {
   COUNTED_AT_MOST,
@@ -164,6 +165,12 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
 
     discard: (mailboxId, entry, note, at) =>
       change(mailboxId, entry, { state: "discarded", answer: note, settledAt: at.toISOString() }, []),
+
+    async checkpoint(mailboxId) {
+      const client = await table();
+      const row = await unlessAbsent(client.getEntity<StateRow>(mailboxId, STATE_ROW));
+      return row && toCheckpoint(row);
+    },
 
     forgotten: async (mailboxId) => await forgottenIn(await table(), mailboxId),
 

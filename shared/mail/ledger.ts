@@ -199,6 +199,8 @@ export interface Ledger {
    * @throws {RowChangedError} where its state has changed since `entry` was read
    */
   discard(mailboxId: string, entry: StoredEntry, note: string, at: Date): Promise<void>;
+  /** Where discovery stands; `undefined` before the first run. */
+  checkpoint(mailboxId: string): Promise<Checkpoint | undefined>;
   /** Between which times of arrival messages have been swept. */
   forgotten(mailboxId: string): Promise<Forgotten | undefined>;
   /** Forgets where discovery stands, not what was delivered: the next run walks the folder again. */

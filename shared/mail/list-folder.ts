@@ -12,7 +12,10 @@ export async function listFolder(source: Pick<MessageSource, "list">, period: Pe
   let complete = period.from >= period.until;
   if (complete) return { messages: found, complete };
   for await (const page of listPages(source, { forgotten: undefined }, period.from)) {
-    for (const { id, receivedAt } of page.messages) if (receivedAt < period.until) found.set(id, receivedAt);
+    // Asked for by the second, it may begin earlier.
+    for (const { id, receivedAt } of page.messages) {
+      if (receivedAt >= period.from && receivedAt < period.until) found.set(id, receivedAt);
+    }
     complete = page.complete || page.next >= period.until;
     if (complete || now().getTime() >= until) break;
   }

@@ -50,7 +50,11 @@ export function createRequestBudget({ sent: sentBefore = [], now }: RequestBudge
   }
 
   function check(requests: number): void {
-    if (stopped !== undefined) throw stopped;
+    if (stopped !== undefined) {
+      // Without a status: nobody said anything about what was asked for here.
+      const answer = { ...stopped.answer, status: undefined };
+      throw new GraphError("GRAPH_THROTTLED", stopped.message, answer, { cause: stopped });
+    }
     const waitMs = waitForRequestsMs(sent, requests, now());
     if (waitMs > 0) throw overOwnLimit(waitMs);
   }

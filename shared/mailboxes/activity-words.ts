@@ -36,6 +36,7 @@ export function inWords(happening: Happening): string {
 
 const TROUBLES: Readonly<Record<string, string>> = {
   DESK_UNAVAILABLE: "the desk is down; mail waits",
+  DESK_FAILING: "the desk answers each mail with a fault; mail waits",
   GRAPH_THROTTLED: "Microsoft asks to wait; mail waits",
   GRAPH_UNAVAILABLE: "Microsoft's mail service does not answer; mail waits",
   GRAPH_REFUSED: "Microsoft does not open the mailbox or its folder",

@@ -93,7 +93,7 @@ function connectedHealth({ mailbox, pending, quarantined, token, ...facts }: Hea
     const wrong = `No fetch has run since ${lastTick.toISOString()}: look whether the function app is started and lists the function fetch-mail.`;
     return { colour: "bad", line: "Connected, but nothing is fetched", wrong, mend: "none" };
   }
-  if (rest !== undefined || lastError?.code === "DESK_UNAVAILABLE") {
+  if (rest !== undefined || /^DESK_(?:UNAVAILABLE|FAILING)$/.test(lastError?.code ?? "")) {
     const wrong =
       rest === undefined
         ? (lastError?.message ?? "")

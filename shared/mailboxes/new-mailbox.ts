@@ -29,6 +29,11 @@ const request = z
       .trim()
       .toLowerCase()
       .max(320, "is longer than any address")
+      // It becomes a header of HTTP and of the mail; mailboxes in Microsoft 365 have ASCII alone.
+      .regex(
+        /^[\x21-\x7e\s]*$/,
+        "holds letters that no address in Microsoft 365 has; write the domain in its xn-- form",
+      )
       .regex(
         /^[^\s@<>"'/\\?#%]+@[^\s@<>"'/\\?#%]+\.[^\s@<>"'/\\?#%]+$/,
         "is not an e-mail address such as help@example.com",

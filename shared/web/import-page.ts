@@ -33,6 +33,6 @@ function confirmation(
   const count = toDeliver === 1 ? "1 mail" : `${toDeliver} mails`;
   return html`<section class="card" role="status"><h2>${complete ? "" : "At least "}${count} would be delivered</h2>
 <dl><div><dt>In the folder since then</dt><dd>${inFolder}</dd></div><div><dt>Known already: nothing happens</dt><dd>${known}</dd></div><div><dt>Perhaps delivered long ago: left alone</dt><dd>${forgotten}</dd></div></dl>
-<p>They become tickets at the desk “${desk}”, behind whatever is new, and cannot be taken back.</p>
+<p>They become tickets at the desk “${desk}”, behind whatever is new, and cannot be taken back. Where the desk answers each new ticket by itself, switch that off for the time: it would write to every sender.</p>
 <form method="post" action="${urls.mailbox(id, "import")}">${formToken(session)}<input type="hidden" name="since" value="${since}"><button class="main">Import ${count}</button></form></section>`;
 }

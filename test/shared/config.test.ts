@@ -64,7 +64,7 @@ describe("settings that are complete", () => {
       ENTRA_CLIENT_AUTHENTICATION: "client-secret",
       ENTRA_CLIENT_SECRET_NAME: "our-secret",
       GRAPH_URL: "http://127.0.0.1:7075",
-      DESKS: '{"hook":{"kind":"webhook","url":"https://desk.contoso.test/inbound"}}',
+      DESKS: '{"hook":{"kind":"webhook","url":"https://desk.contoso.test/inbound/"}}',
       FETCH_BUDGET_SECONDS: "300",
       FETCH_CONCURRENCY: "16",
       PAGE_LINKS: '{"Runbook":"https://wiki.contoso.test/"}',
@@ -75,7 +75,7 @@ describe("settings that are complete", () => {
     assert.equal(config.entra.tenant, "contoso.test");
     assert.equal(config.graphUrl, "http://127.0.0.1:7075");
     assert.deepEqual(config.desks, {
-      hook: { kind: "webhook", url: "https://desk.contoso.test/inbound", secretName: "webhook-signing-secret" },
+      hook: { kind: "webhook", url: "https://desk.contoso.test/inbound/", secretName: "webhook-signing-secret" },
     });
     assert.deepEqual(config.fetch, {
       budgetSeconds: 300,

@@ -49,7 +49,7 @@ export function createMailPath(options: MailPathOptions): MailPath {
   const graphFor = createGraphClient({ graphUrl, now });
   const uvdesk = oneAtATime({
     desk: createUvdesk({ url: options.uvdeskUrl, now, watch: sendByFetch }),
-    name: "uvdesk",
+    url: options.uvdeskUrl,
     tables,
     now,
     random: Math.random,

@@ -131,7 +131,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     edits: [
       {
         file: DELIVER,
-        find: "    if (content.blob.size === 0 && claimed.answer !== EMPTY) return await lookAgain(claimed, EMPTY, options);",
+        find: "    if (content.blob.size === 0) return await postponeUnreadable(NO_BYTES, claimed, deskLastTookAt, options);",
         replace: "",
       },
     ],

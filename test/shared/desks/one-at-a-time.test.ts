@@ -23,9 +23,9 @@ describe("oneAtATime", () => {
   after(() => azurite.stop());
 
   /** An instance of the app, with a desk that notices when it is given two messages at once. */
-  function instance(name: string, deliver: Desk["deliver"], now: () => Date = () => noon): Desk {
+  function instance(url: string, deliver: Desk["deliver"], now: () => Date = () => noon): Desk {
     const tables = azuriteTables(azurite);
-    return oneAtATime({ desk: { concurrency: 1, deliver }, name, tables, now, random: () => 0.5, sleep: turnToOthers });
+    return oneAtATime({ desk: { concurrency: 1, deliver }, url, tables, now, random: () => 0.5, sleep: turnToOthers });
   }
 
   it("hands the desk one message at a time, whichever instances deliver", async () => {
@@ -61,6 +61,26 @@ describe("oneAtATime", () => {
     const desk = instance("late", async () => assert.fail("offered too late"));
     const answer = await desk.deliver({ ...delivery, offerUntil: noon });
     assert.equal(answer.kind === "try-again" && answer.code, "BUSY");
+  });
+
+  it("does not use a turn that storage was so slow to give that it could end before the desk's answer", async () => {
+    let now = noon;
+    const later = (ms: number) => {
+      now = new Date(now.getTime() + ms);
+      return now;
+    };
+    const began: number[] = [];
+    const desk = instance(
+      "slow-storage",
+      async () => {
+        began.push(now.getTime());
+        return { kind: "accepted", words: "", reference: undefined };
+      },
+      // When the claim is looked at, when the turn is asked for, until when it is held, when it is there.
+      () => later(began.length === 0 && now.getTime() < noon.getTime() + 100_000 ? 20_000 : 0),
+    );
+    assert.equal((await desk.deliver(delivery)).kind, "accepted");
+    assert.ok((began[0] ?? 0) > noon.getTime() + 80_000, "the first turn was used, 40 s after it was asked for");
   });
 
   it("gives the turn back after a failure of its own", async () => {

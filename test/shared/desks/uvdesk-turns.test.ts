@@ -12,16 +12,12 @@ import { deliveryOf } from "./delivery-of.ts";
 
 let azurite: Azurite;
 let uvdesk: Uvdesk;
-let name: string;
-let names = 0;
 
 before(async () => {
   azurite = await startAzurite({ tablePort: 0, queuePort: 0 });
 });
 beforeEach(async () => {
   uvdesk = await startUvdesk({ port: 0, mailboxes: [MAILBOX] });
-  names += 1;
-  name = `desk-${names}`;
 });
 afterEach(async () => {
   await uvdesk.stop();
@@ -36,7 +32,7 @@ const mail = () => deliveryOf(mailWith());
 function instanceOf(desk: Desk, changes: Partial<OneAtATimeOptions> = {}): Desk {
   const tables = azuriteTables(azurite);
   const sleep = async (ms: number) => void (await setTimeout(ms / 5));
-  return oneAtATime({ desk, name, tables, now, random: Math.random, sleep, ...changes });
+  return oneAtATime({ desk, url: uvdesk.origin, tables, now, random: Math.random, sleep, ...changes });
 }
 
 describe("UVdesk with one message at a time", () => {
@@ -52,7 +48,7 @@ describe("UVdesk with one message at a time", () => {
     const { promise: blocked, resolve: unblock } = Promise.withResolvers<DeskAnswer>();
     const slow = instanceOf({ concurrency: 1, deliver: () => blocked });
     const delivering = slow.deliver(mail());
-    const other = instanceOf({ concurrency: 1, deliver: async () => taken }, { name: `${name}-other` });
+    const other = instanceOf({ concurrency: 1, deliver: async () => taken }, { url: `${uvdesk.origin}/other` });
     assert.equal(await other.deliver(mail()), taken);
     unblock(taken);
     assert.equal(await delivering, taken);

@@ -116,10 +116,48 @@ describe("what UVdesk says", () => {
     }
   });
 
+  it("is read behind and in front of what PHP prints where display_errors is on", async () => {
+    const notice =
+      "<br />\n<b>Deprecated</b>:  Return type of {closure}() in <b>/srv/desk/x.php</b> on line <b>7</b><br />\n";
+    const json =
+      '{"success":true,"message":"Received email from \\u003Cinfo\\u003Ea@b.test\\u003C\\/info\\u003E. Inbound email processed successfully. "}';
+    for (const body of [notice + json, json + notice, notice + json + notice]) {
+      const answer = { status: 200, headers: { "content-type": "text/html; charset=UTF-8" }, body };
+      uvdesk.standIn.plan(() => true, { kind: "answer", answer });
+      assert.partialDeepStrictEqual(await deliver(mailWith()), { kind: "accepted" }, body);
+    }
+    // Which of two would be the answer, nobody knows.
+    const answer = { status: 200, headers: { "content-type": "text/html" }, body: json + notice + json };
+    uvdesk.standIn.plan(() => true, { kind: "answer", answer });
+    assert.partialDeepStrictEqual(await deliver(mailWith()), { kind: "try-again", code: "NOT_THE_DESK" });
+  });
+
+  it("is asked for as it is: an answer that was compressed would be none", async () => {
+    await deliver(mailWith());
+    assert.equal(uvdesk.received.at(-1)?.headers["accept-encoding"], "identity");
+  });
+
+  it("is not what the sender's address says", () => {
+    const said = (text: string) => {
+      const message = `Received email from <info>${text}</info>. Received email where the sender email address is present in the block list. Skipping this email from further processing.`;
+      const response = {
+        status: 200,
+        isHtml: false,
+        text: JSON.stringify({ success: true, message }),
+        retryAfterMs: undefined,
+      };
+      return readUvdeskAnswer(response, 1);
+    };
+    const expected = { kind: "refused", code: "SENDER_BLOCKED" };
+    assert.partialDeepStrictEqual(said("Inbound email processed successfully.@customer.test"), expected);
+    assert.partialDeepStrictEqual(said("[tickets/7]@customer.test"), expected);
+  });
+
   it("is not taken for a yes because of its 200: nothing but the known texts counts", async () => {
     for (const [body, expected] of [
       ['{"success":true,"message":"Something new."}', { because: "message", code: "UNKNOWN_ANSWER", uncertain: true }],
       ['{"success":true}', { because: "desk", code: "NOT_THE_DESK", uncertain: true }],
+      ['{"success":true,"message":"No answer: Inbound email processed successfully."}', { code: "UNKNOWN_ANSWER" }],
       ['{"success":true,"message":7}', { because: "desk", code: "NOT_THE_DESK" }],
       ["null", { because: "desk", code: "NOT_THE_DESK" }],
       ["[]", { because: "desk", code: "NOT_THE_DESK" }],
@@ -173,6 +211,31 @@ describe("a mail that UVdesk cannot take", () => {
   });
 });
 
+describe("a web server in front of UVdesk", () => {
+  it("that takes the content of each request away is not the fault of a small mail, which must not be quarantined", async () => {
+    const emptied = await startUvdesk({ port: 0, mailboxes: [MAILBOX], postMaxSizeBytes: 0 });
+    try {
+      const answer = await createUvdesk({ url: emptied.origin, now }).deliver(deliveryOf(mailWith()));
+      assert.partialDeepStrictEqual(answer, { kind: "try-again", because: "desk", code: "NOT_THE_DESK" });
+      assert.match(answer.words, /empty form, though the message has \d+ bytes only/);
+    } finally {
+      await emptied.stop();
+    }
+  });
+
+  it("that takes no request of this size makes the message impossible, and the desk not ill", async () => {
+    const answer = {
+      status: 413,
+      headers: { "content-type": "text/html" },
+      body: "<html>Request Entity Too Large</html>",
+    };
+    uvdesk.standIn.plan(() => true, { kind: "answer", answer });
+    const said = await deliver(mailWith());
+    assert.partialDeepStrictEqual(said, { kind: "impossible", code: "TOO_LARGE" });
+    assert.match(said.words, /no request of \d+ bytes/);
+  });
+});
+
 describe("a desk that is ill", () => {
   for (const [mode, expected] of [
     ["maintenance-html", { because: "desk", code: "NOT_THE_DESK", uncertain: true }],
@@ -192,6 +255,7 @@ describe("a desk that is ill", () => {
     [401, { because: "desk", uncertain: false }],
     [403, { because: "desk", uncertain: false }],
     [404, { because: "desk", uncertain: false }],
+    [410, { because: "desk", uncertain: false }],
     [429, { because: "desk", uncertain: false }],
     // The gateway lost the desk's answer, or waited for it in vain: the desk may have the mail.
     [502, { because: "desk", uncertain: true }],
@@ -294,6 +358,13 @@ describe("what is put in front of a mail", () => {
       `Delivered-To: ${MAILBOX}\r\nIn-Reply-To: <thread-start@customer.test>\r\n`,
     );
     assert.equal(ticket?.replies.length, 1);
+  });
+
+  it("is In-Reply-To also where a sender writes ids without brackets", async () => {
+    await deliver(mailWith({ "Message-ID": "bare-start@customer.test" }));
+    const mail = mailWith({ References: "bare-unknown@customer.test bare-start@customer.test" });
+    assert.partialDeepStrictEqual(await deliver(mail), { kind: "accepted" });
+    assert.equal(prefixOf(arrived(), mail), `Delivered-To: ${MAILBOX}\r\nIn-Reply-To: bare-start@customer.test\r\n`);
   });
 
   it("is nothing where References name nothing", async () => {

@@ -76,6 +76,21 @@ describe("a webhook", () => {
     assert.equal(receiver.received.length, before);
   });
 
+  it("gets nothing either where the claim ended while the vault was asked for the secret", async () => {
+    const slow = createWebhook({
+      url: receiver.url,
+      async secret() {
+        clock.advance(60_000);
+        return SECRET;
+      },
+      now,
+    });
+    const before = receiver.received.length;
+    const late = await slow.deliver(deliveryOf(mailWith(), { offerUntil: new Date(clock.now() + 30_000) }));
+    assert.equal(late.kind === "try-again" && late.code, "BUSY");
+    assert.equal(receiver.received.length, before);
+  });
+
   it("has the same id for each attempt, and the time of the attempt", async () => {
     const delivery = deliveryOf(mailWith());
     await desk.deliver(delivery);
@@ -114,11 +129,12 @@ describe("a receiver's answer", () => {
     [200, { kind: "accepted" }],
     [202, { kind: "accepted" }],
     [204, { kind: "accepted" }],
-    [410, { kind: "refused", code: "HTTP_410" }],
     [422, { kind: "refused", code: "HTTP_422" }],
     [400, { kind: "try-again", because: "message", code: "HTTP_400" }],
-    [413, { kind: "try-again", because: "message", code: "HTTP_413" }],
+    [413, { kind: "impossible", code: "TOO_LARGE" }],
     [500, { kind: "try-again", because: "message", code: "HTTP_500" }],
+    // Of an endpoint that was closed: all mail would be refused for good.
+    [410, { kind: "try-again", because: "desk", code: "HTTP_410" }],
     [429, { kind: "try-again", because: "desk", code: "HTTP_429" }],
     [503, { kind: "try-again", because: "desk", code: "HTTP_503" }],
   ] as const) {
@@ -127,6 +143,24 @@ describe("a receiver's answer", () => {
       assert.partialDeepStrictEqual(await desk.deliver(deliveryOf(mailWith())), expected);
     });
   }
+
+  it("of 200 with a page for people is no yes: a sign-in or a parked domain stores nothing", async () => {
+    for (const body of [
+      "<!DOCTYPE html><title>Sign in</title>",
+      "\n <html><body>This domain is for sale</body></html>",
+    ]) {
+      receiver.standIn.plan(() => true, { kind: "answer", answer: { status: 200, body } });
+      assert.partialDeepStrictEqual(await desk.deliver(deliveryOf(mailWith())), {
+        kind: "try-again",
+        because: "desk",
+        code: "NOT_THE_DESK",
+        uncertain: true,
+      });
+    }
+    const headers = { "content-type": "text/html" };
+    receiver.standIn.plan(() => true, { kind: "answer", answer: { status: 200, headers, body: "ok" } });
+    assert.equal((await desk.deliver(deliveryOf(mailWith()))).kind, "accepted", "PHP calls everything HTML");
+  });
 
   it("names the time after which to come back", async () => {
     const at = new Date(Date.now() + 90_000).toUTCString();

@@ -136,6 +136,30 @@ describe("the bytes of a message", () => {
     await bed.run(mailbox);
     assert.deepEqual(bed.webhook.received.length, 0);
     assert.equal(await stateOf(mailbox, id), "pending");
+
+    bed.graph.server.plan(readsContent(id), { kind: "answer", answer: { status: 200 } }, 1_000);
+    for (let hour = 0; hour < 12; hour += 1) {
+      mailbox.receive(`fine-${hour}`);
+      bed.clock.advance(HOUR_MS);
+      await bed.run(mailbox);
+    }
+    assert.equal(await stateOf(mailbox, id), "quarantined", "the desk would take it for a mail without a word");
+    assert.ok(bed.webhook.received.every(({ bytes }) => bytes.byteLength > 0));
+  });
+
+  it("are never offered where they are an error or a page of a proxy that came with 200", async () => {
+    const mailbox = await bed.connect();
+    const [id = ""] = mailbox.receive("one");
+    const error = json(200, { error: { code: "ErrorInternalServerError", message: "Try again." } });
+    const page = { status: 200, headers: { "content-type": "text/html; charset=utf-8" }, body: "<h1>Sign in</h1>" };
+    for (const answer of [error, page]) {
+      bed.graph.server.plan(readsContent(), { kind: "answer", answer });
+      await bed.run(mailbox);
+      assert.deepEqual([bed.webhook.received.length, await stateOf(mailbox, id)], [0, "pending"]);
+      bed.clock.advance(5 * MINUTE_MS);
+    }
+    await bed.run(mailbox);
+    assert.equal(await stateOf(mailbox, id), "delivered");
   });
 
   it("of 5 MB go through a file, which is removed afterwards, also when the desk fails", async () => {

@@ -53,6 +53,7 @@ describe("a mailbox in one line", () => {
     ["Connected, but the last fetch failed", "bad", "connect", health(failed("GRAPH_REFUSED"))],
     ["Connected, but the last fetch failed", "bad", "none", health(failed("CONFIGURATION_INVALID"))],
     ["Connected, but the desk takes no mail", "warn", "fetch", health(failed("DESK_UNAVAILABLE"))],
+    ["Connected, but the desk takes no mail", "warn", "fetch", health(failed("DESK_FAILING"))],
     ["Connected, but the desk takes no mail", "warn", "fetch", health({}, { rest })],
     ["Connected, but Deskpost's own sign-in is refused", "bad", "none", health({}, { alarm, rest })],
     ["Connected, but nothing is fetched", "bad", "none", health({}, { lastTick: later(-6 * MINUTE_MS) })],

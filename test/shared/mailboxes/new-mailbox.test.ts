@@ -56,6 +56,7 @@ describe("a request for a new mailbox", () => {
   });
 
   const noAddress = "address is not an e-mail address such as help@example.com";
+  const noLetters = "address holds letters that no address in Microsoft 365 has; write the domain in its xn-- form";
   const noFolder = "folder is no name or id of a folder";
   for (const [changes, fault] of [
     [{ address: undefined }, "address is missing"],
@@ -64,6 +65,8 @@ describe("a request for a new mailbox", () => {
     [{ address: "help@contoso.test/../x" }, noAddress],
     [{ address: "Help <help@contoso.test>" }, noAddress],
     [{ address: "help@contoso.test\r\nBcc: x@y.test" }, noAddress],
+    [{ address: "hilfe@bücher.test" }, noLetters],
+    [{ address: "help\u0001@contoso.test" }, noLetters],
     [{ address: `${"x".repeat(320)}@contoso.test` }, "address is longer than any address"],
     [{ folder: "inbox/messages" }, noFolder],
     [{ folder: "inbox?$top=1" }, noFolder],
