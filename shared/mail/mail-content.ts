@@ -23,6 +23,7 @@ export async function receiveContent(
   body: AsyncIterable<Uint8Array>,
   now: Date,
   folder = tmpdir(),
+  memoryLimitBytes = MEMORY_LIMIT_BYTES,
 ): Promise<MailContent> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let bytes = 0;
@@ -35,7 +36,7 @@ export async function receiveContent(
         release(chunk);
       } else {
         chunks.push(chunk as Uint8Array<ArrayBuffer>);
-        if (bytes > MEMORY_LIMIT_BYTES) {
+        if (bytes > memoryLimitBytes) {
           file = await createMailFile(folder, now);
           for (const held of chunks.splice(0)) await file.handle.writeFile(held);
         }

@@ -31,14 +31,25 @@ export interface Plan {
   readonly ticks: number;
   readonly budgetMs: number;
   readonly largestPage: number | undefined;
+  /** Mail of more bytes goes through a temporary file. */
+  readonly heldInMemoryBytes: number;
   /** In the end the desks are out of order for hours, in this way. */
   readonly outage: UvdeskMode | undefined;
   /** Everything comes to rest, months go by, the ledger is swept, and it all begins again. */
   readonly monthsPass: boolean;
+  /** Of the disk that temporary files lie on, like the rates. */
+  readonly diskFaults: number;
+  /** After each step of the scheduler, a person does something. */
+  readonly people: number;
+  /** Older mail is imported, at some moment or more than one. */
+  readonly imports: boolean;
+  /** When everything has come to rest, some mail that could not be delivered can be, and a person decides about each. */
+  readonly mending: boolean;
 }
 
 const MAX_MAILBOXES = 3;
 const MINUTE_MS = 60_000;
+const NO_FILES = 1_048_576;
 const OUTAGES = ["unreachable", "503", "html-500", "maintenance-html"] as const;
 
 export function drawPlan(draws: Draws): Plan {
@@ -74,5 +85,11 @@ export function drawPlan(draws: Draws): Plan {
     largestPage: isLarge ? undefined : pick([undefined, undefined, 1, 3]),
     outage: chance(0.15) ? pick(OUTAGES) : undefined,
     monthsPass: chance(0.1),
+    // Drawn last, so that the plans of old stay what they were.
+    heldInMemoryBytes: pick([NO_FILES, NO_FILES, 0, 160]),
+    diskFaults: rate(0.05),
+    people: rate(0.01),
+    imports: chance(0.25),
+    mending: chance(0.2),
   };
 }

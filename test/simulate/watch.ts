@@ -2,15 +2,15 @@ import { type Forgotten, mayBeForgotten } from "../../shared/mail/ledger.ts";
 import { FORGOTTEN_ROW, MESSAGE, STATE_ROW } from "../../shared/mail/ledger-rows.ts";
 import type { Answer, SeenRequest } from "../simulator/stand-in.ts";
 import type { NetworkHooks } from "./network.ts";
-import type { Actor } from "./scheduler.ts";
+import type { Actor, Run } from "./scheduler.ts";
 import type { RowChange, StoredRow } from "./storage.ts";
 import type { Mail, World } from "./world.ts";
 
 /** What must hold at every moment, whatever comes later. */
 export interface Watch extends Pick<NetworkHooks, "arrived" | "answered" | "answerLost"> {
-  changed(changes: readonly RowChange[]): void;
+  changed(changes: readonly RowChange[], actor: Actor | undefined): void;
   /** A run has reported that it was throttled: it asked for peace until then. */
-  throttled(mailboxId: string, until: number): void;
+  throttled(run: Run, until: number): void;
   /** So many times more than once this mail may be at a desk that does not deduplicate. */
   excuses(mail: Mail): number;
   /** What the ledger has called delivered. */
@@ -33,6 +33,7 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
   const excuses = new Map<Mail, number>();
   const peaceUntil = new Map<string, number>();
   const peaceSince = new Map<string, number>();
+  const peaceEnded = new Map<string, number>();
 
   const mailOf = (mailboxId: string, key: string) =>
     world.mails.find((mail) => mail.key === key && mail.mailbox.id === mailboxId);
@@ -73,6 +74,9 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
       // An attempt whose end nobody knows.
       if (String(before.claimedUntil) <= now) excuse(mail);
       else violated(`${mail.name} is claimed while another attempt is under way`);
+    }
+    if (before?.state === "delivered" && after.state !== "delivered") {
+      violated(`${mail.name} was called delivered, and is called ${after.state}`);
     }
     if (after.state === "delivered" && before?.state !== "delivered") {
       delivered.add(mail);
@@ -116,7 +120,14 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
     delivered,
     excuses: (mail) => excuses.get(mail) ?? 0,
 
-    changed: (changes) => {
+    changed: (changes, actor) => {
+      for (const { table, rowKey, before, after } of changes) {
+        const isLifted = table === "Mailboxes" && Boolean(before?.throttledUntil) && after?.throttledUntil === "";
+        // A person who asks for mail at once does not ask how Graph is.
+        if (!isLifted || actor?.run !== undefined) continue;
+        peaceUntil.delete(rowKey);
+        peaceEnded.set(rowKey, Date.now());
+      }
       const ledger = changes.filter(({ table }) => table === "Ledger");
       // Messages first: a transaction does all at once.
       for (const { partitionKey, rowKey, before, after } of ledger) {
@@ -151,7 +162,8 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
       actor.run.throttledUntil = Math.min(actor.run.throttledUntil ?? until, until);
     },
 
-    throttled: (mailboxId, until) => {
+    throttled: ({ mailboxId, startedAt }, until) => {
+      if ((peaceEnded.get(mailboxId) ?? 0) >= startedAt) return;
       peaceUntil.set(mailboxId, until);
       peaceSince.set(mailboxId, Date.now());
     },
