@@ -30,11 +30,15 @@ export interface FaultsOptions {
   readonly world: () => World;
   /** While the desks are out of order, they judge no mail. */
   readonly isDeskOut: () => boolean;
+  /** What is written of these mails fails, and is not tried again. */
+  readonly storageFailed: (mails: readonly Mail[]) => void;
   readonly trace: (line: string) => void;
 }
 
-export function createFaults({ plan, draws, diskDraws, world, isDeskOut, trace }: FaultsOptions): Faults {
+export function createFaults(options: FaultsOptions): Faults {
+  const { plan, draws, diskDraws, world, isDeskOut, storageFailed, trace } = options;
   const { rates, diskFaults } = plan;
+
   const failures = new Map<string, number>();
   const once = new Set<string>();
   let isCalm = false;
@@ -93,6 +97,7 @@ export function createFaults({ plan, draws, diskDraws, world, isDeskOut, trace }
       const keys = rowKeys.join(" ");
       const mails = attempt < LAST_ATTEMPT ? [] : world().mails.filter(({ key }) => keys.includes(key));
       if (!mayFail(mails)) return false;
+      storageFailed(mails);
       trace(`storage: ${kind}`);
       return true;
     },

@@ -83,6 +83,7 @@ export async function setStage(seed: number, onTrace?: (line: string) => void): 
     diskDraws: diskChances,
     world: () => stage.world,
     isDeskOut: () => stage.isDeskOut,
+    storageFailed: (mails) => stage.watch.storageFailed(mails),
     trace,
   });
   const network = createNetwork(scheduler, {
@@ -172,6 +173,7 @@ export async function setStage(seed: number, onTrace?: (line: string) => void): 
         log,
       }),
     ended: (run, outcome) => {
+      watch.ended(run);
       const isThrottled = outcome.kind === "failed" && outcome.code === "GRAPH_THROTTLED";
       if (isThrottled && run.throttledUntil !== undefined) watch.throttled(run, run.throttledUntil);
     },

@@ -11,6 +11,10 @@ export interface Watch extends Pick<NetworkHooks, "arrived" | "answered" | "answ
   changed(changes: readonly RowChange[], actor: Actor | undefined): void;
   /** A run has reported that it was throttled: it asked for peace until then. */
   throttled(run: Run, until: number): void;
+  /** A run has come to its end, as far as it knows. */
+  ended(run: Run): void;
+  /** Storage failed at the last attempt, for what is written of these. */
+  storageFailed(mails: readonly Mail[]): void;
   /** So many times more than once this mail may be at a desk that does not deduplicate. */
   excuses(mail: Mail): number;
   /** What the ledger has called delivered. */
@@ -31,6 +35,9 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
   const forgotten = new Map<string, Forgotten>();
   const keysOf = new Map<string, string>();
   const excuses = new Map<Mail, number>();
+  const claims = new Map<Mail, { readonly run: Run | undefined; readonly at: number }>();
+  const ended = new WeakSet<Run>();
+  const storageFailedAt = new Map<Mail, number>();
   const peaceUntil = new Map<string, number>();
   const peaceSince = new Map<string, number>();
   const peaceEnded = new Map<string, number>();
@@ -66,15 +73,25 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
     }
   }
 
-  function messageChanged(mail: Mail, before: StoredRow | undefined, after: StoredRow): void {
+  function tookOver(mail: Mail, before: StoredRow, now: string): void {
+    if (String(before.claimedUntil) > now) {
+      violated(`${mail.name} is claimed while another attempt is under way`);
+      return;
+    }
+    // An attempt whose end nobody knows.
+    excuse(mail);
+    const { run, at } = claims.get(mail) ?? { run: undefined, at: 0 };
+    if (run !== undefined && ended.has(run) && (storageFailedAt.get(mail) ?? 0) < at) {
+      violated(`${mail.name} was left claimed by a run that came to its end`);
+    }
+  }
+
+  function messageChanged(mail: Mail, before: StoredRow | undefined, after: StoredRow, actor: Actor | undefined): void {
     const now = new Date().toISOString();
     recorded.add(mail);
     const isClaim = after.claimedUntil !== "" && after.claimedUntil !== before?.claimedUntil;
-    if (isClaim && before !== undefined && before.claimedUntil !== "") {
-      // An attempt whose end nobody knows.
-      if (String(before.claimedUntil) <= now) excuse(mail);
-      else violated(`${mail.name} is claimed while another attempt is under way`);
-    }
+    if (isClaim && before !== undefined && before.claimedUntil !== "") tookOver(mail, before, now);
+    if (isClaim) claims.set(mail, { run: actor?.run, at: Date.now() });
     if (before?.state === "delivered" && after.state !== "delivered") {
       violated(`${mail.name} was called delivered, and is called ${after.state}`);
     }
@@ -134,7 +151,7 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
         if (after === undefined || !rowKey.startsWith(MESSAGE)) continue;
         const mail = mailOf(partitionKey, rowKey.slice(MESSAGE.length));
         if (mail === undefined) violated(`the ledger holds ${rowKey}, which no mail is`);
-        else messageChanged(mail, before, after);
+        else messageChanged(mail, before, after, actor);
       }
       for (const { partitionKey, rowKey, before, after } of ledger) {
         if (after === undefined) continue;
@@ -160,6 +177,12 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
       if (service !== "graph" || status < 429 || asked === null || actor?.run === undefined) return;
       const until = Date.now() + Number(asked) * 1_000;
       actor.run.throttledUntil = Math.min(actor.run.throttledUntil ?? until, until);
+    },
+
+    ended: (run) => void ended.add(run),
+
+    storageFailed: (mails) => {
+      for (const mail of mails) storageFailedAt.set(mail, Date.now());
     },
 
     throttled: ({ mailboxId, startedAt }, until) => {
