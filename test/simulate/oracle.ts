@@ -1,6 +1,6 @@
 import type { Account } from "../../shared/mail/account.ts";
 import { type Forgotten, MESSAGE_STATES, mayBeForgotten, type StoredEntry } from "../../shared/mail/ledger.ts";
-import { listRows, QUARANTINED } from "../../shared/mail/ledger-rows.ts";
+import { BACKLOG, listRows, PENDING, QUARANTINED } from "../../shared/mail/ledger-rows.ts";
 import { createLedger } from "../../shared/mail/ledger-table.ts";
 import { createMailboxRegistry } from "../../shared/mailboxes/registry-table.ts";
 import type { Tables } from "../../shared/tables.ts";
@@ -51,7 +51,8 @@ export async function findFaults(options: OracleOptions): Promise<string[]> {
     const since = people.importedSince(mailbox);
     const others = [
       ...(since !== undefined && deliverFrom > since ? [`imports since ${since.toISOString()}, and does not`] : []),
-      ...indexFaults(await quarantineIndex(tables, mailbox), [...entries.values()]),
+      ...(await indexFaults(tables, mailbox, "pending", [...entries.values()])),
+      ...(await indexFaults(tables, mailbox, "quarantined", [...entries.values()])),
       ...accountFaults(accounts.get(mailbox.id), mailbox, [...entries.values()]),
     ];
     faults.push(...others.map((fault) => `${mailbox.plan.address}: ${fault}`));
@@ -128,18 +129,21 @@ function judge(
   return faults;
 }
 
-async function quarantineIndex(tables: Tables, { id }: SimulatedMailbox): Promise<string[]> {
-  const ids: string[] = [];
-  const rows = listRows<{ messageId: string }>(await tables("Ledger"), id, QUARANTINED);
-  for await (const { messageId } of rows) ids.push(messageId);
-  return ids;
-}
-
-/** What is shown as quarantined is quarantined, and the other way round. */
-function indexFaults(indexed: readonly string[], entries: readonly StoredEntry[]): string[] {
-  const quarantined = entries.filter(({ state }) => state === "quarantined").map(({ messageId }) => messageId);
-  const isSame = indexed.toSorted().join() === quarantined.toSorted().join();
-  return isSame ? [] : [`${quarantined.length} are quarantined, and ${indexed.length} are shown as such`];
+/** What the indexes say of a state is so, and the other way round. */
+async function indexFaults(
+  tables: Tables,
+  { id }: SimulatedMailbox,
+  state: "pending" | "quarantined",
+  entries: readonly StoredEntry[],
+): Promise<string[]> {
+  const indexed: string[] = [];
+  for (const prefix of state === "pending" ? [PENDING, BACKLOG] : [QUARANTINED]) {
+    const rows = listRows<{ messageId: string }>(await tables("Ledger"), id, prefix);
+    for await (const { messageId } of rows) indexed.push(messageId);
+  }
+  const found = entries.filter((entry) => entry.state === state).map(({ messageId }) => messageId);
+  const isSame = indexed.toSorted().join() === found.toSorted().join();
+  return isSame ? [] : [`${found.length} are ${state}, and ${indexed.length} are listed as such`];
 }
 
 /** The account against the folder as it is, and against the ledger, of which each mail is judged by itself. */

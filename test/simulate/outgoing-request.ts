@@ -15,7 +15,13 @@ export function createRequestBy(fetch: typeof globalThis.fetch) {
         done();
       },
       final: (done) => {
-        const init = { method, headers: toHeaders(headers), body: new Blob(chunks), signal: hungUp.signal };
+        const body = new Blob(chunks);
+        const promised = toHeaders(headers).get("content-length");
+        if (promised !== null && Number(promised) !== body.size) {
+          done(new Error(`${promised} bytes were promised, and ${body.size} came`));
+          return;
+        }
+        const init = { method, headers: toHeaders(headers), body, signal: hungUp.signal };
         fetch(url, init).then(
           (response) => request.emit("response", toMessage(response)),
           (error: Error) => request.destroy((error.cause ?? error) as Error),

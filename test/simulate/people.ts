@@ -54,10 +54,13 @@ export function createPeople({ plan, world, platform, draws, violated }: PeopleO
   const mailOf = (id: string, key: string) => world.mails.find((mail) => mail.mailbox.id === id && mail.key === key);
 
   /** A message as somebody may have it on an old page, in whatever state it is by now. */
-  const anyKey = ({ id }: SimulatedMailbox) =>
-    draws.pickAny(world.mails.filter(({ mailbox }) => mailbox.id === id))?.key ?? "";
+  function anyKey({ id }: SimulatedMailbox): string {
+    const mails = world.mails.filter(({ mailbox }) => mailbox.id === id);
+    const odd = mails.filter(({ kind }) => kind !== "usual");
+    return draws.pickAny(odd.length > 0 && draws.chance(0.5) ? odd : mails)?.key ?? "";
+  }
 
-  async function importMail(mailbox: SimulatedMailbox, { registry, importMail }: MailPath): Promise<void> {
+  async function importMail(_: string, mailbox: SimulatedMailbox, { registry, importMail }: MailPath): Promise<void> {
     const since = new Date(mailbox.deliverFrom.getTime() - draws.between(0, OLDEST_MAIL_HOURS) * HOUR_MS);
     const stored = await registry.get(mailbox.id);
     if (stored === undefined) return;
@@ -75,19 +78,20 @@ export function createPeople({ plan, world, platform, draws, violated }: PeopleO
       violated(`${mail.name} is downloaded, and not whole`);
   }
 
-  const ACTS: readonly ((mailbox: SimulatedMailbox, mailPath: MailPath) => Promise<unknown>)[] = [
-    ({ id }, { quarantine }) => quarantine.replayAll(id),
-    async ({ id }, { quarantine }) => {
+  type Act = (key: string, mailbox: SimulatedMailbox, mailPath: MailPath) => Promise<unknown>;
+  const ACTS: readonly Act[] = [
+    (_, { id }, { quarantine }) => quarantine.replayAll(id),
+    async (_, { id }, { quarantine }) => {
       const entry = draws.pickAny(await quarantine.list(id, LIST_LIMIT));
       if (entry !== undefined) await quarantine.replay(id, entry.key);
     },
-    async ({ id }, { quarantine }) => {
+    async (_, { id }, { quarantine }) => {
       const entry = draws.pickAny(await quarantine.list(id, LIST_LIMIT));
       if (entry !== undefined) await quarantine.discard(id, entry.key, "nobody wants it");
     },
-    (mailbox, { quarantine }) => quarantine.replay(mailbox.id, anyKey(mailbox)),
-    (mailbox, { quarantine }) => quarantine.discard(mailbox.id, anyKey(mailbox), "by mistake"),
-    (mailbox, mailPath) => download(mailbox, anyKey(mailbox), mailPath),
+    (key, { id }, { quarantine }) => quarantine.replay(id, key),
+    (key, { id }, { quarantine }) => quarantine.discard(id, key, "by mistake"),
+    (key, mailbox, mailPath) => download(mailbox, key, mailPath),
     ...(plan.imports ? [importMail, importMail] : []),
   ];
 
@@ -100,13 +104,45 @@ export function createPeople({ plan, world, platform, draws, violated }: PeopleO
     if (isDone && decisions.get(mail) !== "replay") decisions.set(mail, decision);
   }
 
+  async function decideOnEach(id: string, mailPath: MailPath): Promise<void> {
+    for (const { key } of await mailPath.quarantine.list(id, LIST_LIMIT)) {
+      const mail = mailOf(id, key);
+      if (mail === undefined) continue;
+      const [first, second] = [draws.pick<Decision>(["replay", "replay", "discard"]), draws.pick(DECISIONS)];
+      if (draws.chance(0.3)) platform.work("another decision", (other) => decideAbout(mail, second, other));
+      await decideAbout(mail, first, mailPath);
+    }
+  }
+
+  /** Both have the page of the same message before them. */
+  function twoReplayRefused(id: string): void {
+    const refused = world.mails.filter(({ mailbox, kind }) => mailbox.id === id && kind === "unwanted");
+    const key = draws.pickAny(refused)?.key;
+    if (key === undefined) return;
+    for (const person of ["one", "another"]) {
+      platform.work(`${person} replays what was refused`, async ({ quarantine }) => {
+        await unlessRefused(() => quarantine.replay(id, key));
+      });
+    }
+  }
+
+  async function replayAll(id: string, { quarantine }: MailPath): Promise<void> {
+    const listed = await quarantine.list(id, LIST_LIMIT);
+    await quarantine.replayAll(id);
+    for (const { key } of listed) {
+      const mail = mailOf(id, key);
+      if (mail !== undefined) decisions.set(mail, "replay");
+    }
+  }
+
   function act(): void {
     const mailbox = draws.pickAny(world.mailboxes);
     const act = draws.pickAny(ACTS);
     if (mailbox === undefined || act === undefined) return;
+    const key = anyKey(mailbox);
     for (let persons = draws.chance(0.3) ? 2 : 1; persons > 0; persons -= 1) {
       platform.work("what a person asks for", async (mailPath) => {
-        await unlessRefused(() => act(mailbox, mailPath));
+        await unlessRefused(() => act(key, mailbox, mailPath));
       });
     }
   }
@@ -124,15 +160,11 @@ export function createPeople({ plan, world, platform, draws, violated }: PeopleO
 
     decide: () => {
       for (const { id } of world.mailboxes) {
-        platform.work("decisions", async (mailPath) => {
-          for (const { key } of await mailPath.quarantine.list(id, LIST_LIMIT)) {
-            const mail = mailOf(id, key);
-            if (mail === undefined) continue;
-            const [first, second] = [draws.pick<Decision>(["replay", "replay", "discard"]), draws.pick(DECISIONS)];
-            if (draws.chance(0.3)) platform.work("another decision", (other) => decideAbout(mail, second, other));
-            await decideAbout(mail, first, mailPath);
-          }
-        });
+        twoReplayRefused(id);
+        if (draws.chance(0.4)) {
+          for (const person of ["one", "another"])
+            platform.work(`${person} replays all`, (mailPath) => replayAll(id, mailPath));
+        } else platform.work("decisions", (mailPath) => decideOnEach(id, mailPath));
       }
     },
 

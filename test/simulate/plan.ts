@@ -86,10 +86,10 @@ export function drawPlan(draws: Draws): Plan {
     outage: chance(0.15) ? pick(OUTAGES) : undefined,
     monthsPass: chance(0.1),
     // Drawn last, so that the plans of old stay what they were.
-    heldInMemoryBytes: pick([NO_FILES, NO_FILES, 0, 160]),
+    heldInMemoryBytes: pick([NO_FILES, NO_FILES, NO_FILES, 0, 160]),
     diskFaults: rate(0.05),
     people: rate(0.01),
     imports: chance(0.25),
-    mending: chance(0.2),
+    mending: chance(0.12),
   };
 }
