@@ -50,7 +50,8 @@ export interface Plan {
 const MAX_MAILBOXES = 3;
 const MINUTE_MS = 60_000;
 const NO_FILES = 1_048_576;
-const OUTAGES = ["unreachable", "503", "html-500", "maintenance-html"] as const;
+// A 500 looks most like a fault of the message: it comes more often.
+const OUTAGES = ["unreachable", "html-500", "503", "html-500", "maintenance-html", "html-500"] as const;
 
 export function drawPlan(draws: Draws): Plan {
   const { between, chance, pick } = draws;
