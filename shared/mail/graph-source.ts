@@ -48,10 +48,13 @@ export interface GraphSourceOptions {
   readonly folder: string;
   readonly send: SendToGraph;
   readonly now: () => Date;
+  /** Takes a message's bytes in. */
+  readonly receive?: typeof receiveContent;
 }
 
 /** One folder of one mailbox through Graph. https://learn.microsoft.com/graph/delta-query-messages */
-export function createGraphSource({ graphUrl, address, folder, send, now }: GraphSourceOptions): MessageSource {
+export function createGraphSource(options: GraphSourceOptions): MessageSource {
+  const { graphUrl, address, folder, send, now, receive = receiveContent } = options;
   const user = `/users/${encodeURIComponent(address)}`;
   let found: Promise<string> | undefined;
   let share = 1;
@@ -115,7 +118,7 @@ export function createGraphSource({ graphUrl, address, folder, send, now }: Grap
       unlessGone(async () => {
         const response = await send({ method: "GET", path: `${message(id)}/$value`, headers, kind: "stream" });
         await mustBeMail(response);
-        return receiveContent(bytesOf(response), now());
+        return receive(bytesOf(response), now());
       }),
 
     async acknowledge(ids, how) {

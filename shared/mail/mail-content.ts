@@ -1,8 +1,7 @@
 import { openAsBlob } from "node:fs";
-import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { chunkIsGarbage } from "../chunk-garbage.ts";
-import { createMailFile, type MailFile } from "./mail-files.ts";
+import { closeAndRemove, createMailFile, type MailFile, removeMailFile } from "./mail-files.ts";
 
 /** Up to this many bytes a message is held in memory; a larger one goes through a file. */
 const MEMORY_LIMIT_BYTES = 1024 * 1024;
@@ -10,7 +9,7 @@ const MEMORY_LIMIT_BYTES = 1024 * 1024;
 /** The bytes of a message, complete. A blob knows its length before it is sent, and can be read more than once. */
 export interface MailContent {
   readonly blob: Blob;
-  /** Removes the temporary file, if there is one. Call it when the delivery is over, however it ended. */
+  /** Removes the temporary file, if there is one. Call it when the delivery is over, however it ended. It never fails. */
   dispose(): Promise<void>;
 }
 
@@ -23,6 +22,7 @@ export async function receiveContent(
   body: AsyncIterable<Uint8Array>,
   now: Date,
   folder = tmpdir(),
+  memoryLimitBytes = MEMORY_LIMIT_BYTES,
 ): Promise<MailContent> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let bytes = 0;
@@ -35,7 +35,7 @@ export async function receiveContent(
         chunkIsGarbage(chunk);
       } else {
         chunks.push(chunk as Uint8Array<ArrayBuffer>);
-        if (bytes > MEMORY_LIMIT_BYTES) {
+        if (bytes > memoryLimitBytes) {
           file = await createMailFile(folder, now);
           for (const held of chunks.splice(0)) await file.handle.writeFile(held);
         }
@@ -44,10 +44,9 @@ export async function receiveContent(
     if (file === undefined) return { blob: new Blob(chunks), dispose: async () => {} };
     const { path, handle } = file;
     await handle.close();
-    return { blob: await openAsBlob(path), dispose: () => rm(path, { force: true }) };
+    return { blob: await openAsBlob(path), dispose: () => removeMailFile(path) };
   } catch (error) {
-    await file?.handle.close();
-    if (file !== undefined) await rm(file.path, { force: true });
+    if (file !== undefined) await closeAndRemove(file);
     throw error;
   }
 }

@@ -17,6 +17,24 @@ export async function createMailFile(folder: string, now: Date): Promise<MailFil
   return { path, handle: await open(path, "wx", 0o600) };
 }
 
+/**
+ * Removes a message's file, and never fails: what the desk said of the message must not be lost over it. One that cannot
+ * be removed now, as where a virus scanner looks at it, is left over for the sweep.
+ */
+export async function removeMailFile(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch {
+    // The sweep tells where it fails as well.
+  }
+}
+
+/** Gives up a file that was not written to its end, and never fails: why it was given up is what is to be told. */
+export async function closeAndRemove({ path, handle }: MailFile): Promise<void> {
+  await handle.close().catch(() => {});
+  await removeMailFile(path);
+}
+
 export interface MailFileSweepDeps {
   readonly folder: string;
   readonly log: Log;
@@ -34,8 +52,17 @@ export function createMailFileSweep({ folder, log, now }: MailFileSweepDeps): ()
     for (const name of await readdir(folder)) {
       const [, createdAt] = /^deskpost-(\d+)-[0-9a-f-]+\.eml$/.exec(name) ?? [];
       if (createdAt === undefined || now().getTime() - Number(createdAt) < LEFT_OVER_AFTER_MS) continue;
-      await rm(join(folder, name), { force: true });
-      log.warn("left-over mail file removed", { createdAt: new Date(Number(createdAt)) });
+      await removeLeftOver(join(folder, name), new Date(Number(createdAt)));
+    }
+  }
+
+  /** One that cannot be removed does not keep the others. */
+  async function removeLeftOver(path: string, createdAt: Date): Promise<void> {
+    try {
+      await rm(path, { force: true });
+      log.warn("left-over mail file removed", { createdAt });
+    } catch (error) {
+      log.warn("left-over mail files not removed", { createdAt, ...errorFields(error) });
     }
   }
 

@@ -1,5 +1,6 @@
 import { type Answer, html, json, type SeenRequest } from "../simulator/stand-in.ts";
 import type { TableRequest } from "../simulator/storage/memory-tables.ts";
+import type { DiskOperation } from "./disk.ts";
 import type { Draws } from "./draws.ts";
 import type { NetworkFault } from "./network.ts";
 import type { Plan } from "./plan.ts";
@@ -8,6 +9,8 @@ import type { Mail, World } from "./world.ts";
 export interface Faults {
   storage(kind: "refused" | "answer lost", request: TableRequest): boolean;
   network(service: string, request: SeenRequest): NetworkFault | undefined;
+  /** The code of the system's error. */
+  disk(operation: DiskOperation): string | undefined;
   /** From now on, or no more. */
   setCalm(calm: boolean): void;
 }
@@ -23,13 +26,19 @@ const LAST_ATTEMPT = 4;
 export interface FaultsOptions {
   readonly plan: Plan;
   readonly draws: Draws;
+  readonly diskDraws: Draws;
   readonly world: () => World;
   /** While the desks are out of order, they judge no mail. */
   readonly isDeskOut: () => boolean;
+  /** What is written of these mails fails, and is not tried again. */
+  readonly storageFailed: (mails: readonly Mail[]) => void;
   readonly trace: (line: string) => void;
 }
 
-export function createFaults({ plan: { rates }, draws, world, isDeskOut, trace }: FaultsOptions): Faults {
+export function createFaults(options: FaultsOptions): Faults {
+  const { plan, draws, diskDraws, world, isDeskOut, storageFailed, trace } = options;
+  const { rates, diskFaults } = plan;
+
   const failures = new Map<string, number>();
   const once = new Set<string>();
   let isCalm = false;
@@ -70,7 +79,8 @@ export function createFaults({ plan: { rates }, draws, world, isDeskOut, trace }
   function deskFault(service: string, request: SeenRequest): NetworkFault | undefined {
     const mails = world().mailsIn(request.body);
     const kind = mails[0]?.kind;
-    if (kind === "poison") return answerFault({ status: 500, body: "<html>Fatal error</html>" });
+    if (kind === "poison" && mails[0]?.isMended === false)
+      return answerFault({ status: 500, body: "<html>Fatal error</html>" });
     if (kind === "unwanted" && service !== "uvdesk" && !isDeskOut())
       return answerFault({ status: 422, body: "not this one" });
     if (isCalm || !draws.chance(rates.desk) || !mayFail(mails)) return undefined;
@@ -88,6 +98,7 @@ export function createFaults({ plan: { rates }, draws, world, isDeskOut, trace }
       const isMeant = ({ keys }: Mail) => keys.some((key) => rows.includes(key));
       const mails = attempt < LAST_ATTEMPT ? [] : world().mails.filter(isMeant);
       if (!mayFail(mails)) return false;
+      storageFailed(mails);
       trace(`storage: ${kind}`);
       return true;
     },
@@ -96,6 +107,12 @@ export function createFaults({ plan: { rates }, draws, world, isDeskOut, trace }
       const fault = isGraph ? (isCalm ? undefined : graphFault(request)) : deskFault(service, request);
       if (fault !== undefined) trace(`${service}: ${fault.kind}${"answer" in fault ? ` ${fault.answer.status}` : ""}`);
       return fault;
+    },
+    disk: (operation) => {
+      if (isCalm || !diskDraws.chance(diskFaults)) return undefined;
+      const code = diskDraws.pick(DISK_FAULTS[operation]);
+      trace(`disk: ${code}`);
+      return code;
     },
     setCalm: (calm) => {
       isCalm = calm;
@@ -129,12 +146,23 @@ const EMPTY = answerFault({ status: 200, headers: { "content-type": "text/plain"
 const CONTENT_FAULTS: readonly NetworkFault[] = [
   { kind: "cut-body", afterBytes: 40 },
   { kind: "cut-body", afterBytes: 0 },
+  { kind: "cut-body", afterBytes: 170 },
   NOT_FOUND,
   NOT_FOUND,
   NOT_FOUND,
   NOT_FOUND,
   EMPTY,
 ];
+
+const DISK_FAULTS: Readonly<Record<DiskOperation, readonly [string, ...string[]]>> = {
+  open: ["ENOSPC", "EMFILE"],
+  write: ["ENOSPC", "ENOSPC", "EIO"],
+  read: ["EIO"],
+  close: ["EIO"],
+  scandir: ["EIO"],
+  // Where somebody else is looking at it.
+  unlink: ["EBUSY"],
+};
 
 const PROXY_ERROR: Answer = { status: 502, body: "<html>Bad Gateway</html>" };
 const TOO_LATE: Answer = { status: 504, body: "<html>Gateway Time-out</html>" };

@@ -2,19 +2,29 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Desk } from "../../shared/desks/desk.ts";
 import { createDeskRests } from "../../shared/desks/desk-rests.ts";
 import { oneAtATime } from "../../shared/desks/one-at-a-time.ts";
-import type { WatchPost } from "../../shared/desks/post.ts";
 import { createUvdesk } from "../../shared/desks/uvdesk.ts";
 import { createWebhook } from "../../shared/desks/webhook.ts";
+import { type Account, createAccount } from "../../shared/mail/account.ts";
 import { createFetchMailbox, type FetchOutcome } from "../../shared/mail/fetch-mailbox.ts";
 import { type AccessTokenFor, createGraphClient } from "../../shared/mail/graph-client.ts";
 import { createGraphSource } from "../../shared/mail/graph-source.ts";
+import { createImportMail, type ImportMail } from "../../shared/mail/import-mail.ts";
+import type { Ledger } from "../../shared/mail/ledger.ts";
 import { createLedger } from "../../shared/mail/ledger-table.ts";
+import { receiveContent } from "../../shared/mail/mail-content.ts";
+import { createMailFileSweep } from "../../shared/mail/mail-files.ts";
+import { createQuarantine, type Quarantine } from "../../shared/mail/quarantine.ts";
+import type { RequestBudget } from "../../shared/mail/request-budget.ts";
+import { createStoredMessages, type StoredMessages } from "../../shared/mail/stored-messages.ts";
+import { createChangeMailbox } from "../../shared/mailboxes/change-mailbox.ts";
 import { createFetchDueMailboxes } from "../../shared/mailboxes/fetch-due-mailboxes.ts";
+import type { MailboxRegistry, StoredMailbox } from "../../shared/mailboxes/mailbox.ts";
 import { createQueueFetches, type FetchQueue } from "../../shared/mailboxes/queue-fetches.ts";
 import { createMailboxRegistry } from "../../shared/mailboxes/registry-table.ts";
 import type { Tables } from "../../shared/tables.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
 import { noActivity } from "../shared/mailboxes/no-activity.ts";
+import { DISK_FOLDER } from "./disk.ts";
 
 /** Between two fetches of a mailbox, where nothing comes or nothing goes: less than between the last ticks. */
 const LONGEST_WAIT_MS = 10 * 60_000;
@@ -32,6 +42,8 @@ export interface MailPathOptions {
   /** Something that goes with every run. */
   readonly around: (mailboxId: string, run: () => Promise<FetchOutcome>) => Promise<FetchOutcome>;
   readonly queue: FetchQueue;
+  /** Mail of more bytes goes through a temporary file. */
+  readonly heldInMemoryBytes: number;
   readonly log: Log;
 }
 
@@ -39,6 +51,12 @@ export interface MailPathOptions {
 export interface MailPath {
   fetchDueMailboxes(): Promise<void>;
   fetchMailbox(mailboxId: string): Promise<FetchOutcome>;
+  readonly registry: MailboxRegistry;
+  readonly ledger: Ledger;
+  readonly quarantine: Quarantine;
+  readonly importMail: ImportMail;
+  readonly messages: StoredMessages;
+  account(mailbox: StoredMailbox): Promise<Account>;
 }
 
 /** The mail path of one process, wired as in shared/app.ts. */
@@ -48,7 +66,7 @@ export function createMailPath(options: MailPathOptions): MailPath {
   const registry = createMailboxRegistry(tables);
   const graphFor = createGraphClient({ graphUrl, now });
   const uvdesk = oneAtATime({
-    desk: createUvdesk({ url: options.uvdeskUrl, now, watch: sendByFetch }),
+    desk: createUvdesk({ url: options.uvdeskUrl, now }),
     url: options.uvdeskUrl,
     tables,
     now,
@@ -59,19 +77,39 @@ export function createMailPath(options: MailPathOptions): MailPath {
     url: options.webhookUrl,
     secret: async () => options.webhookSecret,
     now,
-    watch: sendByFetch,
   });
+  const ledger = createLedger({ tables, now });
+  const deskRests = createDeskRests({ tables, log, now });
+  const changeMailbox = createChangeMailbox({
+    registry,
+    wakeDesk: deskRests.wake,
+    deskNames: ["uvdesk", "webhook"],
+    forgetCheckpoint: ledger.forgetCheckpoint,
+    removeGrant: async () => {},
+    activity: noActivity,
+    log,
+    now,
+  });
+  const sourceOf = ({ id, address, folder }: StoredMailbox, budget?: RequestBudget) =>
+    createGraphSource({
+      graphUrl,
+      address,
+      folder,
+      send: graphFor(id, options.accessTokenFor, budget),
+      now,
+      receive: (body, at) => receiveContent(body, at, DISK_FOLDER, options.heldInMemoryBytes),
+    });
+  const sweepMailFiles = createMailFileSweep({ folder: DISK_FOLDER, log, now });
   const deskOf = ({ desk }: { readonly desk: string }): Desk => (desk === "uvdesk" ? uvdesk : webhook);
 
   const run = createFetchMailbox({
     registry,
-    ledger: createLedger({ tables, now }),
-    sourceOf: ({ id, address, folder }, budget) =>
-      createGraphSource({ graphUrl, address, folder, send: graphFor(id, options.accessTokenFor, budget), now }),
+    ledger,
+    sourceOf,
     bounds: { longestQuietMs: LONGEST_WAIT_MS, longestBrokenMs: LONGEST_WAIT_MS },
     deskOf,
     activity: noActivity,
-    askDesk: createDeskRests({ tables, log, now }).ask,
+    askDesk: deskRests.ask,
     grantRefused: async (_, error) => {
       throw error;
     },
@@ -82,33 +120,36 @@ export function createMailPath(options: MailPathOptions): MailPath {
   const fetchMailbox = (mailboxId: string, deadline: Date) =>
     options.around(mailboxId, () => run({ mailboxId, deadline }));
 
+  const tick = createFetchDueMailboxes({
+    registry,
+    fetchMailbox: async ({ mailboxId, deadline }) => {
+      const outcome = await fetchMailbox(mailboxId, deadline);
+      return { more: outcome.kind === "fetched" && outcome.more };
+    },
+    queueFetches,
+    budgetMs,
+    concurrency: CONCURRENCY,
+    log,
+    now,
+  });
+  const account = createAccount({ ledger, sourceOf, now });
+
   return {
-    fetchDueMailboxes: createFetchDueMailboxes({
-      registry,
-      fetchMailbox: async ({ mailboxId, deadline }) => {
-        const outcome = await fetchMailbox(mailboxId, deadline);
-        return { more: outcome.kind === "fetched" && outcome.more };
-      },
-      queueFetches,
-      budgetMs,
-      concurrency: CONCURRENCY,
-      log,
-      now,
-    }),
+    async fetchDueMailboxes() {
+      await sweepMailFiles();
+      await tick();
+    },
     async fetchMailbox(mailboxId) {
+      await sweepMailFiles();
       const outcome = await fetchMailbox(mailboxId, new Date(Date.now() + budgetMs));
       if (outcome.kind === "fetched" && outcome.more) await queueFetches([mailboxId]);
       return outcome;
     },
+    registry,
+    ledger,
+    quarantine: createQuarantine({ ledger, fetchNow: changeMailbox.fetchNow, activity: noActivity, log, now }),
+    importMail: createImportMail({ ledger, sourceOf, deliverFrom: changeMailbox.deliverFrom, now }),
+    messages: createStoredMessages({ registry, ledger, sourceOf }),
+    account: (mailbox) => account(mailbox, { from: new Date(0), until: now() }),
   };
 }
-
-/** The product sends mail by Node's own client, which nobody can stand in for; the simulation has `fetch` alone. */
-const sendByFetch: WatchPost = async (_, { url, headers, body, signal }) => {
-  const response = await fetch(url, { method: "POST", headers, body, signal });
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: response.body ?? (await response.blob()).stream(),
-  };
-};

@@ -27,6 +27,9 @@ interface Server {
   isDown: boolean;
 }
 
+/** Mail comes in pieces: one of the usual size in two or three. */
+const PIECE_BYTES = 100;
+
 /** The stand-ins, reached within this process: no sockets, no timers, every call an operation of the scheduler. */
 export function createNetwork(scheduler: Scheduler, hooks: NetworkHooks): Network {
   const servers = new Map<string, Server>();
@@ -110,20 +113,25 @@ async function toSeenRequest(url: URL, { method = "GET", headers, body }: Reques
 
 async function toResponse({ status, headers = {}, body = "" }: Answer, cutAfter: number | undefined) {
   const chunks: Uint8Array[] = [];
-  if (typeof body === "string" || Buffer.isBuffer(body)) chunks.push(Buffer.from(body as string));
+  const isWhole = typeof body === "string" || Buffer.isBuffer(body);
+  if (isWhole) chunks.push(Buffer.from(body as string));
   else for await (const chunk of body) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
-  const content = cutAfter === undefined ? bytes : brokenOff(bytes.subarray(0, cutAfter));
+  const content =
+    isWhole && cutAfter === undefined ? bytes : inPieces(bytes.subarray(0, cutAfter), cutAfter !== undefined);
   return new Response(status === 204 ? null : content, { status, headers: headers as Record<string, string> });
 }
 
-function brokenOff(bytes: Uint8Array): ReadableStream {
-  let isSent = false;
+/** Each piece a buffer of its own, which whoever reads it may keep. */
+function inPieces(bytes: Uint8Array, breaksOff: boolean): ReadableStream {
+  let sent = 0;
   return new ReadableStream({
     pull: (controller) => {
-      if (isSent) controller.error(new TypeError("terminated"));
-      else controller.enqueue(Uint8Array.from(bytes));
-      isSent = true;
+      const piece = Uint8Array.from(bytes.subarray(sent, sent + PIECE_BYTES));
+      sent += piece.byteLength;
+      if (piece.byteLength > 0) controller.enqueue(piece);
+      else if (breaksOff) controller.error(new TypeError("terminated"));
+      else controller.close();
     },
   });
 }

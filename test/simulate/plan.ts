@@ -31,10 +31,20 @@ export interface Plan {
   readonly ticks: number;
   readonly budgetMs: number;
   readonly largestPage: number | undefined;
+  /** Mail of more bytes goes through a temporary file. */
+  readonly heldInMemoryBytes: number;
   /** In the end the desks are out of order for hours, in this way. */
   readonly outage: UvdeskMode | undefined;
   /** Everything comes to rest, months go by, the ledger is swept, and it all begins again. */
   readonly monthsPass: boolean;
+  /** Of the disk that temporary files lie on, like the rates. */
+  readonly diskFaults: number;
+  /** After each step of the scheduler, a person does something. */
+  readonly people: number;
+  /** Older mail is imported, at some moment or more than one. */
+  readonly imports: boolean;
+  /** When everything has come to rest, some mail that could not be delivered can be, and a person decides about each. */
+  readonly mending: boolean;
   /** Everything comes to rest, all messages get other ids, and it all begins again. */
   readonly migrates: boolean;
   /** Each mailbox has mail of a sender whose clock is ahead, by hours or by months. */
@@ -43,7 +53,9 @@ export interface Plan {
 
 const MAX_MAILBOXES = 3;
 const MINUTE_MS = 60_000;
-const OUTAGES = ["unreachable", "503", "html-500", "maintenance-html"] as const;
+const NO_FILES = 1_048_576;
+// A 500 looks most like a fault of the message: it comes more often.
+const OUTAGES = ["unreachable", "html-500", "503", "html-500", "maintenance-html", "html-500"] as const;
 
 export function drawPlan(draws: Draws): Plan {
   const { between, chance, pick } = draws;
@@ -78,6 +90,12 @@ export function drawPlan(draws: Draws): Plan {
     largestPage: isLarge ? undefined : pick([undefined, undefined, 1, 3]),
     outage: chance(0.15) ? pick(OUTAGES) : undefined,
     monthsPass: chance(0.1),
+    // Drawn last, so that the plans of old stay what they were.
+    heldInMemoryBytes: pick([NO_FILES, NO_FILES, NO_FILES, 0, 160]),
+    diskFaults: rate(0.05),
+    people: rate(0.01),
+    imports: chance(0.25),
+    mending: chance(0.12),
   };
   // A date of the future is forgotten, if ever, after months.
   return { ...plan, migrates: chance(0.15), datesOfTheFuture: chance(plan.monthsPass ? 0.7 : 0.1) };

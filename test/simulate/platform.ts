@@ -14,7 +14,7 @@ export interface Platform {
   /** An instance that is at work dies, and another starts in its place. False where none is. */
   crash(): boolean;
   /** Something else that some instance does. */
-  work(task: (instance: Instance) => Promise<void>): void;
+  work(what: string, task: (mailPath: MailPath) => Promise<void>): void;
   /** Things that instances are doing. */
   readonly underWay: number;
 }
@@ -132,10 +132,10 @@ export function createPlatform(options: PlatformOptions): Platform {
       for (const die of dying.doing) die();
       return true;
     },
-    work: (task) =>
+    work: (what, task) =>
       begin(
-        "something else",
-        ({ instance }) => task(instance),
+        what,
+        ({ mailPath }) => task(mailPath),
         () => {},
       ),
     get underWay() {

@@ -1,5 +1,5 @@
-import { ACKNOWLEDGE, listRows, PENDING } from "../../shared/mail/ledger-rows.ts";
-import { createLedger } from "../../shared/mail/ledger-table.ts";
+import type { Account } from "../../shared/mail/account.ts";
+import { ACKNOWLEDGE, BACKLOG, listRows, PENDING } from "../../shared/mail/ledger-rows.ts";
 import { findFaults } from "./oracle.ts";
 import { type Stage, setStage } from "./stage.ts";
 
@@ -35,6 +35,7 @@ const LAST_WAITS_MS = [
   ...Array.from({ length: 4 }, () => 65 * MINUTE_MS),
 ];
 const LEAST_LAST_TICKS = 4;
+const MENDING_TICKS = 3;
 
 /** Plays the history that a seed stands for, and judges it. One at a time in a process. */
 export async function simulate(seed: number, onTrace?: (line: string) => void): Promise<SimulationReport> {
@@ -49,11 +50,9 @@ export async function simulate(seed: number, onTrace?: (line: string) => void): 
 }
 
 async function play(seed: number, stage: Stage): Promise<SimulationReport> {
-  const { plan, draws, time, scheduler, storage, uvdesk, webhook, world, watch, chance, platform, faults, trace } =
+  const { plan, draws, time, scheduler, storage, uvdesk, webhook, world, chance, platform, people, faults, trace } =
     stage;
   const { rates } = plan;
-  const ledger = createLedger({ tables: storage.tables, now: () => new Date(time.now()) });
-  const seen = createLedger({ tables: storage.unseen, now: () => new Date(time.now()) });
   let steps = 0;
   let crashes = 0;
   let stalls = 0;
@@ -81,6 +80,7 @@ async function play(seed: number, stage: Stage): Promise<SimulationReport> {
     }
     if (draws.chance(rates.strayRun)) strayRun();
     if (draws.chance(0.2)) platform.takeFromQueue();
+    people.actAtTimes();
   }
 
   function strayRun(): void {
@@ -114,6 +114,7 @@ async function play(seed: number, stage: Stage): Promise<SimulationReport> {
 
   function betweenTicks(): void {
     for (let left = draws.between(0, 3); left > 0; left -= 1) world.happen();
+    people.actBetweenTicks();
     // Who stands still holds up the timer: then the queue, or a person, brings another run.
     if (platform.underWay > 0 && draws.chance(0.7)) strayRun();
     const leap = platform.underWay === 0 && draws.chance(0.15) ? draws.between(2, 70) * MINUTE_MS : 0;
@@ -160,7 +161,8 @@ async function play(seed: number, stage: Stage): Promise<SimulationReport> {
   async function isAtRest(): Promise<boolean> {
     const client = await storage.unseen("Ledger");
     for (const { id } of world.mailboxes) {
-      for (const prefix of [PENDING, ACKNOWLEDGE]) for await (const _ of listRows(client, id, prefix)) return false;
+      for (const prefix of [PENDING, BACKLOG, ACKNOWLEDGE])
+        for await (const _ of listRows(client, id, prefix)) return false;
     }
     return true;
   }
@@ -183,8 +185,16 @@ async function play(seed: number, stage: Stage): Promise<SimulationReport> {
 
   async function judge(): Promise<void> {
     if (isOver()) return;
-    const { atDesk } = stage;
-    const found = await findFaults({ world, watch, ledger: seen, atDesk });
+    const accounts = new Map<string, Account>();
+    for (const { id } of world.mailboxes) {
+      platform.work(`account ${id}`, async ({ registry, account }) => {
+        const stored = await registry.get(id);
+        if (stored !== undefined) accounts.set(id, await account(stored));
+      });
+    }
+    await finish();
+    if (isOver()) return;
+    const found = await findFaults({ ...stage, tables: storage.unseen, now: new Date(time.now()), accounts });
     for (const fault of found) trace(`FAULT: ${fault}`);
     faults.push(...found);
   }
@@ -205,9 +215,22 @@ async function play(seed: number, stage: Stage): Promise<SimulationReport> {
     time.advance(MONTHS_MS);
     stage.isCalm = false;
     const settledBefore = new Date(time.now() - MONTHS_MS + DAY_MS);
-    for (const { id } of world.mailboxes) platform.work(async () => void (await ledger.sweep(id, settledBefore)));
+    for (const { id } of world.mailboxes) {
+      platform.work(`sweep ${id}`, async ({ ledger }) => void (await ledger.sweep(id, settledBefore)));
+    }
     for (const { graph } of world.mailboxes) if (draws.chance(0.7)) graph.expireSyncState();
     await chaos(plan.ticks);
+    await comeToRest();
+    await judge();
+  }
+  if (plan.mending && !isOver()) {
+    trace("mail is mended");
+    world.mend();
+    stage.isCalm = false;
+    await chaos(MENDING_TICKS);
+    await comeToRest();
+    people.decide();
+    await finish();
     await comeToRest();
     await judge();
   }

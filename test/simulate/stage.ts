@@ -6,11 +6,13 @@ import { startUvdesk, type Uvdesk } from "../simulator/desks/uvdesk.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../simulator/desks/webhook-receiver.ts";
 import { type Graph, startGraph } from "../simulator/graph/graph.ts";
 import { makeDeterministic } from "./deterministic-process.ts";
+import { createDisk, type Disk } from "./disk.ts";
 import { createDraws, type Draws } from "./draws.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { createMailPath } from "./instances.ts";
 import { createNetwork } from "./network.ts";
 import type { DeskHolding } from "./oracle.ts";
+import { createPeople, type People } from "./people.ts";
 import { drawPlan, type Plan } from "./plan.ts";
 import { createPlatform, type Platform } from "./platform.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
@@ -33,6 +35,8 @@ export interface Stage {
   readonly watch: Watch;
   readonly chance: Faults;
   readonly platform: Platform;
+  readonly people: People;
+  readonly disk: Disk;
   /** What should not be. */
   readonly faults: string[];
   readonly trace: (line: string) => void;
@@ -54,9 +58,9 @@ const NO_CERTIFICATE = { key: "", cert: "" };
 /** Sets the stage for the history that a seed stands for. The process is no longer itself until it is closed. */
 export async function setStage(seed: number, onTrace?: (line: string) => void): Promise<Stage> {
   // Each matter draws from a stream of its own, so that a change of one leaves the others as they were.
-  const [planned, draws, chances, happenings, noise] = Array.from({ length: 5 }, (_, stream) =>
+  const [planned, draws, chances, happenings, noise, diskChances, wishes] = Array.from({ length: 7 }, (_, stream) =>
     createDraws(seed * 8 + stream),
-  ) as [Draws, Draws, Draws, Draws, Draws];
+  ) as [Draws, Draws, Draws, Draws, Draws, Draws, Draws];
   const plan = drawPlan(planned);
   const time = createVirtualTime(START);
   const hash = createHash("sha256");
@@ -76,8 +80,10 @@ export async function setStage(seed: number, onTrace?: (line: string) => void): 
   const chance = createFaults({
     plan,
     draws: chances,
+    diskDraws: diskChances,
     world: () => stage.world,
     isDeskOut: () => stage.isDeskOut,
+    storageFailed: (mails) => stage.watch.storageFailed(mails),
     trace,
   });
   const network = createNetwork(scheduler, {
@@ -89,9 +95,13 @@ export async function setStage(seed: number, onTrace?: (line: string) => void): 
   const storage = createStorage(scheduler, {
     isRefused: (request) => chance.storage("refused", request),
     isAnswerLost: (request) => chance.storage("answer lost", request),
-    changed: (changes) => stage.watch.changed(changes),
+    changed: (changes) => stage.watch.changed(changes, scheduler.actor()),
   });
-  const close = makeDeterministic({ time, draws: noise, fetch: network.fetch });
+  const disk = createDisk({
+    operate: (name, effect) => scheduler.operate({ name, effect }),
+    fault: chance.disk,
+  });
+  const close = makeDeterministic({ time, draws: noise, fetch: network.fetch, disk });
 
   let acceptedToken = 1;
   let currentToken = 1;
@@ -159,17 +169,21 @@ export async function setStage(seed: number, onTrace?: (line: string) => void): 
         budgetMs: plan.budgetMs,
         around,
         queue,
+        heldInMemoryBytes: plan.heldInMemoryBytes,
         log,
       }),
-    ended: ({ mailboxId, throttledUntil }, outcome) => {
+    ended: (run, outcome) => {
+      watch.ended(run);
       const isThrottled = outcome.kind === "failed" && outcome.code === "GRAPH_THROTTLED";
-      if (isThrottled && throttledUntil !== undefined) watch.throttled(mailboxId, throttledUntil);
+      if (isThrottled && run.throttledUntil !== undefined) watch.throttled(run, run.throttledUntil);
     },
     failed: (error) => {
       if (stage.isCalm) violated(`a run threw: ${(error as Error).stack}`);
       else log.error("request failed", errorFields(error));
     },
   });
+
+  const people = createPeople({ plan, world, platform, draws: wishes, violated });
 
   const registry = createMailboxRegistry(storage.unseen);
   for (const { plan: planned, deliverFrom } of world.mailboxes) {
@@ -190,6 +204,8 @@ export async function setStage(seed: number, onTrace?: (line: string) => void): 
     watch,
     chance,
     platform,
+    people,
+    disk,
     faults,
     trace,
     traceHash: () => hash.copy().digest("hex"),

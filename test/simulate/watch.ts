@@ -2,15 +2,19 @@ import { type Forgotten, mayBeForgotten } from "../../shared/mail/ledger.ts";
 import { FORGOTTEN_ROW, MESSAGE, STATE_ROW } from "../../shared/mail/ledger-rows.ts";
 import type { Answer, SeenRequest } from "../simulator/stand-in.ts";
 import type { NetworkHooks } from "./network.ts";
-import type { Actor } from "./scheduler.ts";
+import type { Actor, Run } from "./scheduler.ts";
 import type { RowChange, StoredRow } from "./storage.ts";
 import type { Mail, World } from "./world.ts";
 
 /** What must hold at every moment, whatever comes later. */
 export interface Watch extends Pick<NetworkHooks, "arrived" | "answered" | "answerLost"> {
-  changed(changes: readonly RowChange[]): void;
+  changed(changes: readonly RowChange[], actor: Actor | undefined): void;
   /** A run has reported that it was throttled: it asked for peace until then. */
-  throttled(mailboxId: string, until: number): void;
+  throttled(run: Run, until: number): void;
+  /** A run has come to its end, as far as it knows. */
+  ended(run: Run): void;
+  /** Storage failed at the last attempt, for what is written of these. */
+  storageFailed(mails: readonly Mail[]): void;
   /** So many times more than once this mail may be at a desk that does not deduplicate. */
   excuses(mail: Mail): number;
   /** What the ledger has called delivered. */
@@ -31,8 +35,12 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
   const forgotten = new Map<string, Forgotten>();
   const keysOf = new Map<string, Mail>();
   const excuses = new Map<Mail, number>();
+  const claims = new Map<Mail, { readonly run: Run | undefined; readonly at: number }>();
+  const ended = new WeakSet<Run>();
+  const storageFailedAt = new Map<Mail, number>();
   const peaceUntil = new Map<string, number>();
   const peaceSince = new Map<string, number>();
+  const peaceEnded = new Map<string, number>();
 
   const mailOf = (mailboxId: string, key: string) =>
     world.mails.find((mail) => mail.keys.includes(key) && mail.mailbox.id === mailboxId);
@@ -65,14 +73,27 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
     }
   }
 
-  function messageChanged(mail: Mail, before: StoredRow | undefined, after: StoredRow): void {
+  function tookOver(mail: Mail, before: StoredRow, now: string): void {
+    if (String(before.claimedUntil) > now) {
+      violated(`${mail.name} is claimed while another attempt is under way`);
+      return;
+    }
+    // An attempt whose end nobody knows.
+    excuse(mail);
+    const { run, at } = claims.get(mail) ?? { run: undefined, at: 0 };
+    if (run !== undefined && ended.has(run) && (storageFailedAt.get(mail) ?? 0) < at) {
+      violated(`${mail.name} was left claimed by a run that came to its end`);
+    }
+  }
+
+  function messageChanged(mail: Mail, before: StoredRow | undefined, after: StoredRow, actor: Actor | undefined): void {
     const now = new Date().toISOString();
     recorded.add(mail);
     const isClaim = after.claimedUntil !== "" && after.claimedUntil !== before?.claimedUntil;
-    if (isClaim && before !== undefined && before.claimedUntil !== "") {
-      // An attempt whose end nobody knows.
-      if (String(before.claimedUntil) <= now) excuse(mail);
-      else violated(`${mail.name} is claimed while another attempt is under way`);
+    if (isClaim && before !== undefined && before.claimedUntil !== "") tookOver(mail, before, now);
+    if (isClaim) claims.set(mail, { run: actor?.run, at: Date.now() });
+    if (before?.state === "delivered" && after.state !== "delivered") {
+      violated(`${mail.name} was called delivered, and is called ${after.state}`);
     }
     if (after.state === "delivered" && before?.state !== "delivered") {
       delivered.add(mail);
@@ -115,14 +136,21 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
     delivered,
     excuses: (mail) => excuses.get(mail) ?? 0,
 
-    changed: (changes) => {
+    changed: (changes, actor) => {
+      for (const { table, rowKey, before, after } of changes) {
+        const isLifted = table === "Mailboxes" && Boolean(before?.throttledUntil) && after?.throttledUntil === "";
+        // A person who asks for mail at once does not ask how Graph is.
+        if (!isLifted || actor?.run !== undefined) continue;
+        peaceUntil.delete(rowKey);
+        peaceEnded.set(rowKey, Date.now());
+      }
       const ledger = changes.filter(({ table }) => table === "Ledger");
       // Messages first: a transaction does all at once.
       for (const { partitionKey, rowKey, before, after } of ledger) {
         if (after === undefined || !rowKey.startsWith(MESSAGE)) continue;
         const mail = mailOf(partitionKey, rowKey.slice(MESSAGE.length));
         if (mail === undefined) violated(`the ledger holds ${rowKey}, which no mail is`);
-        else messageChanged(mail, before, after);
+        else messageChanged(mail, before, after, actor);
       }
       for (const { partitionKey, rowKey, before, after } of ledger) {
         if (after === undefined) continue;
@@ -150,7 +178,14 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
       actor.run.throttledUntil = Math.min(actor.run.throttledUntil ?? until, until);
     },
 
-    throttled: (mailboxId, until) => {
+    ended: (run) => void ended.add(run),
+
+    storageFailed: (mails) => {
+      for (const mail of mails) storageFailedAt.set(mail, Date.now());
+    },
+
+    throttled: ({ mailboxId, startedAt }, until) => {
+      if ((peaceEnded.get(mailboxId) ?? 0) >= startedAt) return;
       peaceUntil.set(mailboxId, until);
       peaceSince.set(mailboxId, Date.now());
     },

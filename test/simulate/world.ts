@@ -6,7 +6,10 @@ import type { Mailbox as GraphMailbox } from "../simulator/graph/graph-mailbox.t
 import type { Draws } from "./draws.ts";
 import type { Plan, PlannedMailbox } from "./plan.ts";
 
-/** usual: to be delivered; unwanted: the desk refuses it; poison: the desk fails over it each time; unreadable: Graph does. */
+/**
+ * usual: to be delivered; unwanted: the desk refuses it; poison: the desk fails over it each time; unreadable: Graph does,
+ * until somebody mends it.
+ */
 export type MailKind = "usual" | "unwanted" | "poison" | "unreadable";
 
 /** One mail in one mailbox; the same mail may have gone to two. */
@@ -20,12 +23,15 @@ export interface Mail {
   readonly keys: string[];
   readonly receivedAt: Date;
   readonly bytes: Buffer;
+  /** What made it poison or unreadable is no more. */
+  isMended: boolean;
 }
 
 export interface SimulatedMailbox {
   readonly plan: PlannedMailbox;
   readonly id: string;
   readonly graph: GraphMailbox;
+  /** Before anybody imports older mail. */
   readonly deliverFrom: Date;
 }
 
@@ -42,10 +48,13 @@ export interface World {
   migrate(mailbox: SimulatedMailbox): void;
   /** What people and Microsoft put right in the end. */
   calm(): void;
+  /** Some of what could not be delivered can be from now on. */
+  mend(): void;
 }
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+export const OLDEST_MAIL_HOURS = 20 * 24;
 export const OWNER = "owner";
 export const UNWANTED_SENDER = "blocked@example.org";
 
@@ -81,7 +90,7 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
   }
 
   function kindOf(): MailKind {
-    if (chance(0.9)) return "usual";
+    if (chance(plan.mending ? 0.75 : 0.9)) return "usual";
     return draws.pick(["unwanted", "poison", "unreadable"]);
   }
 
@@ -104,7 +113,7 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
     if (kind === "unreadable") mailbox.graph.corrupt(id);
     // Graph keeps whole seconds.
     const second = new Date(Math.floor(receivedAt.getTime() / 1_000) * 1_000);
-    const mail: Mail = { name, kind, mailbox, id, keys: [messageKey(id)], receivedAt: second, bytes };
+    const mail: Mail = { name, kind, mailbox, id, keys: [messageKey(id)], receivedAt: second, bytes, isMended: false };
     mails.push(mail);
     byId.set(id, mail);
     trace(`${name} arrives in ${folder} of ${mailbox.plan.address}`);
@@ -124,6 +133,13 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
     const { name, kind, bytes, receivedAt, mailbox } = put(someMailbox(), { ageMs });
     const other = pickAny(mailboxes.filter((candidate) => candidate !== mailbox));
     if (other !== undefined) enter(other, name, kind, bytes, "inbox", receivedAt);
+  }
+
+  function mend(mail: Mail): void {
+    mail.isMended = true;
+    const { graph: its } = mail.mailbox;
+    const isThere = its.messages().some(({ immutableId }) => immutableId === mail.id);
+    if (mail.kind === "unreadable" && isThere) its.mend(mail.id);
   }
 
   const someMailbox = () => pickAny(mailboxes) ?? fail("a world without a mailbox");
@@ -199,6 +215,10 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
     for (let left = between(0, 2); left > 0; left -= 1) {
       put(mailbox, { folder: draws.pick(["inbox", "archive"]), ageMs: between(2, 48) * HOUR_MS });
     }
+    // Older than a week it is delivered after all other mail; see the ledger's backlog.
+    for (let left = plan.imports ? between(1, 5) : 0; left > 0; left -= 1) {
+      put(mailbox, { ageMs: between(2, OLDEST_MAIL_HOURS) * HOUR_MS });
+    }
     for (let left = mailbox.plan.backlog; left > 0; left -= 1) put(mailbox, { ageMs: between(0, 50) * MINUTE_MS });
   }
 
@@ -223,6 +243,16 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
     happen: () => pickAny(HAPPENINGS)?.(),
     calm: () => {
       for (const mailbox of mailboxes) mailbox.graph.setFull(false);
+    },
+    mend: () => {
+      const names = new Set(
+        mails.filter(({ kind }) => kind === "poison" || kind === "unreadable").map(({ name }) => name),
+      );
+      for (const name of names) {
+        if (chance(0.3)) continue;
+        trace(`${name} is mended`);
+        for (const mail of mails.filter((one) => one.name === name)) mend(mail);
+      }
     },
   };
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -88,6 +88,24 @@ describe("a message that is received", () => {
     assert.ok(kept.every((name) => left.includes(name)));
     await sweepAt(later(91));
     assert.deepEqual((await readdir(folder)).toSorted(), kept.toSorted());
+  });
+
+  it("keeps no other from being removed when it cannot be removed itself", async () => {
+    const [stuck, other] = [1, 2].map((count) => `deskpost-${NOON.getTime()}-${count}.eml`) as [string, string];
+    await mkdir(path.join(folder, stuck));
+    await writeFile(path.join(folder, other), "");
+    await sweepAt(new Date(NOON.getTime() + 61 * 60_000));
+    assert.deepEqual(await readdir(folder), [stuck]);
+  });
+
+  it("that cannot be removed after its delivery is no fault of the delivery", async () => {
+    const { dispose } = await receiveContent(inChunks(bytes(2 * MEMORY_LIMIT_BYTES), 60_000), NOON, folder);
+    const [name = ""] = await readdir(folder);
+    await rm(path.join(folder, name));
+    // A folder of its name: nobody can remove that as a file.
+    await mkdir(path.join(folder, name));
+    await dispose();
+    assert.deepEqual(await readdir(folder), [name]);
   });
 
   it("is looked for once an hour, and a folder that cannot be read stops nothing", async () => {

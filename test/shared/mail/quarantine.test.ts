@@ -1,15 +1,40 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Ledger } from "../../../shared/mail/ledger.ts";
+import { createLedger } from "../../../shared/mail/ledger-table.ts";
 import { createQuarantine } from "../../../shared/mail/quarantine.ts";
+import type { Tables } from "../../../shared/tables.ts";
 import { ACCEPTED, at, deskThat } from "./fake-desk.ts";
 import { type ConnectedMailbox, now, useMailBed } from "./mail-bed.ts";
 
 const bed = useMailBed();
 const IMPOSSIBLE = { kind: "impossible", code: "TOO_LARGE", words: "too large" } as const;
 
-function quarantine(fetched: string[] = []) {
+function quarantine(fetched: string[] = [], ledger: Ledger = bed.ledger) {
   const fetchNow = async (mailboxId: string) => void fetched.push(mailboxId);
-  return createQuarantine({ ledger: bed.ledger, fetchNow, activity: bed.activity, log: bed.log, now });
+  return createQuarantine({ ledger, fetchNow, activity: bed.activity, log: bed.log, now });
+}
+
+/** The ledger, where something happens once between the reading of an index and of its first message. */
+function ledgerWhere(happens: () => Promise<unknown>): Ledger {
+  let isOver = false;
+  const tables: Tables = async (name) => {
+    const table = await bed.tables(name);
+    const { createEntity, deleteEntity, listEntities, submitTransaction, updateEntity, upsertEntity } = table;
+    const methods = { createEntity, deleteEntity, listEntities, submitTransaction, updateEntity, upsertEntity };
+    const bound = Object.entries(methods).map(([method, call]) => [method, call.bind(table)]);
+    return {
+      ...(Object.fromEntries(bound) as typeof methods),
+      getEntity: async (...asked) => {
+        if (!isOver) {
+          isOver = true;
+          await happens();
+        }
+        return await table.getEntity(...asked);
+      },
+    };
+  };
+  return createLedger({ tables, now });
 }
 
 /** A mailbox with so many mails in quarantine; their keys. */
@@ -47,6 +72,18 @@ describe("replaying", () => {
     assert.equal(counts[0] + counts[1], 2);
     await bed.run(mailbox);
     assert.equal(bed.taken().length, 2);
+  });
+
+  it("all of them leaves alone what somebody else has replayed and the desk has taken meanwhile", async () => {
+    const { mailbox } = await quarantined("one");
+    const ledger = ledgerWhere(async () => {
+      await quarantine().replayAll(mailbox.id);
+      await bed.run(mailbox);
+    });
+    assert.equal(await quarantine([], ledger).replayAll(mailbox.id), 0);
+    await bed.run(mailbox);
+    assert.deepEqual(bed.taken(), ["one"]);
+    assert.deepEqual(await bed.ledger.waiting(mailbox.id), { pending: 0, quarantined: 0 });
   });
 
   it("what the desk has, or what is unknown, is refused", async () => {

@@ -313,6 +313,9 @@ export function createMailboxStore(options: MailboxOptions): MailboxStore {
     corrupt: (immutableId) => {
       existing(immutableId).isCorrupt = true;
     },
+    mend: (immutableId) => {
+      existing(immutableId).isCorrupt = false;
+    },
     setFull: (full) => {
       isFull = full;
     },

@@ -57,6 +57,8 @@ export interface Mailbox {
   messages(folder?: string): MessageInfo[];
   /** From now on its MIME cannot be made: a permanent 500. */
   corrupt(immutableId: string): void;
+  /** Its MIME can be made again. */
+  mend(immutableId: string): void;
   /** A full mailbox fails on delta only. */
   setFull(full: boolean): void;
   /** Every delta link of this mailbox is dead: 410. */
