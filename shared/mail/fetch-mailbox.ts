@@ -207,8 +207,9 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
       // The write came through, only its answer was lost: counting twice would be wrong.
       if (latest.lastRun === report.run) return undefined;
       const counts = { delivered: latest.delivered + report.delivered, refused: latest.refused + report.refused };
-      // This run stood still until another had taken over and reported: what that one was told is newer.
-      if (latest.lastRun !== mailbox.lastRun) return counts;
+      // This run stood still until another had taken over and reported: what that one was told is newer. Or it was the
+      // other one that stood still; so what Graph asked for counts in either case.
+      if (latest.lastRun !== mailbox.lastRun) return { ...counts, ...throttleOf(found, latest, at) };
       const trouble = found ?? stillFailing(latest.lastError, report);
       change = { before: latest.lastError?.code, after: trouble?.error.code ?? report.notice?.code };
       // A run that delivered something is worth another one soon.
@@ -315,6 +316,17 @@ function reasonToSkip(mailbox: StoredMailbox | undefined, now: Date) {
   const { nextFetchAt, throttledUntil = nextFetchAt } = mailbox;
   if (!isReached(nextFetchAt, now) || !isReached(throttledUntil, now)) return "not-due";
   return undefined;
+}
+
+/** The longer of what is known and what this run was told. */
+function throttleOf(
+  trouble: Trouble | undefined,
+  { throttledUntil: known }: StoredMailbox,
+  at: Date,
+): Pick<MailboxChanges, "throttledUntil"> {
+  if (trouble?.error.code !== "GRAPH_THROTTLED") return {};
+  const told = later(at, trouble.waitMs);
+  return { throttledUntil: known !== undefined && known > told ? known : told };
 }
 
 function later(at: Date, waitMs = 0): Date {

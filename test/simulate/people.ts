@@ -51,7 +51,8 @@ export function createPeople({ plan, world, platform, draws, violated }: PeopleO
     }
   }
 
-  const mailOf = (id: string, key: string) => world.mails.find((mail) => mail.mailbox.id === id && mail.keys.includes(key));
+  const mailOf = (id: string, key: string) =>
+    world.mails.find((mail) => mail.mailbox.id === id && mail.keys.includes(key));
 
   /** A message as somebody may have it on an old page, in whatever state it is by now. */
   function anyKey({ id }: SimulatedMailbox): string {

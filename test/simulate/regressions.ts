@@ -3,6 +3,8 @@
  * so that each fault has a test of its own, too, beside the part that was mended.
  */
 export const REGRESSIONS: readonly { readonly seed: number; readonly was: string }[] = [
+  { seed: 5, was: "a temporary file that could not be removed took the desk's answer along" },
+  { seed: 13, was: "two who replayed all at once left a message that was offered without end" },
   { seed: 24, was: "a message that left the folder and came back between two polls stayed unknown" },
   { seed: 54, was: "the late report of a run that had stood still wrote over a throttle" },
   { seed: 61, was: "a run that found the mailbox due before a throttle was known asked Graph at once" },
@@ -12,4 +14,5 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly was: string
   { seed: 169, was: "what was left of one history ran into the next" },
   { seed: 297, was: "each message that had met a passing fault was quarantined in the next outage" },
   { seed: 1088, was: "a run that had stood still reported in the end as if nobody had taken over" },
+  { seed: 10_415, was: "a throttle was forgotten over the report of a run that had stood still, which came first" },
 ];

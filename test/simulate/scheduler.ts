@@ -102,7 +102,8 @@ export function createScheduler({ time, draws, trace }: SchedulerOptions): Sched
         givenUp?.();
         request.isOrphan = true;
         if (answer !== undefined) answer.isOrphan = true;
-        reject(signal?.reason);
+        // Nobody is left in a dead process to hear of it.
+        if (actor?.instance.isAlive !== false) reject(signal?.reason);
       };
       let answer: Leg | undefined;
       const request = park({

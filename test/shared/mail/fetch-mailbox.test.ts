@@ -295,6 +295,25 @@ describe("a throttle by Graph", () => {
     assert.notEqual((await mailbox.stored()).throttledUntil, undefined);
   });
 
+  it("is not forgotten where a run that stood still reports first", async () => {
+    const mailbox = await bed.connect();
+    const { registry } = bed;
+    let isFirst = true;
+    const update: typeof registry.update = async (stored, changes) => {
+      if (isFirst) {
+        isFirst = false;
+        await registry.update(await mailbox.stored(), { lastRun: "the one that stood still", nextFetchAt: NOON });
+      }
+      return registry.update(stored, changes);
+    };
+    bed.graph.throttle({ times: 1, retryAfter: "600" });
+    const deps = { registry: { ...registry, update } };
+    assert.deepEqual(await bed.run(mailbox, { deps }), { kind: "failed", code: "GRAPH_THROTTLED" });
+    const { throttledUntil } = await mailbox.stored();
+    assert.ok((throttledUntil?.getTime() ?? 0) >= NOON.getTime() + 10 * MINUTE_MS);
+    assert.deepEqual(await bed.run(mailbox), { kind: "skipped", reason: "not-due" });
+  });
+
   it("in the middle of the deliveries blames no message", async () => {
     const mailbox = await bed.connect({ desk: "uvdesk" });
     const ids = mailbox.receive("one", "two");
