@@ -35,7 +35,8 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
   const forgotten = new Map<string, Forgotten>();
   const keysOf = new Map<string, Mail>();
   const excuses = new Map<Mail, number>();
-  const claims = new Map<Mail, { readonly run: Run | undefined; readonly at: number }>();
+  /** By the ledger's row: a mail that was moved to another organisation has one for each of its ids. */
+  const claims = new Map<string, { readonly run: Run | undefined; readonly at: number }>();
   const ended = new WeakSet<Run>();
   const storageFailedAt = new Map<Mail, number>();
   const peaceUntil = new Map<string, number>();
@@ -80,7 +81,7 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
     }
     // An attempt whose end nobody knows.
     excuse(mail);
-    const { run, at } = claims.get(mail) ?? { run: undefined, at: 0 };
+    const { run, at } = claims.get(String(before.rowKey)) ?? { run: undefined, at: 0 };
     if (run !== undefined && ended.has(run) && (storageFailedAt.get(mail) ?? 0) < at) {
       violated(`${mail.name} was left claimed by a run that came to its end`);
     }
@@ -91,7 +92,7 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
     recorded.add(mail);
     const isClaim = after.claimedUntil !== "" && after.claimedUntil !== before?.claimedUntil;
     if (isClaim && before !== undefined && before.claimedUntil !== "") tookOver(mail, before, now);
-    if (isClaim) claims.set(mail, { run: actor?.run, at: Date.now() });
+    if (isClaim) claims.set(String(after.rowKey), { run: actor?.run, at: Date.now() });
     if (before?.state === "delivered" && after.state !== "delivered") {
       violated(`${mail.name} was called delivered, and is called ${after.state}`);
     }
