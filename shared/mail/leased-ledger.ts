@@ -199,9 +199,9 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
         rows.push(["create", indexRow(mailboxId, QUARANTINED, at, claimed.key, claimed.messageId)]);
       }
       if (settledState === "delivered" && claimed.fingerprint !== "") {
-        const { key, fingerprint } = claimed;
-        const { settledAt } = changes;
-        rows.push(["upsert", fingerprintRow(mailboxId, fingerprint, { key, settledAt }), "Replace"]);
+        const { key, fingerprint, receivedAt } = claimed;
+        const delivered = { key, receivedAt: receivedAt.toISOString(), settledAt: changes.settledAt };
+        rows.push(["upsert", fingerprintRow(mailboxId, fingerprint, delivered), "Replace"]);
       }
       await writeMessage(client, mailboxId, claimed, changes, rows);
     },

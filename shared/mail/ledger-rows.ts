@@ -85,6 +85,7 @@ export interface MessageRow {
 export interface FingerprintRow {
   /** Of the message under which the desk got it. */
   key: string;
+  receivedAt: string;
   settledAt: string;
 }
 

@@ -22,10 +22,14 @@ export async function sweepLedger(client: Table, mailboxId: string, settledBefor
   return removed;
 }
 
-async function settledRows(client: Table, mailboxId: string, settledBefore: Date): Promise<OldRow[]> {
+/** What has a date of the future stays: forgetting it would mean forgetting everything that comes until then. */
+function isOver(settledBefore: Date): string {
   const before = settledBefore.toISOString();
-  // What has a date of the future stays: forgetting it would mean forgetting everything that comes until then.
-  const settled = odata`settledAt gt ${""} and settledAt lt ${before} and receivedAt lt ${before} and state ne ${"quarantined"}`;
+  return odata`settledAt gt ${""} and settledAt lt ${before} and receivedAt lt ${before}`;
+}
+
+async function settledRows(client: Table, mailboxId: string, settledBefore: Date): Promise<OldRow[]> {
+  const settled = `${isOver(settledBefore)} and ${odata`state ne ${"quarantined"}`}`;
   const old: OldRow[] = [];
   for await (const row of listRows<MessageRow>(client, mailboxId, MESSAGE, settled, COLUMNS)) old.push(row);
   return old;
@@ -33,8 +37,7 @@ async function settledRows(client: Table, mailboxId: string, settledBefore: Date
 
 async function forgetFingerprints(client: Table, mailboxId: string, settledBefore: Date): Promise<void> {
   const old: string[] = [];
-  const settled = odata`settledAt lt ${settledBefore.toISOString()}`;
-  for await (const { rowKey } of listRows(client, mailboxId, FINGERPRINT, settled, ["rowKey"])) {
+  for await (const { rowKey } of listRows(client, mailboxId, FINGERPRINT, isOver(settledBefore), ["rowKey"])) {
     old.push(String(rowKey));
   }
   await deleteRows(client, mailboxId, old);
