@@ -3,6 +3,7 @@ import { createFetchDueMailboxes } from "../../shared/mailboxes/fetch-due-mailbo
 import { createFetchQueue } from "../../shared/mailboxes/fetch-queue-azure.ts";
 import { createQueueFetches } from "../../shared/mailboxes/queue-fetches.ts";
 import { createMailboxRegistry } from "../../shared/mailboxes/registry-table.ts";
+import { createWatchMailboxes } from "../../shared/mailboxes/watch-mailboxes.ts";
 import { createTables } from "../../shared/tables.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
 import type { SlowStorage } from "./slow-storage.ts";
@@ -15,8 +16,11 @@ interface LargeTick {
   readonly fetched: number;
 }
 
-/** One tick with the real clients of Azure against that storage. */
-export async function runLargeTick({ connectionString }: SlowStorage, log: Log = SILENT): Promise<LargeTick> {
+/** One tick, and the look at all mailboxes after it, with the real clients of Azure against that storage. */
+export async function runLargeTick(
+  { connectionString }: Pick<SlowStorage, "connectionString">,
+  log: Log = SILENT,
+): Promise<LargeTick> {
   const storage = { connectionString };
   const credential = { getToken: async () => assert.fail("the storage is reached with its key") };
   const now = () => new Date();
@@ -35,5 +39,6 @@ export async function runLargeTick({ connectionString }: SlowStorage, log: Log =
     log,
     now,
   })();
+  await createWatchMailboxes({ registry, log: { ...log, error: assert.fail }, now })();
   return { fetched };
 }

@@ -65,9 +65,13 @@ export async function startSlowStorage({ mailboxes, latencyMs, pace }: SlowStora
       outgoing
         .writeHead(202, { "content-type": `multipart/mixed; boundary=batchresponse_${changeset}` })
         .end(batchAnswer(changeset, parts));
+    } else if (incoming.method === "GET" && url.pathname.endsWith(")") && !url.pathname.endsWith("()")) {
+      outgoing.writeHead(404, { "content-type": "application/json" }).end(NOT_FOUND);
     } else if (incoming.method === "GET") {
       const start = Number(url.searchParams.get("NextRowKey") ?? 0);
-      const rows = Array.from({ length: Math.min(ROWS_PER_PAGE, mailboxes - start) }, (_, index) => row(start + index));
+      const rows = Array.from({ length: Math.min(ROWS_PER_PAGE, mailboxes - start) }, (_, index) =>
+        row(start + index, url.searchParams.get("$select")),
+      );
       const more = start + ROWS_PER_PAGE < mailboxes;
       const next = {
         "x-ms-continuation-nextpartitionkey": "mailbox",
@@ -109,10 +113,41 @@ export async function startSlowStorage({ mailboxes, latencyMs, pace }: SlowStora
   };
 }
 
-function row(index: number) {
+function row(index: number, select: string | null) {
   const RowKey = index.toString(16).padStart(16, "0");
-  return { PartitionKey: "mailbox", RowKey, nextFetchAt: "2026-11-23T12:00:00.000Z", queuedUntil: "" };
+  const whole = { ...ROW, RowKey, address: `mailbox-${index}@example.com`, deliverFrom: NOON, nextFetchAt: NOON };
+  if (select === null) return whole;
+  const columns = select.split(",");
+  return Object.fromEntries(Object.entries(whole).filter(([name]) => columns.includes(name)));
 }
+
+const NOON = "2026-11-23T12:00:00.000Z";
+
+/** A mailbox that has been fetched for a while. */
+const ROW = {
+  "odata.etag": "W/\"datetime'2026-11-23T12%3A00%3A00.0000000Z'\"",
+  PartitionKey: "mailbox",
+  Timestamp: NOON,
+  folder: "inbox",
+  desk: "support",
+  acknowledge: '{"kind":"nothing"}',
+  access: "application",
+  status: "connected",
+  statusBeforePause: "",
+  throttledUntil: "",
+  queuedUntil: "",
+  lastFetchAt: NOON,
+  lastSuccessAt: NOON,
+  lastError: "",
+  failures: 0,
+  lastMailAt: NOON,
+  lastRun: "00000000-0000-4000-8000-000000000000",
+  graphRequests: JSON.stringify(Array.from({ length: 10 }, () => ({ minute: NOON, requests: 1 }))),
+  delivered: 812,
+  refused: 0,
+};
+
+const NOT_FOUND = JSON.stringify({ "odata.error": { code: "ResourceNotFound", message: { value: "" } } });
 
 const MESSAGE_LIST =
   '<?xml version="1.0" encoding="utf-8"?><QueueMessagesList><QueueMessage><MessageId>1</MessageId>' +
