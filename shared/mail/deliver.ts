@@ -16,6 +16,7 @@ import type { ClaimedEntry, LeasedLedger, StoredEntry } from "./ledger.ts";
 import type { MailContent } from "./mail-content.ts";
 import { idempotencyKey } from "./message.ts";
 import { GraphError, type MessageSource } from "./message-source.ts";
+import { createReadAhead } from "./read-ahead.ts";
 
 /** Longer than the longest read from Graph and the longest wait for a desk together. */
 export const CLAIM_MS = 10 * 60_000;
@@ -118,6 +119,8 @@ async function deliverBatches(
   const mustStop = () => deskIll !== undefined || failure !== undefined || now() >= deadline;
   const isOver = () => mustStop() || graphIll !== undefined;
   const atOnce = pLimit(probing ? 1 : desk.concurrency);
+  const ahead = probing || desk.concurrency > 1 ? undefined : createReadAhead(options.source.content, () => !isOver());
+  const source = ahead === undefined ? options.source : { ...options.source, content: ahead.content };
 
   async function deliverOne(entry: StoredEntry, isTooLate: () => boolean): Promise<void> {
     if (isTooLate()) return;
@@ -127,7 +130,7 @@ async function deliverBatches(
       if (claimed === undefined) return;
       const outcome = endsRuns(entry)
         ? await quarantine(claimed, ENDS_RUNS, options)
-        : await attempt(claimed, latest(deskLastTookAt, recoveredAt), options);
+        : await attempt(claimed, latest(deskLastTookAt, recoveredAt), { ...options, source });
       counts[outcome.counted] += 1;
       progress += 1;
       if (outcome.ticket !== undefined) tickets.push(outcome.ticket);
@@ -153,7 +156,9 @@ async function deliverBatches(
     const others = batch
       .filter((entry) => !abandoned.includes(entry))
       .sort((a, b) => Number(a.firstFailedAt !== undefined) - Number(b.firstFailedAt !== undefined));
+    ahead?.expect(others.map(({ messageId }) => messageId));
     await Promise.all(others.map((entry) => atOnce(() => deliverOne(entry, isOver))));
+    await ahead?.drop();
     // Whatever ended the run that had claimed them may end this one: last, and one by one, they take no other along. Nor do
     // messages that cannot be read keep them waiting, run after run.
     for (const entry of abandoned) await deliverOne(entry, mustStop);
