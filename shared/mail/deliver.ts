@@ -17,6 +17,7 @@ import type { ClaimedEntry, LeasedLedger, StoredEntry } from "./ledger.ts";
 import type { MailContent } from "./mail-content.ts";
 import { idempotencyKey } from "./message.ts";
 import type { MessageSource } from "./message-source.ts";
+import { createReadAhead } from "./read-ahead.ts";
 import { type ReadFailure, readFailureOf } from "./read-failure.ts";
 
 /** Longer than the longest read from Graph and the longest wait for a desk together. */
@@ -127,6 +128,8 @@ async function deliverBatches(
   const mustStop = () => deskIll !== undefined || failure !== undefined || now() >= deadline;
   const isOver = () => mustStop() || graphIll !== undefined;
   const atOnce = pLimit(probing ? 1 : desk.concurrency);
+  const ahead = probing || desk.concurrency > 1 ? undefined : createReadAhead(options.source.content, () => !isOver());
+  const source = ahead === undefined ? options.source : { ...options.source, content: ahead.content };
 
   async function deliverOne(entry: StoredEntry, isTooLate: () => boolean): Promise<void> {
     if (isTooLate()) return;
@@ -136,7 +139,7 @@ async function deliverBatches(
       if (claimed === undefined) return;
       const outcome = endsRuns(entry)
         ? await quarantine(claimed, ENDS_RUNS, options)
-        : await attempt(claimed, latest(deskLastTookAt, recoveredAt), options);
+        : await attempt(claimed, latest(deskLastTookAt, recoveredAt), { ...options, source });
       counts[outcome.counted] += 1;
       progress += 1;
       if (outcome.ticket !== undefined) tickets.push(outcome.ticket);
@@ -177,7 +180,9 @@ async function deliverBatches(
     const others = batch
       .filter((entry) => !abandoned.includes(entry))
       .sort((a, b) => Number(a.firstFailedAt !== undefined) - Number(b.firstFailedAt !== undefined));
+    ahead?.expect(others.map(({ messageId }) => messageId));
     await Promise.all(others.map((entry) => atOnce(() => deliverOne(entry, isOver))));
+    await ahead?.drop();
     // Whatever ended the run that had claimed them may end this one: last, and one by one, they take no other along. Nor do
     // messages that cannot be read keep them waiting, run after run.
     for (const entry of abandoned) await deliverOne(entry, mustStop);
@@ -220,7 +225,8 @@ async function attempt(
   try {
     content = await source.content(claimed.messageId);
     if (content === undefined) return await settleGone(claimed, options);
-    if (content.blob.size === 0) return await postponeUnreadable(NO_BYTES, claimed, deskLastTookAt, options);
+    if (content.blob.size === 0 && !isEmptyForSure(claimed))
+      return await postponeUnreadable(NO_BYTES, claimed, deskLastTookAt, options);
     const tooLarge = whyTooLarge(content.blob.size, desk.maxMessageBytes);
     if (tooLarge !== undefined) return await quarantine(claimed, tooLarge, options);
     answer = await desk.deliver({
@@ -346,13 +352,18 @@ async function quarantine(
 }
 
 const GONE = "Graph did not find the message";
-/** Mail has a header at least; an empty one would arrive as nothing. */
+/** Mail has a header at least: what is empty is read again, with growing waits, before anybody believes it. */
 const NO_BYTES: ReadFailure = {
   code: "NO_BYTES",
   words: "Graph gave the message without a single byte",
   retryAfterMs: undefined,
   endsRun: false,
 };
+
+/** Graph says so for hours: then it is what the mailbox holds, and the desk gets it as it is. */
+function isEmptyForSure({ attempts, answer }: ClaimedEntry): boolean {
+  return attempts >= ATTEMPTS_BEFORE_QUARANTINE && answer === NO_BYTES.words;
+}
 
 /** A message that Graph does not find is asked for a second time, later, before it counts as gone. */
 async function settleGone(claimed: ClaimedEntry, options: DeliverOptions): Promise<Outcome> {

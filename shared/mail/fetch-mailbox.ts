@@ -98,7 +98,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
 
   return async function fetchMailbox({ mailboxId, deadline }) {
     const found = await registry.get(mailboxId);
-    if (found?.queuedUntil !== undefined) await takenFromQueue(mailboxId);
+    if (found?.queuedUntil !== undefined) await takenFromQueue(found);
     const reasonBefore = reasonToSkip(found, now());
     if (reasonBefore !== undefined) return skipped(mailboxId, reasonBefore);
     const leased = await ledger.lease(mailboxId);
@@ -134,10 +134,10 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
   };
 
   /** Before the run, so that one that dies in its middle does not keep the ticks away. */
-  async function takenFromQueue(mailboxId: string): Promise<void> {
-    await updateLatest(registry, mailboxId, ({ queuedUntil }) =>
-      queuedUntil === undefined ? undefined : { queuedUntil: undefined },
-    );
+  async function takenFromQueue(mailbox: StoredMailbox): Promise<void> {
+    const taken = ({ queuedUntil }: StoredMailbox) =>
+      queuedUntil === undefined ? undefined : { queuedUntil: undefined };
+    await updateLatest(registry, mailbox.id, taken, mailbox);
   }
 
   function skipped(mailboxId: string, reason: (FetchOutcome & { kind: "skipped" })["reason"]): FetchOutcome {

@@ -18,6 +18,7 @@ import type {
   MailboxChanges,
   MailboxRegistry,
   MailboxStatus,
+  Standing,
   StoredMailbox,
 } from "./mailbox.ts";
 
@@ -56,6 +57,9 @@ interface MailboxRow {
 }
 
 type Columns = Omit<MailboxRow, "partitionKey" | "rowKey">;
+
+const STANDING_COLUMNS = ["rowKey", "desk", "status", "deliverFrom", "lastSuccessAt", "lastError"] as const;
+type StandingRow = Pick<MailboxRow, (typeof STANDING_COLUMNS)[number]>;
 
 /** Keeps mailboxes in Table Storage. */
 export function createMailboxRegistry(tables: Tables): MailboxRegistry {
@@ -115,6 +119,14 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
     async list() {
       const found = await query(odata`PartitionKey eq ${MAILBOXES}`);
       return found.sort((a, b) => a.address.localeCompare(b.address) || a.folder.localeCompare(b.folder));
+    },
+
+    async standings() {
+      const client = await table();
+      const queryOptions = { filter: odata`PartitionKey eq ${MAILBOXES}`, select: [...STANDING_COLUMNS] };
+      const found: Standing[] = [];
+      for await (const row of client.listEntities<StandingRow>({ queryOptions })) found.push(standingIn(row));
+      return found;
     },
 
     async due(now) {
@@ -212,26 +224,35 @@ function toColumns(changes: MailboxChanges): Partial<Columns> {
   return columns as Partial<Columns>;
 }
 
-function fromRow(row: MailboxRow & { etag?: string }): StoredMailbox {
-  const time = (text: string) => (text === "" ? undefined : new Date(text));
+function time(text: string): Date | undefined {
+  return text === "" ? undefined : new Date(text);
+}
+
+function standingIn(row: StandingRow): Standing {
   const error =
     row.lastError === "" ? undefined : (JSON.parse(row.lastError) as { code: string; message: string; at: string });
   return {
     id: row.rowKey,
+    desk: row.desk,
+    status: row.status as MailboxStatus,
+    deliverFrom: time(row.deliverFrom),
+    lastSuccessAt: time(row.lastSuccessAt),
+    lastError: error && { ...error, at: new Date(error.at) },
+  };
+}
+
+function fromRow(row: MailboxRow & { etag?: string }): StoredMailbox {
+  return {
+    ...standingIn(row),
     address: row.address,
     folder: row.folder,
-    desk: row.desk,
     acknowledge: JSON.parse(row.acknowledge) as Acknowledge,
     access: row.access as MailboxAccess,
-    deliverFrom: time(row.deliverFrom),
-    status: row.status as MailboxStatus,
     statusBeforePause: row.statusBeforePause === "" ? undefined : (row.statusBeforePause as MailboxStatus),
     nextFetchAt: new Date(row.nextFetchAt),
     throttledUntil: time(row.throttledUntil),
     queuedUntil: time(row.queuedUntil ?? ""),
     lastFetchAt: time(row.lastFetchAt),
-    lastSuccessAt: time(row.lastSuccessAt),
-    lastError: error && { ...error, at: new Date(error.at) },
     failures: row.failures ?? 0,
     lastMailAt: time(row.lastMailAt),
     lastRun: row.lastRun,

@@ -1,11 +1,11 @@
 import { errorFields, type Log } from "../telemetry/log.ts";
-import type { MailboxRegistry, MailboxStatus, StoredMailbox } from "./mailbox.ts";
+import type { MailboxRegistry, MailboxStatus, Standing } from "./mailbox.ts";
 
 /** A connected mailbox is named from this time without a success on: some ticks may pass it by, an outage may be short. */
 const LATE_AFTER_MS = 5 * 60_000;
 
 export interface WatchDeps {
-  readonly registry: MailboxRegistry;
+  readonly registry: Pick<MailboxRegistry, "standings" | "alarm">;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -15,11 +15,11 @@ export interface WatchDeps {
  * person. An alert needs to see what stands still, and that causes no event by itself.
  */
 export function createWatchMailboxes({ registry, log, now }: WatchDeps): () => Promise<void> {
-  function watch(mailboxes: readonly StoredMailbox[], misconfigured: boolean): void {
+  function watch(mailboxes: readonly Standing[], misconfigured: boolean): void {
     const at = now().getTime();
     const count = (status: MailboxStatus) => mailboxes.filter((mailbox) => mailbox.status === status).length;
     const connected = mailboxes.filter(({ status }) => status === "connected");
-    const sinceMs = ({ lastSuccessAt, deliverFrom }: StoredMailbox) =>
+    const sinceMs = ({ lastSuccessAt, deliverFrom }: Standing) =>
       at - (lastSuccessAt ?? deliverFrom ?? new Date(at)).getTime();
     log.info("mailboxes watched", {
       new: count("new"),
@@ -48,7 +48,7 @@ export function createWatchMailboxes({ registry, log, now }: WatchDeps): () => P
   /** Never throws: what the tick did is done. */
   return async function watchMailboxes() {
     try {
-      const [mailboxes, alarm] = await Promise.all([registry.list(), registry.alarm()]);
+      const [mailboxes, alarm] = await Promise.all([registry.standings(), registry.alarm()]);
       watch(mailboxes, alarm !== undefined);
     } catch (error) {
       log.error("request failed", errorFields(error));

@@ -119,7 +119,7 @@ async function createMailPath({ connectionString, graphUrl, accessToken, address
     const secret = async () => `whsec_${Buffer.from("a secret").toString("base64")}`;
     if (kind === "webhook") return createWebhook({ url, secret, now });
     return oneAtATime({
-      ...{ desk: createUvdesk({ url, now }), name: kind, tables, now },
+      ...{ desk: createUvdesk({ url, now }), url, tables, now },
       random: Math.random,
       sleep: nobody,
     });

@@ -132,8 +132,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     edits: [
       {
         file: DELIVER,
-        find: "    if (content.blob.size === 0) return await postponeUnreadable(NO_BYTES, claimed, deskLastTookAt, options);",
-        replace: "",
+        find: "content.blob.size === 0 && !isEmptyForSure(claimed)",
+        replace: "false",
       },
     ],
   },

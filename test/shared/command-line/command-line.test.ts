@@ -154,7 +154,7 @@ describe("the command line", () => {
   it("takes a key that begins with a hyphen for what it is", async () => {
     const { code, aside } = await run(`mailboxes quarantine show ${ADDRESS} -${"a".repeat(42)}`);
     assert.equal(code, 1);
-    assert.match(aside, /^MESSAGE_NOT_FOUND: .* has no message -a{42}$/m);
+    assert.match(aside, /^MESSAGE_NOT_FOUND: .* has no message -a{42}: it was swept/m);
   });
 
   it("accounts and imports, with 1 where mail is missing", async () => {

@@ -8,7 +8,7 @@ const bed = useMailBed();
 
 /** What Deskpost may put in front of a mail for UVdesk, and nothing else. */
 const ADDED = new RegExp(
-  `^Delivered-To: ${ADDRESS}(\\r?\\n)(?:Message-ID: <[0-9a-f]{40}@deskpost\\.invalid>\\1)?(?:In-Reply-To: <[^<>\\s]+>\\1)?$`,
+  `^Delivered-To: ${ADDRESS}(\\r?\\n)(?:Message-ID: <[0-9a-f]{40}@deskpost\\.invalid>\\1)?(?:In-Reply-To: (?:<[^<>\\s]+>|[\\x21-\\x7e]+@[\\x21-\\x7e]+)\\1)?$`,
 );
 
 const newline = fc.constantFrom("\r\n", "\n");

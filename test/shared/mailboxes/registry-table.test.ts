@@ -130,6 +130,22 @@ describe("the list", () => {
     );
   });
 
+  it("of standings says how each mailbox is, and holds mailboxes alone", async () => {
+    const lastError = { code: "GRAPH_UNAVAILABLE", message: "no answer", at: NOON };
+    const { etag: _, ...troubled } = await registry.add(
+      mailbox({ status: "needs-owner", deliverFrom: NOON, lastSuccessAt: minutesLater(-9), lastError }),
+    );
+    await registry.add(mailbox({ address: "other@example.com" }));
+    await registry.recordTick(NOON);
+    const standings = await registry.standings();
+    const { id, desk, status, deliverFrom, lastSuccessAt } = troubled;
+    assert.equal(standings.length, 2);
+    assert.deepEqual(
+      standings.find((standing) => standing.id === id),
+      { id, desk, status, deliverFrom, lastSuccessAt, lastError },
+    );
+  });
+
   it("of those that are due holds connected ones whose time has come, the longest waiting first", async () => {
     const { id: soon } = await registry.add(mailbox({ address: "now@example.com" }));
     const { id: long } = await registry.add(mailbox({ address: "long@example.com", nextFetchAt: minutesLater(-9) }));
