@@ -1,4 +1,5 @@
 import { odata } from "@azure/data-tables";
+import { isReached } from "../reached.ts";
 import { etagOf, isLostRace, type Tables, unlessAbsent } from "../tables.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { DeskCode } from "./desk.ts";
@@ -119,8 +120,8 @@ export function createDeskRests({ tables, log, now }: DeskRestsOptions): DeskRes
       const probing = before.failures > 0;
       let etag = row && etagOf(row);
       if (probing) {
-        const turn =
-          before.until > now().toISOString() ? undefined : await write(desk, { until: inFuture(PROBE_MS) }, etag);
+        const isOver = before.until === "" || isReached(new Date(before.until), now());
+        const turn = isOver ? await write(desk, { until: inFuture(PROBE_MS) }, etag) : undefined;
         if (turn === undefined) {
           const retryAfterMs = Math.max(0, new Date(before.until).getTime() - now().getTime());
           return { kind: "resting", illness: { code: before.code as DeskCode, words: before.words, retryAfterMs } };

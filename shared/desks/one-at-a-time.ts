@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import pLimit from "p-limit";
+import { isReached } from "../reached.ts";
 import { etagOf, isLostRace, type Tables, unlessAbsent } from "../tables.ts";
 import type { Delivery, Desk, DeskAnswer } from "./desk.ts";
 import { DESK_TIMEOUT_MS, deskIll } from "./post.ts";
@@ -41,7 +42,7 @@ export function oneAtATime({ desk, url, tables, now, random, sleep }: OneAtATime
       if (lastEtag === undefined) {
         const row = await unlessAbsent(client.getEntity<{ heldUntil: string }>(PARTITION, rowKey));
         if (row === undefined) return etagOf(await client.createEntity(turn));
-        if (row.heldUntil > now().toISOString()) return undefined;
+        if (row.heldUntil !== "" && !isReached(new Date(row.heldUntil), now())) return undefined;
         lastEtag = etagOf(row);
       }
       return etagOf(await client.updateEntity(turn, "Replace", { etag: lastEtag }));

@@ -34,9 +34,9 @@ beforeEach(() => {
 afterEach(() => clock.uninstall());
 
 /** Another instance of the app each time: nothing lives in memory. */
-function rests() {
+function rests(now = () => new Date()) {
   const log = createLog((_, line) => events.push(JSON.parse(line).event));
-  return createDeskRests({ tables, log, now: () => new Date() });
+  return createDeskRests({ tables, log, now });
 }
 
 async function open(): Promise<DeskPermission & { kind: "open" }> {
@@ -130,6 +130,14 @@ describe("a desk that is ill", () => {
     for (const run of runs) await run.report(ILL);
     assert.deepEqual(events, ["desk down"]);
     clock.advance(50 * SECOND_MS);
+    assert.equal((await open()).probing, true);
+  });
+
+  it("does not rest until a time that a wrong clock has written", async () => {
+    const yearsAhead = rests(() => new Date(NOON.getTime() + 10 * 365 * 24 * 60 * MINUTE_MS));
+    const permission = await yearsAhead.ask(name);
+    assert.ok(permission.kind === "open");
+    await permission.report(ILL);
     assert.equal((await open()).probing, true);
   });
 

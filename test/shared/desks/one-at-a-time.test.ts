@@ -57,6 +57,20 @@ describe("oneAtATime", () => {
     assert.equal((await alive.deliver(delivery)).kind, "accepted");
   });
 
+  it("waits for no turn that an instance with a wrong clock has taken for years", async () => {
+    const yearsAhead = new Date(noon.getTime() + 10 * 365 * 24 * 3_600_000);
+    const taken = Promise.withResolvers<void>();
+    const dies: Desk["deliver"] = () => {
+      taken.resolve();
+      return new Promise(() => {});
+    };
+    const offerUntil = new Date(yearsAhead.getTime() + 60_000);
+    void instance("wrong clock", dies, () => yearsAhead).deliver({ ...delivery, offerUntil });
+    await taken.promise;
+    const next = instance("wrong clock", async () => ({ kind: "accepted", words: "", reference: undefined }));
+    assert.equal((await next.deliver(delivery)).kind, "accepted");
+  });
+
   it("does not offer a message any more whose claim is about to end", async () => {
     const desk = instance("late", async () => assert.fail("offered too late"));
     const answer = await desk.deliver({ ...delivery, offerUntil: noon });
