@@ -13,7 +13,7 @@ export interface PlantedFault {
 
 const LEASED_LEDGER = "shared/mail/leased-ledger.ts";
 const LEDGER = "shared/mail/ledger-table.ts";
-const DELIVER = "shared/mail/deliver.ts";
+const ATTEMPT = "shared/mail/attempt.ts";
 const POLICY = "shared/mail/delivery-policy.ts";
 const SOURCE = "shared/mail/graph-source.ts";
 const FILES = "shared/mail/mail-files.ts";
@@ -38,7 +38,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: "settled before the desk's answer",
     edits: [
       {
-        file: DELIVER,
+        file: ATTEMPT,
         find: OFFER,
         replace: `    await options.ledger.settle(claimed, { state: "delivered", answer: "", acknowledge: false }, options.now());\n${OFFER}`,
       },
@@ -48,7 +48,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: "acknowledged before it is settled",
     edits: [
       {
-        file: DELIVER,
+        file: ATTEMPT,
         find: OFFER,
         replace: `    await source.acknowledge([claimed.messageId], options.acknowledge);\n${OFFER}`,
       },
@@ -121,7 +121,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: "gone believed at once",
     edits: [
       {
-        file: DELIVER,
+        file: ATTEMPT,
         find: "  if (claimed.answer !== GONE) return lookAgain(claimed, GONE, options);",
         replace: "",
       },
@@ -131,7 +131,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: "an empty body believed at once",
     edits: [
       {
-        file: DELIVER,
+        file: ATTEMPT,
         find: "content.blob.size === 0 && !isEmptyForSure(claimed)",
         replace: "false",
       },
@@ -180,7 +180,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: "quarantine by an old proof",
     edits: [
       {
-        file: DELIVER,
+        file: ATTEMPT,
         find: "const { lastFailedAt, firstFailedAt = now() } = claimed;",
         replace: "const { firstFailedAt: lastFailedAt, firstFailedAt = now() } = claimed;",
       },
@@ -190,7 +190,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: "another idempotency key after an uncertain attempt",
     edits: [
       {
-        file: DELIVER,
+        file: ATTEMPT,
         find: "idempotencyKey(mailboxId, claimed.key)",
         replace: 'idempotencyKey(mailboxId, claimed.uncertain ? claimed.key + "-again" : claimed.key)',
       },
@@ -210,7 +210,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
     name: "a run that fails over a message leaves it claimed",
     edits: [
-      { file: DELIVER, find: "    await putBack(claimed, options);\n    throw error;", replace: "    throw error;" },
+      { file: ATTEMPT, find: "    await putBack(claimed, options);\n    throw error;", replace: "    throw error;" },
     ],
   },
   {

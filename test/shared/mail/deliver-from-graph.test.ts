@@ -8,7 +8,9 @@ import { sampleMails } from "../../simulator/mails/sample-mails.ts";
 import { json } from "../../simulator/stand-in.ts";
 import { ACCEPTED, at, deskThat, FAULT_OF_DESK, FAULT_OF_MESSAGE } from "./fake-desk.ts";
 import { ADDRESS, type ConnectedMailbox, HOUR_MS, MINUTE_MS, mail, readsContent, useMailBed } from "./mail-bed.ts";
+import { useOwnTemporaryFolder } from "./own-temporary-folder.ts";
 
+useOwnTemporaryFolder();
 const bed = useMailBed();
 
 async function stateOf(mailbox: ConnectedMailbox, messageId = ""): Promise<string> {
@@ -198,7 +200,7 @@ describe("the bytes of a message", () => {
   });
 });
 
-/** How many of our temporary files have this size; other tests may have their own at this moment. */
+/** How many temporary files have this size. */
 async function temporaryFilesOf(bytes: number): Promise<number> {
   const names = (await readdir(tmpdir())).filter((name) => /^deskpost-.*\.eml$/.test(name));
   const sizes = await Promise.all(names.map((name) => stat(path.join(tmpdir(), name)).catch(() => undefined)));

@@ -16,11 +16,13 @@ import {
   SECOND_MS,
   useMailBed,
 } from "./mail-bed.ts";
+import { useOwnTemporaryFolder } from "./own-temporary-folder.ts";
 
 /** A read that does not come is waited for so long; real time, where the test fails alone. */
 const READ_LIMIT_MS = 5_000;
 
 describe("a desk that takes one message at a time", () => {
+  useOwnTemporaryFolder();
   const bed = useMailBed();
 
   /** Resolves when Graph is asked for the message. */
