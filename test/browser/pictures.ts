@@ -36,7 +36,7 @@ try {
 
 /** Two mailboxes are connected and one waits for its owner; one mail is larger than the desk takes. Gives the first one's id. */
 async function aDay({ simulator, deskpost }: BrowserWorld): Promise<string> {
-  const { clock, ownedMailboxes, uvdesk } = simulator;
+  const { clock, ownedMailboxes } = simulator;
   const [first, second, third] = ownedMailboxes;
   if (first === undefined || second === undefined || third === undefined) throw new Error("There are three mailboxes");
   const ids: string[] = [];
@@ -56,13 +56,25 @@ async function aDay({ simulator, deskpost }: BrowserWorld): Promise<string> {
     await deskpost.fetchMail();
     clock.advance(HOUR_MS);
   }
-  const text = "Hello,\n\nthe drawings of the new building are attached, as we said on the phone.\n\nKim";
-  first.mailbox.deliver(
-    composeMail({ from: "Kim <kim@example.org>", to: first.mailbox.address, subject: "Drawings", text }),
-  );
-  const body = JSON.stringify({ success: false, message: "Missing required email data in request content." });
-  const headers = { "content-type": "application/json" };
-  uvdesk.standIn.plan(({ method }) => method === "POST", { kind: "answer", answer: { status: 500, headers, body } });
+  first.mailbox.deliver(largeMail(first.mailbox.address));
   await deskpost.fetchMail();
   return id;
+}
+
+/** More than PHP's post_max_size lets through. */
+function largeMail(to: string): Buffer {
+  const line = `${"QUJD".repeat(19)}\r\n`;
+  return Buffer.from(
+    [
+      "From: Kim <kim@example.org>",
+      `To: ${to}`,
+      "Subject: Drawings",
+      "Content-Type: multipart/mixed; boundary=b",
+      "",
+      "--b\r\nContent-Type: text/plain\r\n\r\nHello,\r\n\r\nthe drawings of the new building are attached, as we said on the phone.\r\n\r\nKim",
+      `--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n${line.repeat(120_000)}`,
+      "--b--",
+      "",
+    ].join("\r\n"),
+  );
 }

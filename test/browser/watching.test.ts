@@ -34,13 +34,13 @@ describe("watching and mending a mailbox in a browser", () => {
   const heading = (page: Page, name: string | RegExp) => page.getByRole("heading", { name }).first().waitFor();
   const tickets = () => bed.simulator.uvdesk.tickets.length;
 
-  /** Arrives, and the desk drops it as too large. https://www.php.net/manual/ini.core.php#ini.post-max-size */
+  /** Arrives, and a proxy in front of the desk calls it too large. https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size */
   async function quarantined(): Promise<string> {
     const { mailbox, uvdesk } = bed.simulator;
     const { immutableId } = mailbox.deliver(hostileMail(++mails));
-    const body = JSON.stringify({ success: false, message: "Missing required email data in request content." });
-    const headers = { "content-type": "application/json" };
-    uvdesk.standIn.plan(({ method }) => method === "POST", { kind: "answer", answer: { status: 500, headers, body } });
+    const headers = { "content-type": "text/html" };
+    const body = "<html><h1>413 Request Entity Too Large</h1></html>";
+    uvdesk.standIn.plan(({ method }) => method === "POST", { kind: "answer", answer: { status: 413, headers, body } });
     bed.simulator.clock.advance(MINUTE_MS);
     await bed.deskpost.fetchMail();
     return immutableId;
