@@ -96,14 +96,18 @@ export function createPeople({ plan, world, platform, draws, violated }: PeopleO
     ...(plan.imports ? [importMail, importMail] : []),
   ];
 
-  async function decideAbout(mail: Mail, decision: Decision, { quarantine }: MailPath): Promise<void> {
-    const { mailbox, keys } = mail;
-    const [key = ""] = keys.slice(-1);
-    const isDone = await unlessRefused(() =>
-      decision === "replay" ? quarantine.replay(mailbox.id, key) : quarantine.discard(mailbox.id, key, "for good"),
-    );
+  /** By its present id: what becomes of the rows of ids that the mail had before says nothing about the mail. */
+  function noteDecision(mail: Mail, key: string, decision: Decision): void {
     // What is discarded can be replayed, and not the other way round.
-    if (isDone && decisions.get(mail) !== "replay") decisions.set(mail, decision);
+    if (key === mail.keys.at(-1) && decisions.get(mail) !== "replay") decisions.set(mail, decision);
+  }
+
+  async function decideAbout(mail: Mail, key: string, decision: Decision, { quarantine }: MailPath): Promise<void> {
+    const { id } = mail.mailbox;
+    const isDone = await unlessRefused(() =>
+      decision === "replay" ? quarantine.replay(id, key) : quarantine.discard(id, key, "for good"),
+    );
+    if (isDone) noteDecision(mail, key, decision);
   }
 
   async function decideOnEach(id: string, mailPath: MailPath): Promise<void> {
@@ -111,8 +115,8 @@ export function createPeople({ plan, world, platform, draws, violated }: PeopleO
       const mail = mailOf(id, key);
       if (mail === undefined) continue;
       const [first, second] = [draws.pick<Decision>(["replay", "replay", "discard"]), draws.pick(DECISIONS)];
-      if (draws.chance(0.3)) platform.work("another decision", (other) => decideAbout(mail, second, other));
-      await decideAbout(mail, first, mailPath);
+      if (draws.chance(0.3)) platform.work("another decision", (other) => decideAbout(mail, key, second, other));
+      await decideAbout(mail, key, first, mailPath);
     }
   }
 
@@ -133,7 +137,7 @@ export function createPeople({ plan, world, platform, draws, violated }: PeopleO
     await quarantine.replayAll(id);
     for (const { key } of listed) {
       const mail = mailOf(id, key);
-      if (mail !== undefined) decisions.set(mail, "replay");
+      if (mail !== undefined) noteDecision(mail, key, "replay");
     }
   }
 
