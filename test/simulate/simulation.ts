@@ -25,7 +25,8 @@ const OLD_MAIL_MS = HOUR_MS;
 /** With the failures that one mail may have by chance, fewer than the attempts that it has. */
 const MOST_CRASHES = 2;
 const MOST_STALLS = 2;
-const MOST_STEPS = 60_000;
+/** A history of six hundred mails that moves to another organisation takes some 70,000. */
+const MOST_STEPS = 200_000;
 /** Between the ticks of the end: longer than any wait between two attempts, and in all longer than any patience. */
 const LAST_WAITS_MS = [
   MINUTE_MS,
