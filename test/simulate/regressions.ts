@@ -15,5 +15,10 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly was: string
   { seed: 184, was: "a mail with a date of the future was forgotten by its marks, and came again under another id" },
   { seed: 297, was: "each message that had met a passing fault was quarantined in the next outage" },
   { seed: 1088, was: "a run that had stood still reported in the end as if nobody had taken over" },
+  { seed: 2088, was: "what somebody decided about a mail's former id was taken for a decision about the mail" },
+  { seed: 4072, was: "a replay of all counted for a mail whose former id alone was in quarantine" },
+  { seed: 6534, was: "six hundred mails that moved to another organisation were cut off on their way" },
+  { seed: 9789, was: "dozens of mails that cannot be converted had no time to come to their quarantine" },
+  { seed: 9804, was: "the same, at the end of months" },
   { seed: 10_415, was: "a throttle was forgotten over the report of a run that had stood still, which came first" },
 ];

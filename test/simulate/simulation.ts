@@ -33,7 +33,8 @@ const LAST_WAITS_MS = [
   11 * MINUTE_MS,
   ...Array.from({ length: 14 }, () => 65 * MINUTE_MS),
   ...Array.from({ length: 14 }, () => 13 * HOUR_MS),
-  ...Array.from({ length: 4 }, () => 65 * MINUTE_MS),
+  // A run gives up after three messages that Graph cannot convert, and some mailboxes have dozens of them.
+  ...Array.from({ length: 120 }, () => 65 * MINUTE_MS),
 ];
 const LEAST_LAST_TICKS = 4;
 const MENDING_TICKS = 3;
