@@ -26,17 +26,15 @@ export interface StoredMessages {
 }
 
 export function createStoredMessages({ registry, ledger, sourceOf }: StoredMessagesDeps): StoredMessages {
-  async function entry(mailboxId: string, key: string): Promise<StoredEntry> {
-    await existingMailbox(registry, mailboxId);
-    return existingMessage(ledger, mailboxId, key);
-  }
-
   return {
-    entry,
+    async entry(mailboxId, key) {
+      await existingMailbox(registry, mailboxId);
+      return existingMessage(ledger, mailboxId, key);
+    },
 
     async content(mailboxId, key) {
       const mailbox = await existingMailbox(registry, mailboxId);
-      const { messageId } = await entry(mailboxId, key);
+      const { messageId } = await existingMessage(ledger, mailboxId, key);
       const content = await sourceOf(mailbox).content(messageId);
       if (content === undefined) {
         throw new AppError(
