@@ -120,8 +120,9 @@ export function createDeskRests({ tables, log, now }: DeskRestsOptions): DeskRes
       const probing = before.failures > 0;
       let etag = row && etagOf(row);
       if (probing) {
-        const isOver = before.until === "" || isReached(new Date(before.until), now());
-        const turn = isOver ? await write(desk, { until: inFuture(PROBE_MS) }, etag) : undefined;
+        const turn = isReached(before.until, now())
+          ? await write(desk, { until: inFuture(PROBE_MS) }, etag)
+          : undefined;
         if (turn === undefined) {
           const retryAfterMs = Math.max(0, new Date(before.until).getTime() - now().getTime());
           return { kind: "resting", illness: { code: before.code as DeskCode, words: before.words, retryAfterMs } };

@@ -42,7 +42,7 @@ export function oneAtATime({ desk, url, tables, now, random, sleep }: OneAtATime
       if (lastEtag === undefined) {
         const row = await unlessAbsent(client.getEntity<{ heldUntil: string }>(PARTITION, rowKey));
         if (row === undefined) return etagOf(await client.createEntity(turn));
-        if (row.heldUntil !== "" && !isReached(new Date(row.heldUntil), now())) return undefined;
+        if (!isReached(row.heldUntil, now())) return undefined;
         lastEtag = etagOf(row);
       }
       return etagOf(await client.updateEntity(turn, "Replace", { etag: lastEtag }));

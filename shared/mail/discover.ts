@@ -77,7 +77,7 @@ function isListing({ checkpoint }: LeasedLedger): boolean {
 }
 
 function isTimeForChanges({ checkpoint: { changesAt } }: LeasedLedger, now: Date): boolean {
-  return changesAt === undefined || isReached(changesAt, now);
+  return isReached(changesAt, now);
 }
 
 const later = (now: Date) => new Date(now.getTime() + TRY_CHANGES_EVERY_MS);

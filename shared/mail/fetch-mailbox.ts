@@ -313,8 +313,7 @@ function stillFailing(error: MailboxError | undefined, report: RunReport): Troub
 function reasonToSkip(mailbox: StoredMailbox | undefined, now: Date) {
   if (mailbox === undefined) return "unknown";
   if (mailbox.status !== "connected") return "not-connected";
-  const { nextFetchAt, throttledUntil = nextFetchAt } = mailbox;
-  if (!isReached(nextFetchAt, now) || !isReached(throttledUntil, now)) return "not-due";
+  if (!isReached(mailbox.nextFetchAt, now) || !isReached(mailbox.throttledUntil, now)) return "not-due";
   return undefined;
 }
 

@@ -162,7 +162,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       return found
         .filter((row) => row !== undefined)
         .map(toEntry)
-        .filter(({ claimedUntil }) => claimedUntil === undefined || isReached(claimedUntil, at));
+        .filter(({ claimedUntil }) => isReached(claimedUntil, at));
     },
 
     async claim(entry, claimedUntil) {

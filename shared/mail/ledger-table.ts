@@ -58,8 +58,7 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
         const { etag } = await client.createEntity<StateRow>(fresh);
         return held(fresh, etagOf({ etag }));
       }
-      const isFree = row.leaseUntil === "" || isReached(new Date(row.leaseUntil), now(), 2 * MAILBOX_LEASE_MS);
-      if (!isFree) return undefined;
+      if (!isReached(row.leaseUntil, now(), 2 * MAILBOX_LEASE_MS)) return undefined;
       const taken = { ...key, leaseOwner, leaseUntil };
       const { etag } = await client.updateEntity(taken, "Merge", { etag: etagOf(row) });
       return held({ ...row, ...taken }, etagOf({ etag }));

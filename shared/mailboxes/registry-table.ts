@@ -137,7 +137,7 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
       const found: Pick<MailboxRow, "rowKey" | "nextFetchAt" | "queuedUntil">[] = [];
       for await (const row of client.listEntities<MailboxRow>({ queryOptions })) {
         // A comparison at the server would leave out rows without the column.
-        if (!row.queuedUntil || isReached(new Date(row.queuedUntil), now)) found.push(row);
+        if (isReached(row.queuedUntil, now)) found.push(row);
       }
       return found.sort((a, b) => compare(a.nextFetchAt, b.nextFetchAt)).map(({ rowKey }) => rowKey);
     },

@@ -70,7 +70,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     edits: [
       {
         file: LEDGER,
-        find: "      if (!isFree) return undefined;\n",
+        find: "      if (!isReached(row.leaseUntil, now(), 2 * MAILBOX_LEASE_MS)) return undefined;\n",
         replace: "",
       },
     ],
