@@ -12,9 +12,9 @@ app.http("account", {
   authLevel: "function",
   route: "mailboxes/{id}/account",
   handler: (request: HttpRequest, context: InvocationContext) =>
-    withHttpApp(request, context, async ({ registry, account }) => {
+    withHttpApp(request, context, async ({ registry, audit }) => {
       const { from = new Date(0), until = new Date() } = queryOf(request, query);
       const mailbox = await existingMailbox(registry, request.params.id ?? "");
-      return jsonAnswer(200, await account(mailbox, { from, until }));
+      return jsonAnswer(200, await audit(mailbox, { from, until }));
     }),
 });

@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
 import { z } from "zod";
-import { inWords } from "../shared/mailboxes/activity-words.ts";
+import { inWords } from "../shared/activity/activity-words.ts";
 import { existingMailbox } from "../shared/mailboxes/mailbox.ts";
 import { jsonAnswer, withHttpApp } from "./http.ts";
 import { limitQuery, queryOf } from "./json.ts";

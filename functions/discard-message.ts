@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
 import { z } from "zod";
-import { existingMessage } from "../shared/mail/ledger.ts";
+import { existingMessage } from "../shared/mail/ledger/ledger.ts";
 import { existingMailbox } from "../shared/mailboxes/mailbox.ts";
 import { jsonAnswer, withHttpApp } from "./http.ts";
 import { bodyOf, messageJson } from "./json.ts";

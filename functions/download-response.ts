@@ -1,5 +1,5 @@
 import { HttpResponse, type HttpResponseInit } from "@azure/functions";
-import { chunkIsGarbage } from "../shared/chunk-garbage.ts";
+import { chunkIsGarbage } from "../shared/platform/collect-chunks.ts";
 import type { SizedBody } from "../shared/web/layout.ts";
 
 /**

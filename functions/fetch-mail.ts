@@ -1,5 +1,5 @@
 import { app, type InvocationContext, type Timer } from "@azure/functions";
-import { fetchSchedule } from "../shared/config.ts";
+import { fetchSchedule } from "../shared/platform/config.ts";
 import { withApp } from "./invocation.ts";
 
 /** Fetches the mailboxes that are due, and leaves to the queue what does not fit into this run. */

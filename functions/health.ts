@@ -1,7 +1,7 @@
 import { app, type InvocationContext } from "@azure/functions";
-import { ConfigurationError } from "../shared/config.ts";
+import { healthOf } from "../shared/health/app-status.ts";
+import { ConfigurationError } from "../shared/platform/config.ts";
 import { errorFields } from "../shared/telemetry/log.ts";
-import { healthOf } from "../shared/web/health.ts";
 import { jsonAnswer, toResponse } from "./http.ts";
 import { withApp } from "./invocation.ts";
 

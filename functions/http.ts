@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponse, HttpResponseInit, InvocationContext } from "@azure/functions";
 import type { App } from "../shared/app.ts";
-import { ConfigurationError } from "../shared/config.ts";
-import { AppError } from "../shared/errors.ts";
+import { ConfigurationError } from "../shared/platform/config.ts";
+import { AppError } from "../shared/platform/errors.ts";
 import { errorPage } from "../shared/web/error-page.ts";
 import { FORM_TOKEN, type PageContext, SECURITY_HEADERS, type WebAnswer } from "../shared/web/layout.ts";
 import { isOwnForm, type Session } from "../shared/web/session/sessions.ts";

@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
-import { consentSubject } from "../shared/mailboxes/consent-subject.ts";
 import { consentRedirect } from "../shared/web/consent-redirect.ts";
+import { consentSubject } from "../shared/web/consent-subject.ts";
 import { invitationOverPage, invitationPage } from "../shared/web/invitation-page.ts";
 import { withHttpApp } from "./http.ts";
 

@@ -1,6 +1,6 @@
 import type { InvocationContext } from "@azure/functions";
 import { type App, appOfProcess } from "../shared/app.ts";
-import { AppError } from "../shared/errors.ts";
+import { AppError } from "../shared/platform/errors.ts";
 import { withLog } from "../shared/telemetry/current-log.ts";
 import { createLog, errorFields, type Log } from "../shared/telemetry/log.ts";
 import { logTelemetryTroubles, recordEvent } from "./telemetry.ts";

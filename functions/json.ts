@@ -1,7 +1,7 @@
 import type { HttpRequest } from "@azure/functions";
 import { z } from "zod";
-import { AppError } from "../shared/errors.ts";
-import type { StoredEntry } from "../shared/mail/ledger.ts";
+import type { StoredEntry } from "../shared/mail/ledger/ledger.ts";
+import { AppError } from "../shared/platform/errors.ts";
 import { jsonOf } from "./http.ts";
 
 /** A query's `limit`, where something is listed. */

@@ -5,8 +5,8 @@ import { withApp } from "./invocation.ts";
 app.timer("keep-tokens", {
   schedule: "0 17 3 * * *",
   handler: (_timer: Timer, context: InvocationContext) =>
-    withApp(context, async ({ keepTokens, sweep }) => {
-      await keepTokens();
-      await sweep();
+    withApp(context, async ({ renewGrants, purge }) => {
+      await renewGrants();
+      await purge();
     }),
 });

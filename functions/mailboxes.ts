@@ -1,9 +1,9 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
 import type { App } from "../shared/app.ts";
-import { AppError } from "../shared/errors.ts";
-import { consentSubject } from "../shared/mailboxes/consent-subject.ts";
 import { existingMailbox, type StoredMailbox } from "../shared/mailboxes/mailbox.ts";
 import { readNewMailbox } from "../shared/mailboxes/new-mailbox.ts";
+import { AppError } from "../shared/platform/errors.ts";
+import { consentSubject } from "../shared/web/consent-subject.ts";
 import type { WebAnswer } from "../shared/web/layout.ts";
 import { mailboxJson, overviewJson } from "../shared/web/mailbox-json.ts";
 import { fetchesQueue, mailboxFetch } from "./fetches-queue.ts";

@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
 import { z } from "zod";
-import { MESSAGE_STATES } from "../shared/mail/ledger.ts";
+import { MESSAGE_STATES } from "../shared/mail/ledger/ledger.ts";
 import { existingMailbox } from "../shared/mailboxes/mailbox.ts";
 import { jsonAnswer, withHttpApp } from "./http.ts";
 import { limitQuery, messageJson, queryOf } from "./json.ts";

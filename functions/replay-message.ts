@@ -1,5 +1,5 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
-import { existingMessage } from "../shared/mail/ledger.ts";
+import { existingMessage } from "../shared/mail/ledger/ledger.ts";
 import { existingMailbox } from "../shared/mailboxes/mailbox.ts";
 import { fetchesQueue, mailboxFetch } from "./fetches-queue.ts";
 import { jsonAnswer, withHttpApp } from "./http.ts";

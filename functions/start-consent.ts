@@ -1,7 +1,7 @@
 import { app, type HttpRequest, type InvocationContext } from "@azure/functions";
-import { consentSubject } from "../shared/mailboxes/consent-subject.ts";
 import { existingMailbox } from "../shared/mailboxes/mailbox.ts";
 import { consentRedirect } from "../shared/web/consent-redirect.ts";
+import { consentSubject } from "../shared/web/consent-subject.ts";
 import { withHttpApp } from "./http.ts";
 
 /** For programs: where a browser has to go to connect a mailbox. People come by the pages or by an invitation. */

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { app, type InvocationContext } from "@azure/functions";
-import { keepExporterQuiet, readTelemetryConfig, type TelemetryConfig } from "../shared/config.ts";
-import { messageOf } from "../shared/errors.ts";
+import { keepExporterQuiet, readTelemetryConfig, type TelemetryConfig } from "../shared/platform/config.ts";
+import { messageOf } from "../shared/platform/errors.ts";
+import { createExportErrors } from "../shared/telemetry/export-errors.ts";
 import type { Log, RecordEvent } from "../shared/telemetry/log.ts";
 import { withTraceparent } from "../shared/telemetry/spans.ts";
 import type { Telemetry } from "../shared/telemetry/telemetry.ts";
-import { createTroubles } from "../shared/telemetry/troubles.ts";
 
 /** The end of an invocation waits this long for its telemetry to be sent: an instance may be frozen right after it. */
 const FLUSH_LIMIT_MS = 3_000;
@@ -14,7 +14,7 @@ const NO_WAIT_AFTER_FAILURE_MS = 60_000;
 /** The worker ends five seconds after it was told to. */
 const LAST_FLUSH_LIMIT_MS = 4_000;
 
-const troubles = createTroubles({ now: () => new Date() });
+const troubles = createExportErrors({ now: () => new Date() });
 const config = readTelemetryConfig();
 let telemetry: Telemetry | undefined;
 let noWaitUntil = 0;

@@ -1,48 +1,47 @@
 import { tmpdir } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
-import { type Config, readConfig } from "./config.ts";
+import type { Activity } from "./activity/activity.ts";
+import { createActivity } from "./activity/activity-table.ts";
+import { createCircuitBreaker } from "./desks/circuit-breaker-table.ts";
 import { createConfiguredDesks } from "./desks/configured-desks.ts";
 import { probeDesk } from "./desks/desk-probe.ts";
-import { createDeskRests } from "./desks/desk-rests.ts";
 import { testDelivery } from "./desks/test-message.ts";
-import { createSecrets } from "./key-vault.ts";
-import { type Account, createAccount } from "./mail/account.ts";
-import { createFetchMailbox, type FetchOutcome } from "./mail/fetch-mailbox.ts";
-import { createGraphClient } from "./mail/graph-client.ts";
-import { cannotOpenFolder } from "./mail/graph-folder.ts";
-import { createGraphSource } from "./mail/graph-source.ts";
-import { createImportMail, type ImportMail } from "./mail/import-mail.ts";
-import type { Ledger, Period } from "./mail/ledger.ts";
-import { createLedger } from "./mail/ledger-table.ts";
-import { createMailFileSweep } from "./mail/mail-files.ts";
-import { createQuarantine, type Quarantine } from "./mail/quarantine.ts";
-import type { RequestBudget } from "./mail/request-budget.ts";
-import { createStoredMessages, type StoredMessages } from "./mail/stored-messages.ts";
-import { traceFetches } from "./mail/traced-fetch.ts";
-import { createAbandonedFetches } from "./mailboxes/abandoned-fetches.ts";
-import type { Activity } from "./mailboxes/activity.ts";
-import { createActivity } from "./mailboxes/activity-table.ts";
-import { createAppHealth } from "./mailboxes/app-health.ts";
+import { createAppHealth } from "./health/app-health.ts";
+import { type CheckMailbox, createDiagnostics } from "./health/checks/diagnostics.ts";
+import { type Check, createNewMailboxChecks } from "./health/checks/new-mailbox-checks.ts";
+import { askOwnAddress, tryKeyVault, tryStorage } from "./health/checks/try-services.ts";
+import { createMailboxGauges } from "./health/mailbox-gauges.ts";
+import { createMailboxView, createOverview, type MailboxView, type Overview } from "./health/overview.ts";
+import { tokenView } from "./health/token-view.ts";
+import { createGraphClient } from "./mail/graph/graph-client.ts";
+import { cannotOpenFolder } from "./mail/graph/graph-folder.ts";
+import { createGraphSource } from "./mail/graph/graph-source.ts";
+import { createMailFileCleanup } from "./mail/graph/mail-files.ts";
+import type { RequestBudget } from "./mail/graph/request-budget.ts";
+import type { Ledger, Period } from "./mail/ledger/ledger.ts";
+import { createLedger } from "./mail/ledger/ledger-table.ts";
+import { type Audit, createAudit } from "./mail/operator/audit.ts";
+import { createImportMail, type ImportMail } from "./mail/operator/import-mail.ts";
+import { createQuarantine, type Quarantine } from "./mail/operator/quarantine.ts";
+import { createStoredMessages, type StoredMessages } from "./mail/operator/stored-messages.ts";
+import { createFetchMailbox, type FetchOutcome } from "./mail/run/fetch-mailbox.ts";
+import { traceFetches } from "./mail/run/traced-fetch.ts";
 import { type ChangeMailbox, createChangeMailbox } from "./mailboxes/change-mailbox.ts";
-import { consentSubject } from "./mailboxes/consent-subject.ts";
-import { type CheckMailbox, createDiagnostics } from "./mailboxes/diagnostics/diagnostics.ts";
-import { askOwnAddress, tryKeyVault, tryStorage } from "./mailboxes/diagnostics/try-services.ts";
-import { createFetchDueMailboxes } from "./mailboxes/fetch-due-mailboxes.ts";
-import { createFetchQueue } from "./mailboxes/fetch-queue-azure.ts";
-import { createGrantRefused } from "./mailboxes/grant-refused.ts";
-import { createKeepTokens, type KeepTokensReport } from "./mailboxes/keep-tokens.ts";
 import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
 import type { NewMailbox } from "./mailboxes/new-mailbox.ts";
-import { type Check, createNewMailboxChecks } from "./mailboxes/new-mailbox-checks.ts";
-import { createMailboxView, createOverview, type MailboxView, type Overview } from "./mailboxes/overview.ts";
-import { createQueueFetches } from "./mailboxes/queue-fetches.ts";
 import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
-import { createSweep } from "./mailboxes/sweep.ts";
-import { tokenView } from "./mailboxes/token-view.ts";
-import { createWatchMailboxes } from "./mailboxes/watch-mailboxes.ts";
-import { attemptTimeout } from "./sdk-timeout.ts";
-import { createTables, type Tables } from "./tables.ts";
+import { type Config, readConfig } from "./platform/config.ts";
+import { createSecrets } from "./platform/key-vault-azure.ts";
+import { attemptTimeout } from "./platform/sdk-timeout-azure.ts";
+import { createTables, type Tables } from "./platform/tables-azure.ts";
+import { createAbandonedFetches } from "./scheduling/abandoned-fetches.ts";
+import { createFetchDueMailboxes } from "./scheduling/fetch-due-mailboxes.ts";
+import { createFetchQueue } from "./scheduling/fetch-queue-azure.ts";
+import { createGrantRefused } from "./scheduling/grant-refused.ts";
+import { createQueueFetches } from "./scheduling/queue-fetches.ts";
+import { createRenewGrants, type RenewGrantsReport } from "./scheduling/renew-grants.ts";
+import { createRetention } from "./scheduling/retention.ts";
 import { currentLog } from "./telemetry/current-log.ts";
 import type { Log } from "./telemetry/log.ts";
 import { createOutgoing } from "./telemetry/outgoing.ts";
@@ -52,12 +51,13 @@ import { type ConsentSubject, type Consents, createConsents } from "./tokens/con
 import { createCredentialEnd } from "./tokens/credential-end.ts";
 import { isDueForSaving, SAVE_AFTER_MS } from "./tokens/expiry.ts";
 import { createGrantStore } from "./tokens/grant-store-azure.ts";
-import { createInvitations, type Invitations } from "./tokens/invitations.ts";
+import { createInvitations, type Invitations } from "./tokens/invitations-table.ts";
 import { mailScopes } from "./tokens/mail-scopes.ts";
-import { createPendingConsents } from "./tokens/pending-consents.ts";
+import { createPendingConsents } from "./tokens/pending-consents-table.ts";
 import { createRedirectProbe } from "./tokens/redirect-probe.ts";
 import { createTokenEndpoint } from "./tokens/token-endpoint.ts";
 import { createTokenSealer } from "./tokens/token-sealer.ts";
+import { consentSubject } from "./web/consent-subject.ts";
 import { createCookieKeys } from "./web/session/cookie-keys.ts";
 import { createCookieSealer } from "./web/session/cookie-sealer.ts";
 import { createSessions, type Sessions } from "./web/session/sessions.ts";
@@ -81,7 +81,7 @@ export interface App {
   readonly messages: StoredMessages;
   readonly activity: Activity;
   readonly importMail: ImportMail;
-  account(mailbox: StoredMailbox, period: Period): Promise<Account>;
+  audit(mailbox: StoredMailbox, period: Period): Promise<Audit>;
   /** Of the people who may see the pages. */
   readonly signIn: SignIn;
   readonly sessions: Sessions;
@@ -97,9 +97,9 @@ export interface App {
   fetchMailbox(mailboxId: string, causedBy?: string): Promise<FetchOutcome>;
   /** Records on a mailbox that the queue gave up on it. */
   fetchAbandoned(mailboxId: string): Promise<void>;
-  keepTokens(): Promise<KeepTokensReport>;
+  renewGrants(): Promise<RenewGrantsReport>;
   /** Removes what is older than the ledger's memory, and sign-ins that are over. */
-  sweep(): Promise<void>;
+  purge(): Promise<void>;
   overview(): Promise<Overview>;
   /** One line of it, with all that is known of the mailbox. */
   view(mailbox: StoredMailbox): Promise<MailboxView>;
@@ -167,11 +167,11 @@ export function createApp({
 
   const deskOf = createConfiguredDesks({ settings: config.desks, readSecret, tables, outgoing, now, random, sleep });
   const deskNames = Object.keys(config.desks);
-  const deskRests = createDeskRests({ tables, log, now });
+  const circuitBreaker = createCircuitBreaker({ tables, log, now });
   const invitations = createInvitations({ tables, now });
   const changeMailbox = createChangeMailbox({
     registry,
-    wakeDesk: deskRests.wake,
+    tryDeskNow: circuitBreaker.halfOpen,
     deskNames,
     forgetCheckpoint: (id) => ledger.forgetCheckpoint(id),
     async removeGrant(id) {
@@ -201,14 +201,14 @@ export function createApp({
       longestQuietMs: config.fetch.longestQuietMinutes * 60_000,
       longestBrokenMs: config.fetch.longestBrokenMinutes * 60_000,
     },
-    askDesk: deskRests.ask,
+    askCircuit: circuitBreaker.ask,
     grantRefused,
     activity,
     log,
     now,
   });
   const fetchMailbox = traceFetches(plainFetch);
-  const sweepMailFiles = createMailFileSweep({ folder: tmpdir(), log, now });
+  const removeLeftOverMailFiles = createMailFileCleanup({ folder: tmpdir(), log, now });
   const budgetMs = config.fetch.budgetSeconds * 1_000;
   const fetchQueue = createFetchQueue({ storage: config.storage, credential: identity });
   const queueFetches = createQueueFetches({ registry, queue: fetchQueue, log, now });
@@ -226,7 +226,7 @@ export function createApp({
     now,
   });
 
-  const watchMailboxes = createWatchMailboxes({ registry, log, now });
+  const watchMailboxes = createMailboxGauges({ registry, log, now });
 
   async function subject(mailboxId: string): Promise<ConsentSubject | undefined> {
     const mailbox = await registry.get(mailboxId);
@@ -297,7 +297,7 @@ export function createApp({
       const delivery = testDelivery(mailbox.id, mailbox.address, now());
       return { key: delivery.idempotencyKey, answer: await deskOf(mailbox).deliver(delivery) };
     },
-    restingDesks: deskRests.list,
+    openCircuits: circuitBreaker.list,
     waiting: ledger.waiting,
     pending: (id, limit) => ledger.messages(id, "pending", limit),
     now,
@@ -311,7 +311,7 @@ export function createApp({
     ledger,
     changeMailbox,
     importMail: createImportMail({ ledger, sourceOf, deliverFrom: changeMailbox.deliverFrom, now }),
-    account: createAccount({ ledger, sourceOf, now }),
+    audit: createAudit({ ledger, sourceOf, now }),
     quarantine: createQuarantine({ ledger, fetchNow: changeMailbox.fetchNow, activity, log, now }),
     messages: createStoredMessages({ registry, ledger, sourceOf }),
     activity,
@@ -335,18 +335,18 @@ export function createApp({
       probeDesk,
     }),
     async fetchDueMailboxes() {
-      await sweepMailFiles();
+      await removeLeftOverMailFiles();
       await tick();
       await watchMailboxes();
     },
     async fetchMailbox(mailboxId, causedBy) {
-      await sweepMailFiles();
+      await removeLeftOverMailFiles();
       const outcome = await fetchMailbox({ mailboxId, deadline: new Date(now().getTime() + budgetMs) }, causedBy);
       if (outcome.kind === "fetched" && outcome.more) await queueFetches([mailboxId]);
       return outcome;
     },
     fetchAbandoned: createAbandonedFetches({ registry, log, now }),
-    keepTokens: createKeepTokens({
+    renewGrants: createRenewGrants({
       registry,
       grants: () => grants.list(),
       isDue: (savedAt) => isDueForSaving(savedAt, now()),
@@ -358,7 +358,7 @@ export function createApp({
       log,
       now,
     }),
-    sweep: createSweep({ registry, ledger, consents, invitations, activity, now }),
+    purge: createRetention({ registry, ledger, consents, invitations, activity, now }),
     checkMailbox,
     view: createMailboxView({
       registry,
@@ -367,14 +367,14 @@ export function createApp({
         const grant = await grants.read(id);
         return grant && tokenView(grant);
       },
-      restingDesks: deskRests.list,
+      openCircuits: circuitBreaker.list,
       now,
     }),
     overview: createOverview({
       registry,
       waiting: (id) => ledger.waiting(id),
       tokens: async () => new Map((await grants.list()).map((grant) => [grant.mailboxId, tokenView(grant)])),
-      restingDesks: deskRests.list,
+      openCircuits: circuitBreaker.list,
       mailPerHour: activity.mailPerHour,
       now,
     }),

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
-import { createLedger } from "../shared/mail/ledger-table.ts";
-import type { CheckReport } from "../shared/mailboxes/diagnostics/diagnostics.ts";
-import type { CheckStep } from "../shared/mailboxes/diagnostics/run-checks.ts";
+import type { CheckReport } from "../shared/health/checks/diagnostics.ts";
+import type { CheckStep } from "../shared/health/checks/run-checks.ts";
+import { createLedger } from "../shared/mail/ledger/ledger-table.ts";
 import { azuriteTables } from "./shared/azurite-tables.ts";
 import { type FunctionsHost, startFunctionsHost } from "./simulator/host/functions-host.ts";
 import { createPerson } from "./simulator/person/person.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it, mock } from "node:test";
 import { createApp } from "../shared/app.ts";
-import { readConfig } from "../shared/config.ts";
 import { messageKey } from "../shared/mail/message.ts";
+import { readConfig } from "../shared/platform/config.ts";
 import { createPerson } from "./simulator/person/person.ts";
 import { type Deskpost, startDeskpost } from "./simulator/run/deskpost.ts";
 import { connectMailbox } from "./simulator/run/once.ts";

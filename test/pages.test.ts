@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { useSecurityBed } from "./security/security-bed.ts";
+import { useSecurityBed } from "./security/security-harness.ts";
 import type { Page, Person } from "./simulator/person/person.ts";
 
 /** What an administrator does on the pages, against the bundle. */

@@ -1,5 +1,5 @@
-import { messageOf } from "../errors.ts";
-import { isLoopback } from "../web/base-url.ts";
+import { isLoopback } from "../platform/base-url.ts";
+import { messageOf } from "../platform/errors.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Azure cuts a request off after 230 seconds. */

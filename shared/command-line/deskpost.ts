@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { commandLineTarget } from "../config.ts";
+import { commandLineTarget } from "../platform/config.ts";
 import { runCommandLine } from "./run-command-line.ts";
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {

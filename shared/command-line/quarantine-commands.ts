@@ -12,7 +12,7 @@ interface Message {
   readonly answer: string;
 }
 
-/** What `replay` takes in one request; see shared/mail/quarantine.ts. */
+/** What `replay` takes in one request; see shared/mail/operator/quarantine.ts. */
 const REPLAYED_AT_ONCE = 1_000;
 
 /** What could not be delivered, and what a person decides about it. */

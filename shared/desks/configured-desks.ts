@@ -1,10 +1,10 @@
-import { type Config, ConfigurationError } from "../config.ts";
-import { AppError } from "../errors.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
-import type { Tables } from "../tables.ts";
+import { type Config, ConfigurationError } from "../platform/config.ts";
+import { AppError } from "../platform/errors.ts";
+import type { Tables } from "../platform/tables-azure.ts";
 import type { Outgoing } from "../telemetry/outgoing.ts";
 import type { Desk } from "./desk.ts";
-import { oneAtATime } from "./one-at-a-time.ts";
+import { createExclusiveDesk } from "./exclusive-desk-table.ts";
 import type { WatchPost } from "./post.ts";
 import { createUvdesk } from "./uvdesk.ts";
 import { createWebhook } from "./webhook.ts";
@@ -35,7 +35,7 @@ export function createConfiguredDesks(
     switch (settings.kind) {
       case "uvdesk": {
         const desk = createUvdesk({ ...settings, now, watch });
-        return oneAtATime({ desk, url: settings.url, tables, now, random, sleep });
+        return createExclusiveDesk({ desk, url: settings.url, tables, now, random, sleep });
       }
       case "webhook":
         return createWebhook({ ...settings, secret: () => signingSecret(settings.secretName), now, watch });

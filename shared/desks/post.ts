@@ -1,5 +1,5 @@
-import { messageOf } from "../errors.ts";
-import { retryAfterMs } from "../retry-after.ts";
+import { messageOf } from "../platform/errors.ts";
+import { retryAfterMs } from "../platform/retry-after.ts";
 import { redact } from "../telemetry/redact.ts";
 import type { DeskAnswer, DeskCode } from "./desk.ts";
 import { type BlobAnswer, type SendBlobOptions, sendBlob } from "./send-blob.ts";
@@ -38,7 +38,7 @@ export type WatchPost = (post: () => Promise<BlobAnswer>, request: SendBlobOptio
 export async function postToDesk(options: PostOptions): Promise<DeskResponse | DeskAnswer> {
   const { url, headers, body, now, offerUntil, watch = (post) => post() } = options;
   if (now >= offerUntil)
-    return deskIll("BUSY", "It took too long until its turn came; the next run goes on", undefined, false);
+    return deskUnavailable("BUSY", "It took too long until its turn came; the next run goes on", undefined, false);
   let response: BlobAnswer;
   let text: string;
   try {
@@ -48,13 +48,13 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
     response = await watch(() => sendBlob(request), request);
     text = await readText(response.body);
   } catch (error) {
-    return deskIll("NO_ANSWER", `no answer: ${redact(messageOf(error))}`, undefined, !neverArrived(error));
+    return deskUnavailable("NO_ANSWER", `no answer: ${redact(messageOf(error))}`, undefined, !neverArrived(error));
   }
   const { status } = response;
   const retryAfter = retryAfterMs(response.headers.get("retry-after"), now);
   // A redirected POST would arrive as a GET without its body.
   if (status >= 300 && status < 400) {
-    return deskIll(
+    return deskUnavailable(
       "REDIRECT",
       `it redirects to ${response.headers.get("location")}: put that address into DESKS`,
       retryAfter,
@@ -63,7 +63,7 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
   }
   // 410 closes the whole endpoint: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
   if ([401, 403, 404, 408, 410, 429, 502, 503, 504].includes(status)) {
-    return deskIll(`HTTP_${status}`, `HTTP ${status}`, retryAfter, status === 502 || status === 504);
+    return deskUnavailable(`HTTP_${status}`, `HTTP ${status}`, retryAfter, status === 502 || status === 504);
   }
   // Its own limit, or that of a proxy, as nginx has one: https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size
   if (status === 413) {
@@ -85,7 +85,12 @@ export function isPage(text: string): boolean {
 }
 
 /** The desk as a whole is ill: the message waits, and it does not count against the message. */
-export function deskIll(code: DeskCode, words: string, retryAfter: number | undefined, uncertain: boolean): DeskAnswer {
+export function deskUnavailable(
+  code: DeskCode,
+  words: string,
+  retryAfter: number | undefined,
+  uncertain: boolean,
+): DeskAnswer {
   return { kind: "try-again", because: "desk", code, words: shortened(words), retryAfterMs: retryAfter, uncertain };
 }
 

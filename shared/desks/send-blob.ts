@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import http from "node:http";
 import https from "node:https";
-import { chunkIsGarbage } from "../chunk-garbage.ts";
+import { chunkIsGarbage } from "../platform/collect-chunks.ts";
 
 /** Until the connection stands; before that, nothing can have arrived. */
 const CONNECT_TIMEOUT_MS = 10_000;

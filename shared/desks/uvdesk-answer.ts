@@ -1,5 +1,5 @@
 import type { DeskAnswer, DeskCode } from "./desk.ts";
-import { type DeskResponse, deskIll, shortened } from "./post.ts";
+import { type DeskResponse, deskUnavailable, shortened } from "./post.ts";
 
 /**
  * Texts of UVdesk's mailbox listener, versions 1.1.3 and 1.1.4. It answers 200 with success:true to nearly everything;
@@ -39,7 +39,7 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
         uncertain: true,
       };
     }
-    return deskIll(
+    return deskUnavailable(
       "NOT_THE_DESK",
       `HTTP ${status} with ${isHtml ? "a page" : "something"} that is not its answer: is it UVdesk, and is it in maintenance?`,
       retryAfterMs,
@@ -53,7 +53,7 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
     if (NO_MAIL.test(message)) {
       if (mailBytes < NEVER_TOO_LARGE_BYTES) {
         const words = `It saw an empty form, though the message has ${mailBytes} bytes only: a proxy in front of it, or PHP's enable_post_data_reading, takes the content of requests away`;
-        return deskIll("NOT_THE_DESK", words, retryAfterMs, false);
+        return deskUnavailable("NOT_THE_DESK", words, retryAfterMs, false);
       }
       return {
         kind: "impossible",
@@ -63,7 +63,8 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
     }
     return { kind: "try-again", because: "message", code: "DESK_ERROR", words, retryAfterMs, uncertain: true };
   }
-  if (status < 200 || status >= 300) return deskIll(`HTTP_${status}`, `HTTP ${status}: ${words}`, retryAfterMs, true);
+  if (status < 200 || status >= 300)
+    return deskUnavailable(`HTTP_${status}`, `HTTP ${status}: ${words}`, retryAfterMs, true);
 
   const [, ticket, thread] = TAG.exec(told) ?? [];
   const trashed = ticket !== undefined && thread === undefined;

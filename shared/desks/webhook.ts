@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
-import { chunkIsGarbage } from "../chunk-garbage.ts";
+import { chunkIsGarbage } from "../platform/collect-chunks.ts";
 import type { Desk, DeskAnswer } from "./desk.ts";
-import { deskIll, isPage, postToDesk, shortened, type WatchPost } from "./post.ts";
+import { deskUnavailable, isPage, postToDesk, shortened, type WatchPost } from "./post.ts";
 
 export interface WebhookOptions {
   readonly url: string;
@@ -52,7 +52,7 @@ function toAnswer(status: number, text: string, retryAfterMs: number | undefined
   if (status >= 200 && status < 300) {
     // A sign-in page, a parked domain: whoever answers with a page has stored nothing.
     return isPage(text)
-      ? deskIll(
+      ? deskUnavailable(
           "NOT_THE_DESK",
           `HTTP ${status} with a page for people: does its URL lead to the receiver?`,
           undefined,

@@ -1,8 +1,16 @@
-import { AppError } from "../errors.ts";
 import type { Acknowledge } from "../mailboxes/mailbox.ts";
-import type { Refusal } from "./checkpoint.ts";
-import type { MailContent } from "./mail-content.ts";
+import { AppError } from "../platform/errors.ts";
 import type { DiscoveredMessage } from "./message.ts";
+
+/** The bytes of a message, complete. A blob knows its length before it is sent, and can be read more than once. */
+export interface MailContent {
+  readonly blob: Blob;
+  /** Removes the temporary file, if there is one. Call it when the delivery is over, however it ended. It never fails. */
+  dispose(): Promise<void>;
+}
+
+/** Why changes are not to be had: the mailbox is full, Graph has none of this folder, or its pages have no end. */
+export type Refusal = "mailbox-full" | "not-supported" | "no-end";
 
 /** A page of changes. */
 export interface ChangePage {

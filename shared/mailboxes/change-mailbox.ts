@@ -1,7 +1,7 @@
-import { AppError } from "../errors.ts";
+import type { Activity } from "../activity/activity.ts";
+import { AppError } from "../platform/errors.ts";
 import type { Log } from "../telemetry/log.ts";
 import { refusalCodeOf } from "../tokens/entra-errors.ts";
-import type { Activity } from "./activity.ts";
 import {
   type Mailbox,
   type MailboxChanges,
@@ -18,7 +18,7 @@ export interface ChangeMailboxDeps {
   /** Names of the desks in the configuration. */
   readonly deskNames: readonly string[];
   /** Lets the next run try a desk that was left alone. */
-  readonly wakeDesk: (desk: string) => Promise<void>;
+  readonly tryDeskNow: (desk: string) => Promise<void>;
   /** Forgets where discovery stands in the mailbox, not what was delivered. */
   readonly forgetCheckpoint: (mailboxId: string) => Promise<void>;
   readonly removeGrant: (mailboxId: string) => Promise<void>;
@@ -117,7 +117,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
 
     async fetchNow(id) {
       const mailbox = await registry.get(id);
-      if (mailbox !== undefined) await deps.wakeDesk(mailbox.desk);
+      if (mailbox !== undefined) await deps.tryDeskNow(mailbox.desk);
       return change(id, ({ status }) =>
         status === "connected" ? { nextFetchAt: now(), throttledUntil: undefined, failures: 0 } : undefined,
       );

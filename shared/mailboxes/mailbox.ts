@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { AppError } from "../errors.ts";
-import type { RequestCount } from "../mail/request-count.ts";
+import { AppError } from "../platform/errors.ts";
+import type { RequestCount } from "./request-count.ts";
 
 /**
  * new: not connected yet; connected: fetched; needs-owner: its owner must consent again; needs-admin: its organisation
@@ -66,7 +66,7 @@ export interface StoredMailbox extends Mailbox {
 export type MailboxChanges = Partial<Omit<Mailbox, "id" | "address" | "folder">>;
 
 /** How a mailbox is, as far as a look at all of them needs it. */
-export type Standing = Pick<Mailbox, "id" | "desk" | "status" | "deliverFrom" | "lastSuccessAt" | "lastError">;
+export type MailboxSummary = Pick<Mailbox, "id" | "desk" | "status" | "deliverFrom" | "lastSuccessAt" | "lastError">;
 
 /** A fault of our own app registration: it concerns every mailbox and is none's fault. */
 export interface AppAlarm {
@@ -83,7 +83,7 @@ export interface MailboxRegistry {
   /** All of them, by address. */
   list(): Promise<StoredMailbox[]>;
   /** All of them, in no order: a fifth of the work of `list`, for what every tick asks. */
-  standings(): Promise<Standing[]>;
+  summaries(): Promise<MailboxSummary[]>;
   /** Ids of the connected ones whose next fetch has come and is not on the queue, the longest waiting first. */
   due(now: Date): Promise<string[]>;
   update(mailbox: StoredMailbox, changes: MailboxChanges): Promise<StoredMailbox>;

@@ -1,7 +1,6 @@
 import { odata, type TransactionAction } from "@azure/data-tables";
-import { AppError } from "../errors.ts";
-import type { RequestCount } from "../mail/request-count.ts";
-import { beyondAnyWait, isReached } from "../reached.ts";
+import { beyondAnyWait, isDue } from "../platform/due.ts";
+import { AppError } from "../platform/errors.ts";
 import {
   etagOf,
   isConflict,
@@ -10,7 +9,7 @@ import {
   orRowChanged,
   type Tables,
   unlessAbsent,
-} from "../tables.ts";
+} from "../platform/tables-azure.ts";
 import type {
   Acknowledge,
   Mailbox,
@@ -18,9 +17,10 @@ import type {
   MailboxChanges,
   MailboxRegistry,
   MailboxStatus,
-  Standing,
+  MailboxSummary,
   StoredMailbox,
 } from "./mailbox.ts";
+import type { RequestCount } from "./request-count.ts";
 
 const MAILBOXES = "mailbox";
 const SYSTEM = "system";
@@ -58,8 +58,8 @@ interface MailboxRow {
 
 type Columns = Omit<MailboxRow, "partitionKey" | "rowKey">;
 
-const STANDING_COLUMNS = ["rowKey", "desk", "status", "deliverFrom", "lastSuccessAt", "lastError"] as const;
-type StandingRow = Pick<MailboxRow, (typeof STANDING_COLUMNS)[number]>;
+const SUMMARY_COLUMNS = ["rowKey", "desk", "status", "deliverFrom", "lastSuccessAt", "lastError"] as const;
+type SummaryRow = Pick<MailboxRow, (typeof SUMMARY_COLUMNS)[number]>;
 
 /** Keeps mailboxes in Table Storage. */
 export function createMailboxRegistry(tables: Tables): MailboxRegistry {
@@ -121,11 +121,11 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
       return found.sort((a, b) => a.address.localeCompare(b.address) || a.folder.localeCompare(b.folder));
     },
 
-    async standings() {
+    async summaries() {
       const client = await table();
-      const queryOptions = { filter: odata`PartitionKey eq ${MAILBOXES}`, select: [...STANDING_COLUMNS] };
-      const found: Standing[] = [];
-      for await (const row of client.listEntities<StandingRow>({ queryOptions })) found.push(standingIn(row));
+      const queryOptions = { filter: odata`PartitionKey eq ${MAILBOXES}`, select: [...SUMMARY_COLUMNS] };
+      const found: MailboxSummary[] = [];
+      for await (const row of client.listEntities<SummaryRow>({ queryOptions })) found.push(summaryIn(row));
       return found;
     },
 
@@ -137,7 +137,7 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
       const found: Pick<MailboxRow, "rowKey" | "nextFetchAt" | "queuedUntil">[] = [];
       for await (const row of client.listEntities<MailboxRow>({ queryOptions })) {
         // A comparison at the server would leave out rows without the column.
-        if (isReached(row.queuedUntil, now)) found.push(row);
+        if (isDue(row.queuedUntil, now)) found.push(row);
       }
       return found.sort((a, b) => compare(a.nextFetchAt, b.nextFetchAt)).map(({ rowKey }) => rowKey);
     },
@@ -228,7 +228,7 @@ function time(text: string): Date | undefined {
   return text === "" ? undefined : new Date(text);
 }
 
-function standingIn(row: StandingRow): Standing {
+function summaryIn(row: SummaryRow): MailboxSummary {
   const error =
     row.lastError === "" ? undefined : (JSON.parse(row.lastError) as { code: string; message: string; at: string });
   return {
@@ -243,7 +243,7 @@ function standingIn(row: StandingRow): Standing {
 
 function fromRow(row: MailboxRow & { etag?: string }): StoredMailbox {
   return {
-    ...standingIn(row),
+    ...summaryIn(row),
     address: row.address,
     folder: row.folder,
     acknowledge: JSON.parse(row.acknowledge) as Acknowledge,

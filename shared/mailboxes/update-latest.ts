@@ -1,4 +1,4 @@
-import { RowChangedError } from "../tables.ts";
+import { RowChangedError } from "../platform/errors.ts";
 import type { MailboxChanges, MailboxRegistry, StoredMailbox } from "./mailbox.ts";
 
 /** Somebody may be faster this often in a row before it counts as a fault. */

@@ -1,4 +1,4 @@
-import { codeOf, messageOf } from "../errors.ts";
+import { codeOf, messageOf } from "../platform/errors.ts";
 import { redact } from "./redact.ts";
 
 /** Every event that Deskpost logs: the turning points, one name each. */

@@ -1,4 +1,4 @@
-import { retryAfterMs } from "../retry-after.ts";
+import { retryAfterMs } from "../platform/retry-after.ts";
 import type { Log } from "./log.ts";
 import { inSpan } from "./spans.ts";
 

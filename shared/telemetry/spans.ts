@@ -1,5 +1,5 @@
 import { type Attributes, context, type Link, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { codeOf } from "../errors.ts";
+import { codeOf } from "../platform/errors.ts";
 
 /** The span of one run for one mailbox. */
 export const RUN_SPAN = "fetch mailbox";

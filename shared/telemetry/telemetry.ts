@@ -7,9 +7,9 @@ import { traceAzureSdks } from "./azure-sdk-spans.ts";
 import { createContextManager } from "./context-manager.ts";
 import type { Exporters } from "./exporters.ts";
 import type { LogLevel, RecordEvent } from "./log.ts";
-import { keepEventfulRuns } from "./quiet-runs.ts";
-import { createMetricRecorder } from "./recorder.ts";
+import { createMetricRecorder } from "./metric-recorder.ts";
 import { isRoutine } from "./routine.ts";
+import { createRunTailSampler } from "./run-tail-sampler.ts";
 
 /** Metrics go out at the end of invocations; this is for an instance on which one takes long. */
 const METRICS_EVERY_MS = 60_000;
@@ -53,7 +53,7 @@ export function startTelemetry({ exporters, serviceName, onTrouble, random }: Te
     resource,
     // The host's own sampling decision does not count here.
     sampler: new AlwaysOnSampler(),
-    spanProcessors: [keepEventfulRuns(new BatchSpanProcessor(exporters.spans, batch), random)],
+    spanProcessors: [createRunTailSampler(new BatchSpanProcessor(exporters.spans, batch), random)],
   });
   const metrics = new MeterProvider({
     resource,

@@ -1,5 +1,5 @@
-import { AppError, codeOf } from "../errors.ts";
-import { RowChangedError } from "../tables.ts";
+import { AppError, codeOf, RowChangedError } from "../platform/errors.ts";
+
 import { errorFields, type Log } from "../telemetry/log.ts";
 import { concernsEveryMailbox, EntraError, mayBeTheToken, remedyFor } from "./entra-errors.ts";
 import { isDueForSaving, isUsable, REFRESH_TOKEN_LIFE_MS, refreshBackoffMs, refreshTime } from "./expiry.ts";
@@ -47,7 +47,7 @@ export interface AppHealth {
    * Why Entra is not to be asked now; `undefined` where it may be. While it refuses the application, one caller at a
    * time tries again, and the others need not.
    */
-  standing(): Promise<AppError | undefined>;
+  misconfiguration(): Promise<AppError | undefined>;
   refused(error: AppError): Promise<void>;
   accepted(): Promise<void>;
 }
@@ -148,7 +148,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
           `No access token for mailbox ${mailboxId}: the last ${grant.failures} refresh(es) failed; the next try is at ${grant.nextAttemptAt.toISOString()}`,
         );
       }
-      const standing = await appHealth.standing();
+      const standing = await appHealth.misconfiguration();
       if (standing !== undefined) {
         if (serves(held, wish)) return held.value;
         throw standing;

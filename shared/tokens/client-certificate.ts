@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, type KeyObject, subtle, X509Certificate } from "node:crypto";
 import { type ClientAuth, modifyAssertion, PrivateKeyJwt } from "openid-client";
-import { AppError } from "../errors.ts";
+import { AppError } from "../platform/errors.ts";
 
 /** Microsoft advises 5 to 10 minutes at most. https://learn.microsoft.com/entra/identity-platform/certificate-credentials */
 const ASSERTION_LIFE_SECONDS = 5 * 60;

@@ -1,7 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import { type ClientAuth, ClientSecretPost } from "openid-client";
-import type { ClientAuthentication } from "../config.ts";
-import { AppError } from "../errors.ts";
+import type { ClientAuthentication } from "../platform/config.ts";
+import { AppError } from "../platform/errors.ts";
 import { authenticateByCertificate, readClientCertificate } from "./client-certificate.ts";
 
 /**

@@ -6,7 +6,7 @@ import { EntraError } from "./entra-errors.ts";
 import { REFRESH_TOKEN_LIFE_MS, refreshTime } from "./expiry.ts";
 import { type Grant, type GrantKind, type GrantStore, newGeneration, secretNameOf } from "./grant.ts";
 import { mailScopes, missingScopes, SIGN_IN_SCOPES } from "./mail-scopes.ts";
-import type { PendingConsent, PendingConsents } from "./pending-consents.ts";
+import type { PendingConsent, PendingConsents } from "./pending-consents-table.ts";
 import type { TokenAnswer, TokenEndpoint } from "./token-endpoint.ts";
 import type { TokenSealer } from "./token-sealer.ts";
 
@@ -85,7 +85,7 @@ export interface Consents {
   /** Never throws for what a person or Microsoft can answer; throws where storage or Graph is away. */
   finish(callback: ConsentCallback): Promise<ConsentResult>;
   /** Removes the rows of sign-ins that are over. */
-  sweep(): Promise<number>;
+  purge(): Promise<number>;
 }
 
 /** The authorization code flow with PKCE, state and nonce. https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow */
@@ -297,7 +297,7 @@ export function createConsents(deps: ConsentDeps): Consents {
     return logged(await connectApplication(subject, tenantId));
   }
 
-  return { start, finish, connectGranted, sweep: () => pending.sweep(new Date(now().getTime() - CONSENT_KEPT_MS)) };
+  return { start, finish, connectGranted, purge: () => pending.purge(new Date(now().getTime() - CONSENT_KEPT_MS)) };
 }
 
 const refusing =

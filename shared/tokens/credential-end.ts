@@ -1,5 +1,5 @@
-import type { ClientAuthentication } from "../config.ts";
-import type { Secrets } from "../key-vault.ts";
+import type { ClientAuthentication } from "../platform/config.ts";
+import type { Secrets } from "../platform/key-vault-azure.ts";
 import { readClientCertificate } from "./client-certificate.ts";
 
 /** Gives when the application's own credential ends; `undefined` where it does not, or nobody wrote it down. */

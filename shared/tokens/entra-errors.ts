@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts";
+import { AppError } from "../platform/errors.ts";
 
 /**
  * Who can mend it: the mailbox's owner (by consenting again), the tenant's administrator, us (the app registration and

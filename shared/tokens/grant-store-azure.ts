@@ -1,6 +1,6 @@
 import { odata } from "@azure/data-tables";
-import type { Secrets } from "../key-vault.ts";
-import { etagOf, orRowChanged, type Tables, unlessAbsent } from "../tables.ts";
+import type { Secrets } from "../platform/key-vault-azure.ts";
+import { etagOf, orRowChanged, type Tables, unlessAbsent } from "../platform/tables-azure.ts";
 import type { Grant, GrantChanges, GrantKind, GrantStore, StoredGrant } from "./grant.ts";
 
 /** All grants in one partition: there is one row per mailbox. */

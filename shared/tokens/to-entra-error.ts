@@ -1,6 +1,6 @@
 import * as client from "openid-client";
-import { messageOf } from "../errors.ts";
-import { retryAfterMs } from "../retry-after.ts";
+import { messageOf } from "../platform/errors.ts";
+import { retryAfterMs } from "../platform/retry-after.ts";
 import { redact } from "../telemetry/redact.ts";
 import { EntraError } from "./entra-errors.ts";
 

@@ -1,7 +1,7 @@
 import * as client from "openid-client";
+import { isLoopback } from "../platform/base-url.ts";
 import { type Outgoing, unwatched } from "../telemetry/outgoing.ts";
 import { entraRoute } from "../telemetry/routes.ts";
-import { isLoopback } from "../web/base-url.ts";
 import type { ClientCredential } from "./client-credential.ts";
 import { EntraError } from "./entra-errors.ts";
 import { toEntraError } from "./to-entra-error.ts";

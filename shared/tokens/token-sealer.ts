@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import type { Secrets } from "../key-vault.ts";
-import { readKey, readOrMakeKey, type VaultKey } from "../vault-keys.ts";
+import type { Secrets } from "../platform/key-vault-azure.ts";
+import { readKey, readOrMakeKey, type VaultKey } from "../platform/vault-keys.ts";
 
 const ALGORITHM = "aes-256-gcm";
 const NONCE_BYTES = 12;

@@ -1,6 +1,6 @@
 import { html } from "hono/html";
-import type { Account } from "../mail/account.ts";
-import { MESSAGE_STATES } from "../mail/ledger.ts";
+import { MESSAGE_STATES } from "../mail/ledger/ledger.ts";
+import type { Audit } from "../mail/operator/audit.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
 import { type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
 import { STATE_WORDS } from "./state-words.ts";
@@ -11,7 +11,7 @@ export interface AccountPage {
   /** The days of the form, YYYY-MM-DD. */
   readonly from: string;
   readonly until: string;
-  readonly account: Account | undefined;
+  readonly account: Audit | undefined;
 }
 
 /** The form for a period, and what became of its mail. */
@@ -26,7 +26,7 @@ ${account === undefined ? "" : outcome(account)}`;
   return htmlAnswer(200, context, { title: `Account of ${mailbox.address}`, body });
 }
 
-function outcome({ from, until, received, states, inFolder, difference, complete }: Account): Html {
+function outcome({ from, until, received, states, inFolder, difference, complete }: Audit): Html {
   const verdict =
     difference === 0
       ? html`<h2 class="good">All mail is accounted for</h2>`

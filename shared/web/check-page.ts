@@ -1,6 +1,6 @@
 import { html } from "hono/html";
-import type { CheckReport } from "../mailboxes/diagnostics/diagnostics.ts";
-import type { CheckStep } from "../mailboxes/diagnostics/run-checks.ts";
+import type { CheckReport } from "../health/checks/diagnostics.ts";
+import type { CheckStep } from "../health/checks/run-checks.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
 import { formToken, type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
 import { moment } from "./times.ts";

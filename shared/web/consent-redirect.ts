@@ -1,6 +1,6 @@
 import type { ConsentStart } from "../tokens/consent.ts";
-import { hostCookie } from "./host-cookie.ts";
 import { redirectTo, type WebAnswer } from "./layout.ts";
+import { hostCookie } from "./session/host-cookie.ts";
 
 /** Sends the browser to Microsoft, with the cookie that binds the answer to it. */
 export function consentRedirect({ location, cookie }: ConsentStart): WebAnswer {

@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { ImportPreview } from "../mail/import-mail.ts";
+import type { ImportPreview } from "../mail/operator/import-mail.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
 import { formToken, type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
 import { moment } from "./times.ts";

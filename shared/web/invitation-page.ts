@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
-import type { InvitationState } from "../tokens/invitations.ts";
+import type { InvitationState } from "../tokens/invitations-table.ts";
 import { formToken, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
 import { moment } from "./times.ts";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { html, raw } from "hono/html";
-import type { HostCookie } from "./host-cookie.ts";
+import type { HostCookie } from "./session/host-cookie.ts";
 import type { Session } from "./session/sessions.ts";
 import { STYLE } from "./style.ts";
 import type { Urls } from "./urls.ts";

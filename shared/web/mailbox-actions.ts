@@ -1,16 +1,16 @@
 import { html } from "hono/html";
+import type { MailboxHealth } from "../health/mailbox-health.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
-import type { MailboxHealth } from "../mailboxes/mailbox-health.ts";
 import { buttonForm, type Html, type PageContext } from "./layout.ts";
 
 /** Every button of a mailbox; the one that mends what is wrong stands out. */
 export function mailboxActions(
   { id, status, address, access }: StoredMailbox,
-  { mend }: MailboxHealth,
+  { remedyAction }: MailboxHealth,
   { urls, session }: PageContext,
 ): Html {
   const button = (action: string, label: string) =>
-    buttonForm(session, { action: urls.mailbox(id, action), label, about: address, main: mend === action });
+    buttonForm(session, { action: urls.mailbox(id, action), label, about: address, main: remedyAction === action });
   const link = (url: string, label: string, main = false) =>
     html`<a class="button${main ? " main" : ""}" href="${url}" aria-label="${label} ${address}">${label}</a>`;
   const connect = (label: string, main: boolean) => link(urls.connect(id), label, main);
@@ -20,12 +20,12 @@ export function mailboxActions(
     access === "application" ? "Invite an administrator…" : "Invite its owner…",
   );
   const remove = link(urls.mailbox(id, "remove"), "Remove…");
-  const replay = mend === "replay" ? link(urls.mailbox(id, "quarantine"), "See the quarantine", true) : "";
+  const replay = remedyAction === "replay" ? link(urls.mailbox(id, "quarantine"), "See the quarantine", true) : "";
   if (access === "application") {
     const isConnected = status === "connected";
     const grant = connect(
       isConnected ? "Grant again" : "Grant as administrator",
-      mend === "approve" || mend === "connect",
+      remedyAction === "approve" || remedyAction === "connect",
     );
     const go =
       status === "paused"
@@ -42,8 +42,8 @@ export function mailboxActions(
     case "needs-admin":
       return html`${connect("Connect again", true)} ${connectOther} ${invite} ${button("pause", "Pause")} ${remove}`;
     case "paused":
-      return html`${button("resume", "Resume")} ${connect("Connect again", mend === "connect")} ${connectOther} ${invite} ${remove}`;
+      return html`${button("resume", "Resume")} ${connect("Connect again", remedyAction === "connect")} ${connectOther} ${invite} ${remove}`;
     case "connected":
-      return html`${replay} ${button("fetch", "Fetch now")} ${button("pause", "Pause")} ${connect("Connect again", mend === "connect")} ${connectOther} ${invite} ${remove}`;
+      return html`${replay} ${button("fetch", "Fetch now")} ${button("pause", "Pause")} ${connect("Connect again", remedyAction === "connect")} ${connectOther} ${invite} ${remove}`;
   }
 }

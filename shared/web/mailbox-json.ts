@@ -1,5 +1,5 @@
+import type { MailboxView, Overview } from "../health/overview.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
-import type { MailboxView, Overview } from "../mailboxes/overview.ts";
 
 /** The list for programs. `JSON.stringify` writes times as ISO 8601 in UTC and leaves out what is undefined. */
 export function overviewJson({ mailboxes, alarm, lastTick, mailPerHour: { hours, total, byMailbox } }: Overview) {
@@ -23,6 +23,15 @@ export function mailboxJson({
   return mailbox;
 }
 
-function viewJson({ mailbox, pending, quarantined, token, health, deskRest }: MailboxView) {
-  return { ...mailboxJson(mailbox), pending, quarantined, token, health, deskRest };
+/** `mend` and `deskRest` are the names that earlier versions gave `remedyAction` and `openCircuit`. */
+function viewJson({ mailbox, pending, quarantined, token, health, openCircuit }: MailboxView) {
+  return {
+    ...mailboxJson(mailbox),
+    pending,
+    quarantined,
+    token,
+    health: { ...health, mend: health.remedyAction },
+    openCircuit,
+    deskRest: openCircuit,
+  };
 }

@@ -1,8 +1,8 @@
 import { html } from "hono/html";
-import type { NotedHappening } from "../mailboxes/activity.ts";
-import { inWords } from "../mailboxes/activity-words.ts";
+import type { NotedActivityEvent } from "../activity/activity.ts";
+import { inWords } from "../activity/activity-words.ts";
+import type { MailboxView } from "../health/overview.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
-import type { MailboxView } from "../mailboxes/overview.ts";
 import { type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
 import { mailboxActions } from "./mailbox-actions.ts";
 import { mailboxState, mailWay } from "./mailbox-state.ts";
@@ -11,7 +11,7 @@ import { moment, whenever } from "./times.ts";
 export interface MailboxPage {
   readonly view: MailboxView;
   /** The newest first. */
-  readonly happenings: readonly NotedHappening[];
+  readonly happenings: readonly NotedActivityEvent[];
   readonly now: Date;
 }
 
@@ -42,7 +42,7 @@ ${tokenFacts(view, now)}
   return htmlAnswer(200, context, { title: mailbox.address, body });
 }
 
-function events(happenings: readonly NotedHappening[]): Html {
+function events(happenings: readonly NotedActivityEvent[]): Html {
   if (happenings.length === 0) return html`<p>Nothing in the last 30 days.</p>`;
   const items = happenings.map(
     (one) =>

@@ -1,10 +1,10 @@
 import type { App } from "../app.ts";
-import { AppError } from "../errors.ts";
-import { consentSubject } from "../mailboxes/consent-subject.ts";
 import { existingMailbox } from "../mailboxes/mailbox.ts";
 import { type NewMailbox, readNewMailbox } from "../mailboxes/new-mailbox.ts";
+import { AppError } from "../platform/errors.ts";
 import { consentPage } from "./consent-page.ts";
 import { consentRedirect } from "./consent-redirect.ts";
+import { consentSubject } from "./consent-subject.ts";
 import { invitedPage, invitePage } from "./invitation-page.ts";
 import { redirectTo, type WebAnswer } from "./layout.ts";
 import { mailboxesPage } from "./mailboxes-page.ts";

@@ -1,6 +1,6 @@
 import { html } from "hono/html";
+import type { MailboxHealth } from "../health/mailbox-health.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
-import type { MailboxHealth } from "../mailboxes/mailbox-health.ts";
 import type { Html } from "./layout.ts";
 
 /** The state of a mailbox in one line and one colour. */

@@ -1,6 +1,7 @@
 import { html } from "hono/html";
-import type { RestingDesk } from "../desks/desk-rests.ts";
-import type { MailboxView, Overview } from "../mailboxes/overview.ts";
+import type { OpenCircuit } from "../desks/circuit-breaker.ts";
+import type { MailboxView, Overview } from "../health/overview.ts";
+import { TICK_OVERDUE_MS } from "../health/thresholds.ts";
 import { type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
 import { mailChart } from "./mail-chart.ts";
 import { mailboxActions } from "./mailbox-actions.ts";
@@ -8,8 +9,6 @@ import { mailboxState, mailWay } from "./mailbox-state.ts";
 import { moment, whenever } from "./times.ts";
 
 const REFRESH_SECONDS = 10;
-/** `fetch-mail` runs each minute by default; after this long without a run something is wrong with the platform. */
-export const TICK_OVERDUE_MS = 5 * 60_000;
 
 /**
  * The page of all mailboxes: what each one does, what is wrong, and the button that mends it.
@@ -63,8 +62,8 @@ ${restingDesks(mailboxes).map(
 )}`;
 }
 
-function restingDesks(mailboxes: readonly MailboxView[]): readonly RestingDesk[] {
-  const resting = mailboxes.flatMap(({ deskRest }) => (deskRest === undefined ? [] : [deskRest]));
+function restingDesks(mailboxes: readonly MailboxView[]): readonly OpenCircuit[] {
+  const resting = mailboxes.flatMap(({ openCircuit }) => (openCircuit === undefined ? [] : [openCircuit]));
   return [...new Map(resting.map((rest) => [rest.desk, rest])).values()];
 }
 

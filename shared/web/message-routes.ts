@@ -1,5 +1,5 @@
-import { AppError } from "../errors.ts";
 import { existingMailbox } from "../mailboxes/mailbox.ts";
+import { AppError } from "../platform/errors.ts";
 import { downloadHeaders, redirectTo, type WebAnswer } from "./layout.ts";
 import { type MailPreview, readPreview } from "./mail-preview.ts";
 import type { PageRoute, Visit } from "./page-routes.ts";

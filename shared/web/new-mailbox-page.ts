@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { Check } from "../mailboxes/new-mailbox-checks.ts";
+import type { Check } from "../health/checks/new-mailbox-checks.ts";
 import { formToken, type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
 
 /** The form as it was filled in, and what came of it. */

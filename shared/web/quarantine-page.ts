@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { StoredEntry } from "../mail/ledger.ts";
+import type { StoredEntry } from "../mail/ledger/ledger.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
 import { buttonForm, formToken, type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
 import type { MailPreview } from "./mail-preview.ts";

@@ -1,4 +1,4 @@
-import type { MessageState } from "../mail/ledger.ts";
+import type { MessageState } from "../mail/ledger/ledger.ts";
 
 /** The states of a message, for people. */
 export const STATE_WORDS: Readonly<Record<MessageState, string>> = {

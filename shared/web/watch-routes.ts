@@ -1,5 +1,5 @@
-import { AppError } from "../errors.ts";
 import { existingMailbox, type StoredMailbox } from "../mailboxes/mailbox.ts";
+import { AppError } from "../platform/errors.ts";
 import { accountPage } from "./account-page.ts";
 import { checkPage } from "./check-page.ts";
 import { importPage } from "./import-page.ts";
@@ -41,7 +41,7 @@ async function account(visit: Visit): Promise<WebAnswer> {
     return accountPage({ mailbox, from: today, until: today, account: undefined }, page);
   }
   const period = { from: dayOf(from), until: new Date(dayOf(until).getTime() + DAY_MS) };
-  return accountPage({ mailbox, from, until, account: await app.account(mailbox, period) }, page);
+  return accountPage({ mailbox, from, until, account: await app.audit(mailbox, period) }, page);
 }
 
 async function previewImport(visit: Visit): Promise<WebAnswer> {

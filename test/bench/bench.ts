@@ -20,7 +20,7 @@ const MAILBOXES = 10_000;
 const LATENCIES: Latencies = { graphMs: 130, storageMs: 10, deskMs: 200 };
 const SMALL_BYTES = 20_000;
 const LARGE_BYTES = 1_000_000;
-/** What Graph allows for one mailbox, as shared/mail/request-budget.ts has it. */
+/** What Graph allows for one mailbox, as shared/mail/graph/request-budget.ts has it. */
 const STREAMS = 3;
 const REQUESTS_A_SECOND = 9_600 / 600;
 /** What each desk takes side by side. */

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { createFetchDueMailboxes } from "../../shared/mailboxes/fetch-due-mailboxes.ts";
-import { createFetchQueue } from "../../shared/mailboxes/fetch-queue-azure.ts";
-import { createQueueFetches } from "../../shared/mailboxes/queue-fetches.ts";
+import { createMailboxGauges } from "../../shared/health/mailbox-gauges.ts";
 import { createMailboxRegistry } from "../../shared/mailboxes/registry-table.ts";
-import { createWatchMailboxes } from "../../shared/mailboxes/watch-mailboxes.ts";
-import { createTables } from "../../shared/tables.ts";
+import { createTables } from "../../shared/platform/tables-azure.ts";
+import { createFetchDueMailboxes } from "../../shared/scheduling/fetch-due-mailboxes.ts";
+import { createFetchQueue } from "../../shared/scheduling/fetch-queue-azure.ts";
+import { createQueueFetches } from "../../shared/scheduling/queue-fetches.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
 import type { SlowStorage } from "./slow-storage.ts";
 
@@ -39,6 +39,6 @@ export async function runLargeTick(
     log,
     now,
   })();
-  await createWatchMailboxes({ registry, log: { ...log, error: assert.fail }, now })();
+  await createMailboxGauges({ registry, log: { ...log, error: assert.fail }, now })();
   return { fetched };
 }

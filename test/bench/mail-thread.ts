@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import tls from "node:tls";
 import { parentPort, workerData } from "node:worker_threads";
+import { createActivity } from "../../shared/activity/activity-table.ts";
+import { createCircuitBreaker } from "../../shared/desks/circuit-breaker-table.ts";
 import type { Desk } from "../../shared/desks/desk.ts";
-import { createDeskRests } from "../../shared/desks/desk-rests.ts";
-import { oneAtATime } from "../../shared/desks/one-at-a-time.ts";
+import { createExclusiveDesk } from "../../shared/desks/exclusive-desk-table.ts";
 import { createUvdesk } from "../../shared/desks/uvdesk.ts";
 import { createWebhook } from "../../shared/desks/webhook.ts";
-import type { Secrets } from "../../shared/key-vault.ts";
-import { createFetchMailbox } from "../../shared/mail/fetch-mailbox.ts";
-import { createGraphClient } from "../../shared/mail/graph-client.ts";
-import { createGraphSource } from "../../shared/mail/graph-source.ts";
-import { createLedger } from "../../shared/mail/ledger-table.ts";
-import { createActivity } from "../../shared/mailboxes/activity-table.ts";
+import { createGraphClient } from "../../shared/mail/graph/graph-client.ts";
+import { createGraphSource } from "../../shared/mail/graph/graph-source.ts";
+import { createLedger } from "../../shared/mail/ledger/ledger-table.ts";
+import { createFetchMailbox } from "../../shared/mail/run/fetch-mailbox.ts";
 import { createMailboxRegistry } from "../../shared/mailboxes/registry-table.ts";
-import { createTables } from "../../shared/tables.ts";
+import type { Secrets } from "../../shared/platform/key-vault-azure.ts";
+import { createTables } from "../../shared/platform/tables-azure.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
 import { type AppHealth, createAccessTokens } from "../../shared/tokens/access-tokens.ts";
 import { createGrantStore } from "../../shared/tokens/grant-store-azure.ts";
@@ -107,7 +107,7 @@ async function createMailPath({ connectionString, graphUrl, accessToken, address
     sourceOf: ({ id, folder }, budget) =>
       createGraphSource({ graphUrl, address, folder, send: graphFor(id, tokens.accessTokenFor, budget), now }),
     deskOf: () => desk,
-    askDesk: createDeskRests({ tables, log, now }).ask,
+    askCircuit: createCircuitBreaker({ tables, log, now }).ask,
     grantRefused: nobody,
     activity: createActivity({ tables, log, now }),
     log,
@@ -118,7 +118,7 @@ async function createMailPath({ connectionString, graphUrl, accessToken, address
     const { kind, url } = options.desk;
     const secret = async () => `whsec_${Buffer.from("a secret").toString("base64")}`;
     if (kind === "webhook") return createWebhook({ url, secret, now });
-    return oneAtATime({
+    return createExclusiveDesk({
       ...{ desk: createUvdesk({ url, now }), url, tables, now },
       random: Math.random,
       sleep: nobody,

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { Page } from "playwright-core";
 import { composeMail } from "../simulator/page/compose-mail.ts";
 import { assertFit } from "./assert-fit.ts";
-import { useBrowserBed } from "./browser-bed.ts";
+import { useBrowserBed } from "./browser-harness.ts";
 import { consentAs, pickAccount } from "./browser-world.ts";
 import { tabTo } from "./keyboard.ts";
 

@@ -4,7 +4,7 @@ import { before, describe, it } from "node:test";
 import type { Page } from "playwright-core";
 import { createPerson } from "../simulator/person/person.ts";
 import { assertFit } from "./assert-fit.ts";
-import { useBrowserBed } from "./browser-bed.ts";
+import { useBrowserBed } from "./browser-harness.ts";
 
 const HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>";
 const MINUTE_MS = 60_000;

@@ -4,7 +4,7 @@ import { mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
-import { createDisk, DISK_FOLDER, type DiskFunctions } from "../simulate/disk.ts";
+import { createDisk, DISK_FOLDER, type DiskFunctions } from "../dst/disk.ts";
 
 /** What the simulation's disk has in common with a real one, as far as Deskpost can see. */
 function diskContract(name: string, disk: DiskFunctions, folder: () => string): void {

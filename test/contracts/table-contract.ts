@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, it } from "node:test";
 import type { RestError, TransactionAction } from "@azure/data-tables";
-import type { Table } from "../../shared/tables.ts";
+import type { Table } from "../../shared/platform/tables-azure.ts";
 import type { StorageFaults } from "../simulator/storage-faults.ts";
 
 export interface TableUnderContract {

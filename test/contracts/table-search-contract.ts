@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, it } from "node:test";
 import { odata } from "@azure/data-tables";
-import type { Table } from "../../shared/tables.ts";
+import type { Table } from "../../shared/platform/tables-azure.ts";
 
 /** What Deskpost relies on when it searches a table, and what it might. */
 export function tableSearchContract(name: string, open: () => Promise<Table>): void {

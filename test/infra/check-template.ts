@@ -3,7 +3,7 @@ import type { Resource } from "./bicep.ts";
 
 /** What the code says, to hold the template against. */
 export interface Code {
-  /** Settings that shared/config.ts reads. */
+  /** Settings that shared/platform/config.ts reads. */
   readonly settings: readonly string[];
   readonly tables: readonly string[];
   readonly queues: readonly string[];

@@ -1,5 +1,5 @@
 import { Cron } from "croner";
-import { isSchedule } from "../../shared/schedule.ts";
+import { isSchedule } from "../../shared/platform/schedule.ts";
 import type { FunctionMetadata } from "../simulator/host/functions-core.ts";
 
 /** What is wrong with the functions that an app has registered; empty where nothing is. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import type { Page, Person } from "../simulator/person/person.ts";
-import { cookieValue, FUNCTION_KEY, SESSION_COOKIE, useSecurityBed } from "./security-bed.ts";
+import { cookieValue, FUNCTION_KEY, SESSION_COOKIE, useSecurityBed } from "./security-harness.ts";
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror=alert(1)>`;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { signIn } from "../simulator/entra/entra-person.ts";
 import { createPerson } from "../simulator/person/person.ts";
-import { FUNCTION_KEY, HOUR_MS, useSecurityBed } from "./security-bed.ts";
+import { FUNCTION_KEY, HOUR_MS, useSecurityBed } from "./security-harness.ts";
 
 const DAY_MS = 24 * HOUR_MS;
 

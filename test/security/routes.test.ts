@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { PAGE_ROUTES } from "../../shared/web/page-routes.ts";
-import { cookieValue, FUNCTION_KEY, SESSION_COOKIE, useSecurityBed } from "./security-bed.ts";
+import { cookieValue, FUNCTION_KEY, SESSION_COOKIE, useSecurityBed } from "./security-harness.ts";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 

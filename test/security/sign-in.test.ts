@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ManagedIdentityCredential } from "@azure/identity";
-import { createSecrets } from "../../shared/key-vault.ts";
+import { createSecrets } from "../../shared/platform/key-vault-azure.ts";
 import { KEY_CACHE_MS } from "../../shared/web/session/cookie-keys.ts";
 import { createCookieSealer } from "../../shared/web/session/cookie-sealer.ts";
 import { SESSION_IDLE_MS, SESSION_LIFE_MS } from "../../shared/web/session/sessions.ts";
 import { signIn } from "../simulator/entra/entra-person.ts";
-import { cookieValue, HOUR_MS, MINUTE_MS, SESSION_COOKIE, useSecurityBed } from "./security-bed.ts";
+import { cookieValue, HOUR_MS, MINUTE_MS, SESSION_COOKIE, useSecurityBed } from "./security-harness.ts";
 
 /** An administrator's sign-in, and whoever would like to come in without it. */
 describe("the sign-in to the pages", () => {

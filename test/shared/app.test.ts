@@ -3,8 +3,8 @@ import { env } from "node:process";
 import { after, before, describe, it } from "node:test";
 import { ManagedIdentityCredential } from "@azure/identity";
 import { type App, createApp } from "../../shared/app.ts";
-import { readConfig } from "../../shared/config.ts";
-import { createSecrets } from "../../shared/key-vault.ts";
+import { readConfig } from "../../shared/platform/config.ts";
+import { createSecrets } from "../../shared/platform/key-vault-azure.ts";
 import { createLog } from "../../shared/telemetry/log.ts";
 import { issueClientCertificate } from "../simulator/entra/entra-certificates.ts";
 import { type Simulator, startSimulator } from "../simulator/simulator.ts";
@@ -39,7 +39,7 @@ describe("the app, wired by its settings", () => {
       sleep: async () => {},
     });
     await secrets.write("deskpost-certificate", privateKey + certificate, { contentType: "application/x-pem-file" });
-    const { credentialEndsAt } = await app.keepTokens();
+    const { credentialEndsAt } = await app.renewGrants();
     assert.equal(credentialEndsAt?.toISOString(), notAfter.toISOString());
     assert.ok(lines.some((line) => line.includes('"credential ends soon"')));
   });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createTables, type Tables } from "../../shared/tables.ts";
+import { createTables, type Tables } from "../../shared/platform/tables-azure.ts";
 import type { Azurite } from "../simulator/azurite.ts";
 
 /** The tables as a process of Deskpost has them that has just started. */

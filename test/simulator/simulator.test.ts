@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { readConfig } from "../../shared/config.ts";
+import { readConfig } from "../../shared/platform/config.ts";
 import { StoppedAtPageError } from "./entra/entra-person.ts";
 import { createPerson } from "./person/person.ts";
 import { type Deskpost, startDeskpost } from "./run/deskpost.ts";

@@ -1,6 +1,6 @@
-import type { Secrets } from "../../key-vault.ts";
+import type { Secrets } from "../../platform/key-vault-azure.ts";
+import { readKey, readOrMakeKey, type VaultKey } from "../../platform/vault-keys.ts";
 import { errorFields, type Log } from "../../telemetry/log.ts";
-import { readKey, readOrMakeKey, type VaultKey } from "../../vault-keys.ts";
 
 const KEY_NAME = "session-key";
 /** A new version seals, and a disabled one stops opening, at most this long after it was changed in the vault. */

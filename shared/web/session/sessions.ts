@@ -1,7 +1,7 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import { type HostCookie, hostCookie } from "../host-cookie.ts";
 import type { CookieSealer } from "./cookie-sealer.ts";
+import { type HostCookie, hostCookie } from "./host-cookie.ts";
 
 /** After this long somebody signs in again, and with that Entra is asked again whether they still may. */
 export const SESSION_LIFE_MS = 12 * 3_600_000;

@@ -1,12 +1,12 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import { ConfigurationError } from "../../config.ts";
+import { ConfigurationError } from "../../platform/config.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { errorFields } from "../../telemetry/log.ts";
 import { EntraError } from "../../tokens/entra-errors.ts";
 import type { Identity, SignInEndpoint } from "../../tokens/token-endpoint.ts";
-import { type HostCookie, type HostCookieName, hostCookie } from "../host-cookie.ts";
 import type { CookieSealer } from "./cookie-sealer.ts";
+import { type HostCookie, type HostCookieName, hostCookie } from "./host-cookie.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** The app role that lets somebody in. It is declared in the app registration and assigned in Entra. */

@@ -5,7 +5,7 @@ import { generate } from "selfsigned";
 import { Webhook } from "standardwebhooks";
 import type { Desk } from "../../../shared/desks/desk.ts";
 import { createWebhook } from "../../../shared/desks/webhook.ts";
-import { AppError } from "../../../shared/errors.ts";
+import { AppError } from "../../../shared/platform/errors.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../../simulator/desks/webhook-receiver.ts";
 import { MAILBOX, mailWith } from "../../simulator/mails/example-mail.ts";

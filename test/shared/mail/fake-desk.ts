@@ -1,5 +1,5 @@
 import type { Delivery, Desk, DeskAnswer } from "../../../shared/desks/desk.ts";
-import { nameOf } from "./mail-bed.ts";
+import { nameOf } from "./mail-harness.ts";
 
 export const ACCEPTED: DeskAnswer = { kind: "accepted", words: "taken", reference: undefined };
 export const DUPLICATE: DeskAnswer = { kind: "duplicate", words: "known", reference: undefined };

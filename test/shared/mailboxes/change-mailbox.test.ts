@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { AppError } from "../../../shared/errors.ts";
 import { type ChangeMailbox, createChangeMailbox } from "../../../shared/mailboxes/change-mailbox.ts";
 import type { MailboxChanges, MailboxStatus, StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
 import type { NewMailbox } from "../../../shared/mailboxes/new-mailbox.ts";
+import { AppError } from "../../../shared/platform/errors.ts";
 import { createLog } from "../../../shared/telemetry/log.ts";
-import { goThroughMicrosoft, HOUR_MS, useTokenBed } from "../tokens/token-bed.ts";
+import { noActivity } from "../activity/no-activity.ts";
+import { goThroughMicrosoft, HOUR_MS, useTokenBed } from "../tokens/token-harness.ts";
 import type { Instance } from "../tokens/token-instance.ts";
-import { noActivity } from "./no-activity.ts";
 
 const bed = useTokenBed();
 let instance: Instance;
@@ -23,7 +23,7 @@ beforeEach(() => {
   changeMailbox = createChangeMailbox({
     registry: instance.registry,
     deskNames: ["support", "sales"],
-    wakeDesk: async () => {},
+    tryDeskNow: async () => {},
     forgetCheckpoint: async (id) => void forgotten.push(id),
     removeGrant: (id) => instance.grants.remove(id),
     activity: noActivity,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AppError } from "../../../shared/errors.ts";
 import { readNewMailbox } from "../../../shared/mailboxes/new-mailbox.ts";
+import { AppError } from "../../../shared/platform/errors.ts";
 
 const valid = { address: "help@contoso.test", desk: "support" };
 

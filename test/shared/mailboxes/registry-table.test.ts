@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { type Mailbox, type MailboxRegistry, mailboxId } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
-import type { Tables } from "../../../shared/tables.ts";
+import type { Tables } from "../../../shared/platform/tables-azure.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
 import { azuriteTables } from "../azurite-tables.ts";
 import { validMailbox } from "./valid-mailbox.ts";
@@ -137,7 +137,7 @@ describe("the list", () => {
     );
     await registry.add(mailbox({ address: "other@example.com" }));
     await registry.recordTick(NOON);
-    const standings = await registry.standings();
+    const standings = await registry.summaries();
     const { id, desk, status, deliverFrom, lastSuccessAt } = troubled;
     assert.equal(standings.length, 2);
     assert.deepEqual(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AppError } from "../../../shared/errors.ts";
+import { AppError } from "../../../shared/platform/errors.ts";
 import { currentLog, withLog } from "../../../shared/telemetry/current-log.ts";
 import { createLog, errorFields, type LogLevel } from "../../../shared/telemetry/log.ts";
 

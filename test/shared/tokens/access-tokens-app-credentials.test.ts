@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { type ExampleMailbox, HOUR_MS, useTokenBed } from "./token-bed.ts";
+import { type ExampleMailbox, HOUR_MS, useTokenBed } from "./token-harness.ts";
 import { CLIENT_ID, CLIENT_SECRET_NAME, type Instance } from "./token-instance.ts";
 
 const bed = useTokenBed();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EntraError, entraErrorAnswer } from "../../simulator/entra/entra-errors.ts";
 import { signIn } from "../../simulator/entra/entra-person.ts";
-import { useConsents } from "./consent-bed.ts";
+import { useConsents } from "./consent-harness.ts";
 
 const consents = useConsents();
 const CLAIMS = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}';

@@ -11,7 +11,7 @@ import {
   isTokenRequest,
   MINUTE_MS,
   useTokenBed,
-} from "./token-bed.ts";
+} from "./token-harness.ts";
 import type { InstanceOptions } from "./token-instance.ts";
 
 const bed = useTokenBed();

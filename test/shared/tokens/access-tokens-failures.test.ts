@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { EntraError, entraErrorAnswer } from "../../simulator/entra/entra-errors.ts";
 import type { Fault } from "../../simulator/stand-in.ts";
-import { DAY_MS, type ExampleMailbox, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-bed.ts";
+import { DAY_MS, type ExampleMailbox, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-harness.ts";
 import type { Instance } from "./token-instance.ts";
 
 const bed = useTokenBed();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { EntraError, entraErrorAnswer } from "../../simulator/entra/entra-errors.ts";
-import { type ExampleMailbox, HOUR_MS, isTokenRequest, useTokenBed } from "./token-bed.ts";
+import { type ExampleMailbox, HOUR_MS, isTokenRequest, useTokenBed } from "./token-harness.ts";
 import type { Instance } from "./token-instance.ts";
 
 const bed = useTokenBed();

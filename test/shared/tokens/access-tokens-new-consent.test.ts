@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, it } from "node:test";
-import { AppError } from "../../../shared/errors.ts";
 import type { MailboxRegistry } from "../../../shared/mailboxes/mailbox.ts";
+import { AppError } from "../../../shared/platform/errors.ts";
 import { signIn } from "../../simulator/entra/entra-person.ts";
 import { createHookedProcess } from "./hooked-process.ts";
-import { DAY_MS, type ExampleMailbox, isTokenRequest, useTokenBed } from "./token-bed.ts";
+import { DAY_MS, type ExampleMailbox, isTokenRequest, useTokenBed } from "./token-harness.ts";
 import type { Instance } from "./token-instance.ts";
 
 const bed = useTokenBed();

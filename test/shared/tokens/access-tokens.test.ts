@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { DAY_MS, type ExampleMailbox, HOUR_MS, MINUTE_MS, useTokenBed } from "./token-bed.ts";
+import { DAY_MS, type ExampleMailbox, HOUR_MS, MINUTE_MS, useTokenBed } from "./token-harness.ts";
 import { CLIENT_SECRET_NAME, type Instance } from "./token-instance.ts";
 
 const bed = useTokenBed();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { type ExampleMailbox, HOUR_MS, MINUTE_MS, useTokenBed } from "./token-bed.ts";
+import { type ExampleMailbox, HOUR_MS, MINUTE_MS, useTokenBed } from "./token-harness.ts";
 import { CLIENT_ID } from "./token-instance.ts";
 
 const bed = useTokenBed();

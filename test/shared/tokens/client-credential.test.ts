@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
 import { beforeEach, describe, it } from "node:test";
-import { createKeepTokens, type KeepTokensReport } from "../../../shared/mailboxes/keep-tokens.ts";
+import { createRenewGrants, type RenewGrantsReport } from "../../../shared/scheduling/renew-grants.ts";
 import { createLog } from "../../../shared/telemetry/log.ts";
 import { createCredentialEnd } from "../../../shared/tokens/credential-end.ts";
 import { isDueForSaving } from "../../../shared/tokens/expiry.ts";
 import { type IssuedCertificate, issueClientCertificate } from "../../simulator/entra/entra-certificates.ts";
 import { readJwt } from "../../simulator/entra/entra-signing.ts";
-import { DAY_MS, type ExampleMailbox, isTokenRequest, useTokenBed } from "./token-bed.ts";
+import { DAY_MS, type ExampleMailbox, isTokenRequest, useTokenBed } from "./token-harness.ts";
 import { CLIENT_ID, CLIENT_SECRET_NAME, type Instance } from "./token-instance.ts";
 
 const PEM = { contentType: "application/x-pem-file" };
@@ -143,7 +143,7 @@ describe("the end of the application's own credential", () => {
 
   function keepTokens(credential: Parameters<typeof createCredentialEnd>[0]["authentication"]) {
     lines.length = 0;
-    return createKeepTokens({
+    return createRenewGrants({
       registry: instance.registry,
       grants: () => instance.grants.list(),
       isDue: (savedAt) => isDueForSaving(savedAt, new Date()),
@@ -157,14 +157,14 @@ describe("the end of the application's own credential", () => {
     })();
   }
 
-  function assertWarned(report: KeepTokensReport, endsAt: Date): void {
+  function assertWarned(report: RenewGrantsReport, endsAt: Date): void {
     assert.equal(report.credentialEndsAt?.toISOString(), endsAt.toISOString());
     const warning = { event: "credential ends soon", endsAt: endsAt.toISOString() };
     assert.ok(lines.includes(`error ${JSON.stringify(warning)}`), lines.join("\n"));
     assert.match(lines.at(-1) ?? "", /"tokens kept".*"credentialEndsAt"/);
   }
 
-  function assertQuiet(report: KeepTokensReport): void {
+  function assertQuiet(report: RenewGrantsReport): void {
     assert.ok(!("credentialEndsAt" in report));
     assert.ok(!lines.some((line) => line.includes("credential ends soon")), lines.join("\n"));
   }

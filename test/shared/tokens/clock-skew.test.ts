@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from "node:test";
 import { signIn } from "../../simulator/entra/entra-person.ts";
 import { json } from "../../simulator/stand-in.ts";
 import { createHookedProcess, type HookedProcess } from "./hooked-process.ts";
-import { DAY_MS, type ExampleMailbox, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-bed.ts";
+import { DAY_MS, type ExampleMailbox, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-harness.ts";
 
 const bed = useTokenBed();
 let mailbox: ExampleMailbox;

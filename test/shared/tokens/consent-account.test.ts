@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { signIn } from "../../simulator/entra/entra-person.ts";
-import { useConsents } from "./consent-bed.ts";
-import type { ExampleMailbox } from "./token-bed.ts";
+import { useConsents } from "./consent-harness.ts";
+import type { ExampleMailbox } from "./token-harness.ts";
 
 const consents = useConsents();
 

@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import type { ConsentResult } from "../../../shared/tokens/consent-result.ts";
 import type { RefusalClass } from "../../../shared/tokens/entra-errors.ts";
 import { signIn } from "../../simulator/entra/entra-person.ts";
-import { useConsents } from "./consent-bed.ts";
-import { CONTOSO, DAY_MS, FABRIKAM, isTokenRequest } from "./token-bed.ts";
+import { useConsents } from "./consent-harness.ts";
+import { CONTOSO, DAY_MS, FABRIKAM, isTokenRequest } from "./token-harness.ts";
 import { CLIENT_ID } from "./token-instance.ts";
 
 const consents = useConsents();

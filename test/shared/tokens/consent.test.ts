@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
-import { useConsents } from "./consent-bed.ts";
-import { CONTOSO, DAY_MS, FABRIKAM, HOUR_MS, MINUTE_MS } from "./token-bed.ts";
+import { useConsents } from "./consent-harness.ts";
+import { CONTOSO, DAY_MS, FABRIKAM, HOUR_MS, MINUTE_MS } from "./token-harness.ts";
 import { CLIENT_ID, REDIRECT_URL } from "./token-instance.ts";
 
 const consents = useConsents();
@@ -200,10 +200,10 @@ describe("an answer that does not belong to a sign-in of this browser", () => {
   it("is told as late or used for a day, and is unknown after the sweep", async () => {
     const { cookie, fields } = await signInAtMicrosoft();
     consents.bed.clock.advance(23 * HOUR_MS);
-    await consents.instance.consents.sweep();
+    await consents.instance.consents.purge();
     await assertRefused({ reason: "expired-state" }, () => finish(fields, [cookie]));
     consents.bed.clock.advance(2 * HOUR_MS);
-    assert.ok((await consents.instance.consents.sweep()) > 0);
+    assert.ok((await consents.instance.consents.purge()) > 0);
     await assertRefused({ reason: "unknown-state" }, () => finish(fields, [cookie]));
   });
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { codeOf, messageOf } from "../../../shared/errors.ts";
+import { codeOf, messageOf } from "../../../shared/platform/errors.ts";
 import { classify, type RefusalClass } from "../../../shared/tokens/entra-errors.ts";
 import { EntraError, entraErrorAnswer, entraErrorBody } from "../../simulator/entra/entra-errors.ts";
 import { type Answer, json } from "../../simulator/stand-in.ts";
 import { readErrorTable } from "./error-table.ts";
-import { DAY_MS, type ExampleMailbox, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-bed.ts";
+import { DAY_MS, type ExampleMailbox, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-harness.ts";
 import type { Instance } from "./token-instance.ts";
 
 const bed = useTokenBed();

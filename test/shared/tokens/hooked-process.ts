@@ -1,10 +1,10 @@
-import type { AppError } from "../../../shared/errors.ts";
-import { createAppHealth } from "../../../shared/mailboxes/app-health.ts";
+import { createAppHealth } from "../../../shared/health/app-health.ts";
 import { createChangeMailbox } from "../../../shared/mailboxes/change-mailbox.ts";
-import { createGrantRefused } from "../../../shared/mailboxes/grant-refused.ts";
-import { createKeepTokens, type KeepTokensReport } from "../../../shared/mailboxes/keep-tokens.ts";
 import type { MailboxRegistry } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
+import type { AppError } from "../../../shared/platform/errors.ts";
+import { createGrantRefused } from "../../../shared/scheduling/grant-refused.ts";
+import { createRenewGrants, type RenewGrantsReport } from "../../../shared/scheduling/renew-grants.ts";
 import type { Log } from "../../../shared/telemetry/log.ts";
 import { type AccessTokens, createAccessTokens } from "../../../shared/tokens/access-tokens.ts";
 import { createClientCredential } from "../../../shared/tokens/client-credential.ts";
@@ -12,11 +12,11 @@ import { type Consents, createConsents } from "../../../shared/tokens/consent.ts
 import { isDueForSaving, SAVE_AFTER_MS } from "../../../shared/tokens/expiry.ts";
 import type { GrantStore } from "../../../shared/tokens/grant.ts";
 import { createGrantStore } from "../../../shared/tokens/grant-store-azure.ts";
-import { createPendingConsents } from "../../../shared/tokens/pending-consents.ts";
+import { createPendingConsents } from "../../../shared/tokens/pending-consents-table.ts";
 import { createTokenEndpoint } from "../../../shared/tokens/token-endpoint.ts";
 import { createTokenSealer } from "../../../shared/tokens/token-sealer.ts";
-import { noActivity } from "../mailboxes/no-activity.ts";
-import type { TokenBed } from "./token-bed.ts";
+import { noActivity } from "../activity/no-activity.ts";
+import type { TokenBed } from "./token-harness.ts";
 import { APPLICATION_SCOPE, CLIENT_ID, CLIENT_SECRET_NAME, REDIRECT_URL, sleepShortly } from "./token-instance.ts";
 
 /** The ports of a process, by the names under which a hook hears of them. */
@@ -27,7 +27,7 @@ export interface HookedProcess extends AccessTokens {
   readonly grants: GrantStore;
   readonly registry: MailboxRegistry;
   readonly consents: Consents;
-  keepTokens(): Promise<KeepTokensReport>;
+  keepTokens(): Promise<RenewGrantsReport>;
   /** What a run does that was told of a refusal; one of a consent that has been replaced meanwhile concerns nobody. */
   refused(mailboxId: string, error: AppError): Promise<void>;
 }
@@ -66,7 +66,7 @@ export function createHookedProcess(bed: TokenBed, options: HookedProcessOptions
   const changeMailbox = createChangeMailbox({
     registry,
     deskNames: ["support"],
-    wakeDesk: async () => {},
+    tryDeskNow: async () => {},
     forgetCheckpoint: async () => {},
     removeGrant: (id) => grants.remove(id),
     activity: noActivity,
@@ -99,7 +99,7 @@ export function createHookedProcess(bed: TokenBed, options: HookedProcessOptions
     registry,
     consents,
     refused,
-    keepTokens: createKeepTokens({
+    keepTokens: createRenewGrants({
       registry,
       grants: () => grants.list(),
       isDue: (savedAt) => isDueForSaving(savedAt, now()),

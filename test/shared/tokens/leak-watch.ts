@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TokenCredential } from "@azure/identity";
-import { messageOf } from "../../../shared/errors.ts";
+import { messageOf } from "../../../shared/platform/errors.ts";
 import type { TokenEndpoint } from "../../../shared/tokens/token-endpoint.ts";
 
 /** Where a secret must not be, apart from the errors that were thrown. */

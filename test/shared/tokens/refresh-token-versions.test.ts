@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { useConsents } from "./consent-bed.ts";
-import { DAY_MS } from "./token-bed.ts";
+import { useConsents } from "./consent-harness.ts";
+import { DAY_MS } from "./token-harness.ts";
 
 const consents = useConsents();
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { AppError, codeOf } from "../../../shared/errors.ts";
+import { AppError, codeOf } from "../../../shared/platform/errors.ts";
 import { GrantRefusedError } from "../../../shared/tokens/access-tokens.ts";
 import { EntraError, entraErrorAnswer } from "../../simulator/entra/entra-errors.ts";
 import type { Fault } from "../../simulator/stand-in.ts";
 import { type Conductor, createConductor, type Led } from "./conductor.ts";
 import { createHookedProcess, type HookedProcess } from "./hooked-process.ts";
-import { DAY_MS, type ExampleMailbox, HOUR_MS, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-bed.ts";
+import { DAY_MS, type ExampleMailbox, HOUR_MS, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-harness.ts";
 import { type EntraFault, type Happening, type TokenHistory, tokenHistory } from "./token-history.ts";
 import { createWitness, type Witness } from "./token-witness.ts";
 

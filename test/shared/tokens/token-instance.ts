@@ -1,14 +1,13 @@
 import { setTimeout } from "node:timers/promises";
 import type { TokenCredential } from "@azure/identity";
-import type { ClientAuthentication } from "../../../shared/config.ts";
-import { createSecrets } from "../../../shared/key-vault.ts";
-import { createAppHealth } from "../../../shared/mailboxes/app-health.ts";
+import { createAppHealth } from "../../../shared/health/app-health.ts";
 import { type ChangeMailbox, createChangeMailbox } from "../../../shared/mailboxes/change-mailbox.ts";
-import { consentSubject } from "../../../shared/mailboxes/consent-subject.ts";
-import { createKeepTokens, type KeepTokensReport } from "../../../shared/mailboxes/keep-tokens.ts";
 import type { MailboxRegistry } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
-import { createTables } from "../../../shared/tables.ts";
+import type { ClientAuthentication } from "../../../shared/platform/config.ts";
+import { createSecrets } from "../../../shared/platform/key-vault-azure.ts";
+import { createTables } from "../../../shared/platform/tables-azure.ts";
+import { createRenewGrants, type RenewGrantsReport } from "../../../shared/scheduling/renew-grants.ts";
 import type { Log } from "../../../shared/telemetry/log.ts";
 import { type AccessTokens, createAccessTokens } from "../../../shared/tokens/access-tokens.ts";
 import { createClientCredential } from "../../../shared/tokens/client-credential.ts";
@@ -17,10 +16,11 @@ import { createCredentialEnd } from "../../../shared/tokens/credential-end.ts";
 import { isDueForSaving, SAVE_AFTER_MS } from "../../../shared/tokens/expiry.ts";
 import type { GrantStore } from "../../../shared/tokens/grant.ts";
 import { createGrantStore } from "../../../shared/tokens/grant-store-azure.ts";
-import { createPendingConsents } from "../../../shared/tokens/pending-consents.ts";
+import { createPendingConsents } from "../../../shared/tokens/pending-consents-table.ts";
 import { createTokenEndpoint } from "../../../shared/tokens/token-endpoint.ts";
 import { createTokenSealer, type TokenSealer } from "../../../shared/tokens/token-sealer.ts";
-import { noActivity } from "../mailboxes/no-activity.ts";
+import { consentSubject } from "../../../shared/web/consent-subject.ts";
+import { noActivity } from "../activity/no-activity.ts";
 import type { LeakWatch } from "./leak-watch.ts";
 
 export const CLIENT_ID = "1d2c3b4a-5f6e-4789-90ab-cdef01234567";
@@ -33,7 +33,7 @@ export interface Instance extends AccessTokens {
   readonly grants: GrantStore;
   readonly registry: MailboxRegistry;
   readonly changeMailbox: ChangeMailbox;
-  keepTokens(): Promise<KeepTokensReport>;
+  keepTokens(): Promise<RenewGrantsReport>;
 }
 
 export interface InstanceOptions {
@@ -90,7 +90,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
   const changeMailbox = createChangeMailbox({
     registry,
     deskNames: ["support"],
-    wakeDesk: async () => {},
+    tryDeskNow: async () => {},
     forgetCheckpoint: async () => {},
     removeGrant: (id) => grants.remove(id),
     activity: noActivity,
@@ -114,7 +114,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
     now,
     random,
   });
-  const keepTokens = createKeepTokens({
+  const keepTokens = createRenewGrants({
     registry,
     grants: () => grants.list(),
     isDue: (savedAt) => isDueForSaving(savedAt, now()),
@@ -137,7 +137,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
       start: (...wanted) => watch.call(consents.start(...wanted)),
       finish: (callback) => watch.call(consents.finish(callback)),
       connectGranted: (subject) => watch.call(consents.connectGranted(subject)),
-      sweep: consents.sweep,
+      purge: consents.purge,
     },
   };
 }

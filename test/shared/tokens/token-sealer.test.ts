@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { createSecrets, type Secrets } from "../../../shared/key-vault.ts";
+import { createSecrets, type Secrets } from "../../../shared/platform/key-vault-azure.ts";
 import { createTokenSealer } from "../../../shared/tokens/token-sealer.ts";
 import { type KeyVault, startKeyVault } from "../../simulator/key-vault/key-vault.ts";
 import { type Certificate, trustedCertificate } from "../../simulator/tls.ts";

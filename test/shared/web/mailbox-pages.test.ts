@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { StoredEntry } from "../../../shared/mail/ledger.ts";
+import type { MailboxView } from "../../../shared/health/overview.ts";
+import type { StoredEntry } from "../../../shared/mail/ledger/ledger.ts";
 import type { StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
-import type { MailboxView } from "../../../shared/mailboxes/overview.ts";
 import { accountPage } from "../../../shared/web/account-page.ts";
 import { checkPage } from "../../../shared/web/check-page.ts";
 import { importPage } from "../../../shared/web/import-page.ts";
@@ -43,9 +43,9 @@ const view: MailboxView = {
     refreshAt: at(49 * 60_000),
     refreshToken: { savedAt: at(-3 * DAY_MS), goodUntil: at(87 * DAY_MS) },
   },
-  health: { colour: "good", line: "Connected; 3 mails on the way", wrong: undefined, mend: "none" },
+  health: { colour: "good", line: "Connected; 3 mails on the way", wrong: undefined, remedyAction: "none" },
   nextFetchAt: NOON,
-  deskRest: undefined,
+  openCircuit: undefined,
 };
 const entry: StoredEntry = {
   key: "k".repeat(43),
@@ -96,7 +96,7 @@ describe("the pages about one mailbox", () => {
       { name: "desk", result: "failed", evidence: { code: HOSTILE }, remedy: HOSTILE, durationMs: 1 },
     ] as const;
     const report = { mailboxId: mailbox.id, address: HOSTILE, result: "failed", startedAt: NOON, durationMs: 1, steps };
-    const health = { colour: "bad", line: HOSTILE, wrong: HOSTILE, mend: "none" } as const;
+    const health = { colour: "bad", line: HOSTILE, wrong: HOSTILE, remedyAction: "none" } as const;
     for (const [page, times] of [
       [await mailboxPage({ view: { ...view, mailbox: hostile, health }, happenings, now: NOON }, context), 7],
       [await quarantinePage(hostile, [entry], context), 3],

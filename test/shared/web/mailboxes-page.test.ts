@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { MailboxView, Overview } from "../../../shared/health/overview.ts";
+import { TICK_OVERDUE_MS } from "../../../shared/health/thresholds.ts";
+import type { TokenView } from "../../../shared/health/token-view.ts";
 import type { StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
-import type { MailboxView, Overview } from "../../../shared/mailboxes/overview.ts";
-import type { TokenView } from "../../../shared/mailboxes/token-view.ts";
 import { errorPage } from "../../../shared/web/error-page.ts";
 import { invitationPage, invitedPage, invitePage } from "../../../shared/web/invitation-page.ts";
 import type { PageContext } from "../../../shared/web/layout.ts";
 import { overviewJson } from "../../../shared/web/mailbox-json.ts";
-import { mailboxesPage, TICK_OVERDUE_MS } from "../../../shared/web/mailboxes-page.ts";
+import { mailboxesPage } from "../../../shared/web/mailboxes-page.ts";
 import { newMailboxPage } from "../../../shared/web/new-mailbox-page.ts";
 import { removeMailboxPage } from "../../../shared/web/remove-mailbox-page.ts";
 import { fromNow, moment } from "../../../shared/web/times.ts";
@@ -57,9 +58,9 @@ const view: MailboxView = {
   pending: 0,
   quarantined: 0,
   token,
-  health: { colour: "good", line: "Connected; all mail delivered", wrong: undefined, mend: "none" },
+  health: { colour: "good", line: "Connected; all mail delivered", wrong: undefined, remedyAction: "none" },
   nextFetchAt: at(MINUTE_MS),
-  deskRest: undefined,
+  openCircuit: undefined,
 };
 const overview: Overview = {
   mailboxes: [view],
@@ -78,13 +79,13 @@ const pageOf = (changes: Partial<StoredMailbox>) =>
   mailboxesPage({ ...overview, mailboxes: [viewOf(changes)] }, context);
 
 describe("the state of a mailbox", () => {
-  for (const { mend, label } of [
-    { mend: "fetch", label: "Fetch now" },
-    { mend: "replay", label: "See the quarantine" },
-    { mend: "connect", label: "Connect again" },
+  for (const { remedyAction, label } of [
+    { remedyAction: "fetch", label: "Fetch now" },
+    { remedyAction: "replay", label: "See the quarantine" },
+    { remedyAction: "connect", label: "Connect again" },
   ] as const) {
     it(`is one line in one colour, with what is wrong and “${label}” to mend it`, async () => {
-      const health = { colour: "warn", line: "Connected, but", wrong: "It is so.", mend } as const;
+      const health = { colour: "warn", line: "Connected, but", wrong: "It is so.", remedyAction } as const;
       const page = await mailboxesPage({ ...overview, mailboxes: [viewOf({}, { health })] }, context);
       assertSafePage(page, urls.origin);
       assert.match(page.body, /class="state warn">Connected, but</);
@@ -178,8 +179,8 @@ describe("the page of all mailboxes", () => {
         lastError: { code: HOSTILE, message: HOSTILE, at: NOON },
       }),
       token: { ...token, userName: HOSTILE },
-      health: { colour: "bad", line: HOSTILE, wrong: HOSTILE, mend: "none" },
-      deskRest: { desk: HOSTILE, code: "NO_ANSWER", since: NOON, until: NOON },
+      health: { colour: "bad", line: HOSTILE, wrong: HOSTILE, remedyAction: "none" },
+      openCircuit: { desk: HOSTILE, code: "NO_ANSWER", since: NOON, until: NOON },
     };
     const page = await mailboxesPage(
       {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { MAILBOX, type MailHeaders } from "../mails/example-mail.ts";
 import { startUvdesk, type Uvdesk } from "./uvdesk.ts";
-import { ticketMail, useUvdesk } from "./uvdesk-bed.ts";
+import { ticketMail, useUvdesk } from "./uvdesk-harness.ts";
 
 const bed = useUvdesk();
 const { last, post, textOf } = bed;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { ticketMail, useUvdesk } from "./uvdesk-bed.ts";
+import { ticketMail, useUvdesk } from "./uvdesk-harness.ts";
 
 const bed = useUvdesk();
 const { last, post, textOf } = bed;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { INBOX_DELTA, idsOf, useDelta } from "./graph-delta-bed.ts";
-import { errorOf, HOUR_MS } from "./graph-test-bed.ts";
+import { INBOX_DELTA, idsOf, useDelta } from "./graph-delta-harness.ts";
+import { errorOf, HOUR_MS } from "./graph-test-harness.ts";
 
 const { bed, page, round } = useDelta();
 

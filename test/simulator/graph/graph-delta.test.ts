@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { INBOX_DELTA, idsOf, useDelta } from "./graph-delta-bed.ts";
-import { errorOf, HOUR_MS, IMMUTABLE, NOON } from "./graph-test-bed.ts";
+import { INBOX_DELTA, idsOf, useDelta } from "./graph-delta-harness.ts";
+import { errorOf, HOUR_MS, IMMUTABLE, NOON } from "./graph-test-harness.ts";
 
 /** Random moods, when a test gives some; 1 means none. */
 let moods: number[] = [];

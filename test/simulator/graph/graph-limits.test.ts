@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { GraphError } from "./graph-errors.ts";
-import { ADDRESS, errorOf, HOUR_MS, IMMUTABLE, OWNER, useGraph } from "./graph-test-bed.ts";
+import { ADDRESS, errorOf, HOUR_MS, IMMUTABLE, OWNER, useGraph } from "./graph-test-harness.ts";
 import { createThrottle } from "./graph-throttle.ts";
 
 const bed = useGraph();

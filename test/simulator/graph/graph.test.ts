@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { GraphError, ResponseType } from "@microsoft/microsoft-graph-client";
 import { sampleMails } from "../mails/sample-mails.ts";
-import { ADDRESS, errorOf, IMMUTABLE, jsonOf, NOON, useGraph } from "./graph-test-bed.ts";
+import { ADDRESS, errorOf, IMMUTABLE, jsonOf, NOON, useGraph } from "./graph-test-harness.ts";
 
 const bed = useGraph();
 

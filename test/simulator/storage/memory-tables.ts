@@ -5,7 +5,7 @@ import {
   type TableEntityResultPage,
   type TransactionAction,
 } from "@azure/data-tables";
-import type { Table, Tables } from "../../../shared/tables.ts";
+import type { Table, Tables } from "../../../shared/platform/tables-azure.ts";
 import { TABLE_REFUSALS, tableError, transactionError } from "./table-errors.ts";
 import { readTableFilter } from "./table-filter.ts";
 import type { Property, Row } from "./table-row.ts";

@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import pLimit from "p-limit";
+import { isDue } from "../platform/due.ts";
+import { etagOf, isLostRace, type Tables, unlessAbsent } from "../platform/tables-azure.ts";
+import type { Delivery, Desk, DeskAnswer } from "./desk.ts";
+import { DESK_TIMEOUT_MS, deskUnavailable } from "./post.ts";
+
+const PARTITION = "desk";
+/** Longer than the longest wait for a desk: a turn that was not given back is over after this. */
+const LOCK_MS = 150_000;
+/** How often a run looks whether the desk is free, and how often before it leaves the message to the next run. */
+const POLL_MS = 250;
+const POLLS = 80;
+
+export interface ExclusiveDeskOptions {
+  readonly desk: Desk;
+  /** Of its site. Two desks of the configuration with one address are one desk. */
+  readonly url: string;
+  readonly tables: Tables;
+  readonly now: () => Date;
+  /** From 0 to 1. */
+  readonly random: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+/**
+ * The desk with one delivery at a time, over all instances of the app: one row in the table Mailboxes is held by its ETag
+ * for as long as a delivery lasts. For desks that look for a known message and then insert, without a unique key.
+ */
+export function createExclusiveDesk({ desk, url, tables, now, random, sleep }: ExclusiveDeskOptions): Desk {
+  const inThisProcess = pLimit(1);
+  // A row's key holds no slash.
+  const rowKey = createHash("sha256").update(url).digest("hex");
+  /** Of the row as this process left it; saves reading it while nobody else delivers. */
+  let lastEtag: string | undefined;
+
+  async function acquire(): Promise<string | undefined> {
+    const client = await tables("Mailboxes");
+    const heldUntil = new Date(now().getTime() + LOCK_MS).toISOString();
+    const turn = { partitionKey: PARTITION, rowKey, heldUntil };
+    try {
+      if (lastEtag === undefined) {
+        const row = await unlessAbsent(client.getEntity<{ heldUntil: string }>(PARTITION, rowKey));
+        if (row === undefined) return etagOf(await client.createEntity(turn));
+        if (!isDue(row.heldUntil, now())) return undefined;
+        lastEtag = etagOf(row);
+      }
+      return etagOf(await client.updateEntity(turn, "Replace", { etag: lastEtag }));
+    } catch (error) {
+      if (isLostRace(error)) return undefined;
+      throw error;
+    } finally {
+      lastEtag = undefined;
+    }
+  }
+
+  async function release(etag: string): Promise<void> {
+    try {
+      const client = await tables("Mailboxes");
+      const free = { partitionKey: PARTITION, rowKey, heldUntil: "" };
+      lastEtag = etagOf(await client.updateEntity(free, "Replace", { etag }));
+    } catch {
+      // The desk's answer must not be lost over this: the turn runs out by itself, or has done so already.
+      lastEtag = undefined;
+    }
+  }
+
+  async function deliverLocked(delivery: Delivery): Promise<DeskAnswer> {
+    for (let poll = 0; poll < POLLS && now() < delivery.offerUntil; poll += 1) {
+      const askedAt = now().getTime();
+      const etag = await acquire();
+      if (etag === undefined) {
+        await sleep(POLL_MS * (0.5 + random()));
+        continue;
+      }
+      try {
+        // Storage may take its time: a turn that could end before the desk's answer is not used.
+        if (now().getTime() - askedAt < LOCK_MS - DESK_TIMEOUT_MS) return await desk.deliver(delivery);
+      } finally {
+        await release(etag);
+      }
+    }
+    return deskUnavailable(
+      "BUSY",
+      "Other runs have been delivering to it all the time; the next run goes on",
+      undefined,
+      false,
+    );
+  }
+
+  return {
+    concurrency: 1,
+    maxMessageBytes: desk.maxMessageBytes,
+    deliver: (delivery) => inThisProcess(() => deliverLocked(delivery)),
+  };
+}

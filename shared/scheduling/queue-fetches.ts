@@ -1,0 +1,61 @@
+import pLimit from "p-limit";
+import type { MailboxRegistry } from "../mailboxes/mailbox.ts";
+import { errorFields, type Log } from "../telemetry/log.ts";
+
+/**
+ * A message lives this long, and so long its mailbox counts as queued: there is never more than one message for a
+ * mailbox, however long the queue is, and one that is lost holds its mailbox up no longer than this.
+ */
+const QUEUED_SECONDS = 15 * 60;
+/** What one transaction of Table Storage marks. */
+const GROUP = 100;
+const GROUPS_AT_ONCE = 4;
+
+/** Where the fetches wait that some other instance shall make. */
+export interface FetchQueue {
+  /** A message for each; those that could not be sent come back, with the reason. */
+  send(
+    mailboxIds: readonly string[],
+    lifeSeconds: number,
+  ): Promise<{ readonly unsent: readonly string[]; readonly error?: unknown }>;
+}
+
+export interface QueueFetchesDeps {
+  readonly registry: Pick<MailboxRegistry, "markQueued">;
+  readonly queue: FetchQueue;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/**
+ * Hands mailboxes to the queue, first the mark on the mailbox, then its message: the other way round a quick run could
+ * end before its mark is made. Gives how many are queued. It does not throw: whoever is left out is due at the next tick.
+ */
+export function createQueueFetches({ registry, queue, log, now }: QueueFetchesDeps) {
+  return async function queueFetches(mailboxIds: readonly string[]): Promise<number> {
+    let queued = 0;
+    let failed = false;
+
+    async function queueGroup(group: readonly string[]): Promise<void> {
+      if (failed) return;
+      try {
+        const marked = await registry.markQueued(group, new Date(now().getTime() + QUEUED_SECONDS * 1_000));
+        const { unsent, error } = await queue.send(marked, QUEUED_SECONDS);
+        queued += marked.length - unsent.length;
+        if (unsent.length === 0) return;
+        await registry.markQueued(unsent, undefined);
+        throw error;
+      } catch (error) {
+        if (!failed) log.error("fetches not queued", errorFields(error));
+        failed = true;
+      }
+    }
+
+    const atOnce = pLimit(GROUPS_AT_ONCE);
+    const groups = Array.from({ length: Math.ceil(mailboxIds.length / GROUP) }, (_, index) =>
+      mailboxIds.slice(index * GROUP, (index + 1) * GROUP),
+    );
+    await Promise.all(groups.map((group) => atOnce(() => queueGroup(group))));
+    return queued;
+  };
+}

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import { QueueClient } from "@azure/storage-queue";
+import { createAbandonedFetches } from "../../../shared/scheduling/abandoned-fetches.ts";
+import { createFetchQueue } from "../../../shared/scheduling/fetch-queue-azure.ts";
+import { createQueueFetches } from "../../../shared/scheduling/queue-fetches.ts";
+import { type ConnectedMailbox, MINUTE_MS, now, useMailBed } from "../mail/mail-harness.ts";
+
+const bed = useMailBed();
+let queue: QueueClient;
+beforeEach(() => {
+  queue = new QueueClient(bed.azurite.connectionString, "mailbox-fetches");
+});
+
+const credential = { getToken: async () => assert.fail("Azurite is reached with its key") };
+
+/** As a process that has just started. */
+function queueFetches(ids: readonly string[]): Promise<number> {
+  const { registry, log, azurite } = bed;
+  const fetchQueue = createFetchQueue({ storage: { connectionString: azurite.connectionString }, credential });
+  return createQueueFetches({ registry, queue: fetchQueue, log, now })(ids);
+}
+
+/** The mailboxes that messages name. */
+async function messages(): Promise<string[]> {
+  const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32, visibilityTimeout: 1 });
+  return receivedMessageItems.map(({ messageText }) => {
+    const { mailboxId, ...rest } = JSON.parse(Buffer.from(messageText, "base64").toString());
+    assert.deepEqual(rest, {});
+    return mailboxId;
+  });
+}
+
+async function connectSome(count: number): Promise<ConnectedMailbox[]> {
+  const mailboxes: ConnectedMailbox[] = [];
+  for (let index = 0; index < count; index += 1)
+    mailboxes.push(await bed.connect({ address: `history-${index}@example.com` }));
+  return mailboxes;
+}
+
+describe("a mailbox that is left to the queue", () => {
+  it("gets one message that names it, in the queue that is made where there is none", async () => {
+    const mailboxes = await connectSome(3);
+    const ids = mailboxes.map(({ id }) => id);
+    assert.equal(await queueFetches(ids), 3);
+    assert.deepEqual((await messages()).toSorted(), ids.toSorted());
+    assert.deepEqual(await bed.registry.due(now()), []);
+  });
+
+  it("gets none where it was removed meanwhile, and the others get theirs", async () => {
+    const [removed, other] = await connectSome(2);
+    await bed.registry.remove(removed?.id ?? "");
+    assert.equal(await queueFetches([removed?.id ?? "", other?.id ?? ""]), 1);
+    assert.deepEqual(await messages(), [other?.id]);
+  });
+
+  it("is due again once its run begins, whatever becomes of the run", async () => {
+    const [mailbox = assert.fail()] = await connectSome(1);
+    await queueFetches([mailbox.id]);
+    const lease = await bed.lease(mailbox);
+    assert.deepEqual(await bed.run(mailbox), { kind: "skipped", reason: "busy" });
+    assert.deepEqual(await bed.registry.due(now()), [mailbox.id]);
+    await lease.release();
+    await queueFetches([mailbox.id]);
+    assert.equal((await bed.run(mailbox)).kind, "fetched");
+    assert.equal((await mailbox.stored()).queuedUntil, undefined);
+  });
+
+  it("whose message is lost is due again when the message would be over; so there are never two", async () => {
+    const [mailbox = assert.fail()] = await connectSome(1);
+    await queueFetches([mailbox.id]);
+    bed.clock.advance(14 * MINUTE_MS);
+    assert.deepEqual(await bed.registry.due(now()), []);
+    assert.equal((await messages()).length, 1);
+    bed.clock.advance(MINUTE_MS + 1_000);
+    assert.deepEqual(await bed.registry.due(now()), [mailbox.id]);
+    assert.equal((await messages()).length, 0);
+  });
+
+  it("is due at the next tick where the queue takes no message, and somebody is told once", async () => {
+    const mailboxes = await connectSome(2);
+    await queue.create();
+    const down = { kind: "refuse", refusal: "condition-not-met" } as const;
+    for (const _ of mailboxes) await bed.azurite.faults.plan(down, { service: "queue", method: "POST" });
+    assert.equal(await queueFetches(mailboxes.map(({ id }) => id)), 0);
+    assert.equal((await bed.registry.due(now())).length, 2);
+    const told = bed.events.filter(({ event }) => event === "fetches not queued");
+    assert.deepEqual(
+      told.map(({ code }) => code),
+      ["STORAGE_UNAVAILABLE"],
+    );
+  });
+});
+
+describe("a fetch that the queue gave up on", () => {
+  it("stands on the mailbox and in the log, until a run succeeds", async () => {
+    const [mailbox = assert.fail()] = await connectSome(1);
+    await queueFetches([mailbox.id]);
+    await createAbandonedFetches({ registry: bed.registry, log: bed.log, now })(mailbox.id);
+    assert.equal((await mailbox.stored()).lastError?.code, "FETCH_ABANDONED");
+    assert.deepEqual(await bed.registry.due(now()), [mailbox.id]);
+    assert.ok(
+      bed.events.some(({ event, mailboxId }) => event === "mailbox fetch abandoned" && mailboxId === mailbox.id),
+    );
+    await bed.run(mailbox);
+    assert.equal((await mailbox.stored()).lastError, undefined);
+  });
+
+  it("of a mailbox that is gone is only told", async () => {
+    await createAbandonedFetches({ registry: bed.registry, log: bed.log, now })("0123456789abcdef");
+    assert.ok(bed.events.some(({ event, listed }) => event === "mailbox fetch abandoned" && listed === false));
+  });
+});
