@@ -79,10 +79,10 @@ export function createMailPath(options: MailPathOptions): MailPath {
     now,
   });
   const ledger = createLedger({ tables, now });
-  const deskRests = createCircuitBreaker({ tables, log, now });
+  const circuitBreaker = createCircuitBreaker({ tables, log, now });
   const changeMailbox = createChangeMailbox({
     registry,
-    tryDeskNow: deskRests.halfOpen,
+    tryDeskNow: circuitBreaker.halfOpen,
     deskNames: ["uvdesk", "webhook"],
     forgetCheckpoint: ledger.forgetCheckpoint,
     removeGrant: async () => {},
@@ -109,7 +109,7 @@ export function createMailPath(options: MailPathOptions): MailPath {
     bounds: { longestQuietMs: LONGEST_WAIT_MS, longestBrokenMs: LONGEST_WAIT_MS },
     deskOf,
     activity: noActivity,
-    askCircuit: deskRests.ask,
+    askCircuit: circuitBreaker.ask,
     grantRefused: async (_, error) => {
       throw error;
     },

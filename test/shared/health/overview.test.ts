@@ -38,8 +38,8 @@ describe("the overview", () => {
     assert.partialDeepStrictEqual(viewOf(mailboxes, well.id), {
       pending: 0,
       quarantined: 0,
-      health: { colour: "good", mend: "none" },
-      deskRest: undefined,
+      health: { colour: "good", remedyAction: "none" },
+      openCircuit: undefined,
     });
     const { pending, health, openCircuit } = viewOf(mailboxes, ill.id);
     assert.equal(pending, 1);
