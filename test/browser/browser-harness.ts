@@ -4,7 +4,7 @@ import type { BrowserContextOptions, Page } from "playwright-core";
 import { type BrowserWorld, startBrowserWorld } from "./browser-world.ts";
 
 /** The same, for a test file. What a browser complained about fails the test. */
-export function useBrowserBed(): Omit<BrowserWorld, "browser" | "stop"> {
+export function useBrowserHarness(): Omit<BrowserWorld, "browser" | "stop"> {
   let world: BrowserWorld;
   const complaints: string[] = [];
 

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { Page } from "playwright-core";
 import { composeMail } from "../simulator/page/compose-mail.ts";
 import { assertFit } from "./assert-fit.ts";
-import { useBrowserBed } from "./browser-harness.ts";
+import { useBrowserHarness } from "./browser-harness.ts";
 import { consentAs, pickAccount } from "./browser-world.ts";
 import { tabTo } from "./keyboard.ts";
 
@@ -14,31 +14,31 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 const TOKEN_LIFE_MS = 2 * 60 * MINUTE_MS;
 
 describe("connecting a mailbox in a browser", () => {
-  const bed = useBrowserBed();
+  const harness = useBrowserHarness();
 
   function mailArrives(subject: string): void {
-    const { mailbox } = bed.simulator;
+    const { mailbox } = harness.simulator;
     mailbox.deliver(composeMail({ from: "Kim <kim@example.org>", to: mailbox.address, subject, text: "Hello" }));
   }
-  const subjects = () => bed.simulator.uvdesk.tickets.map(({ subject }) => subject);
+  const subjects = () => harness.simulator.uvdesk.tickets.map(({ subject }) => subject);
   const heading = (page: Page, name: string | RegExp) => page.getByRole("heading", { name }).first().waitFor();
 
   async function connectedBy(page: Page): Promise<void> {
-    await consentAs(page, bed.simulator.owner);
+    await consentAs(page, harness.simulator.owner);
     await heading(page, /is connected/);
-    await bed.deskpost.host.drainQueues();
+    await harness.deskpost.host.drainQueues();
   }
 
   async function loseTheGrant(): Promise<void> {
-    const { clock, entra, owner } = bed.simulator;
+    const { clock, entra, owner } = harness.simulator;
     entra.revoke(owner.oid);
     clock.advance(TOKEN_LIFE_MS);
-    await bed.deskpost.fetchMail();
+    await harness.deskpost.fetchMail();
   }
 
   it("takes somebody from the empty page to the first ticket", async () => {
     mailArrives("The first one");
-    const page = await bed.administrator();
+    const page = await harness.administrator();
     await heading(page, "No mailbox yet");
     await assertFit(page);
 
@@ -66,7 +66,7 @@ describe("connecting a mailbox in a browser", () => {
   it("reconnects after a revocation, and brings what came in between", async () => {
     await loseTheGrant();
     mailArrives("While nobody was let in");
-    const page = await bed.administrator();
+    const page = await harness.administrator();
     await page.getByText("Must be connected again").first().waitFor();
     await assertFit(page);
     await page.getByRole("link", { name: `Connect again ${ADDRESS}` }).click();
@@ -75,7 +75,7 @@ describe("connecting a mailbox in a browser", () => {
   });
 
   it("works by the keyboard alone, and without JavaScript", async () => {
-    const page = await bed.administrator();
+    const page = await harness.administrator();
     await page.keyboard.press("Tab");
     await page.getByRole("link", { name: "Skip to the content" }).and(page.locator(":focus")).waitFor();
     await tabTo(page, `Pause ${ADDRESS}`);
@@ -89,9 +89,9 @@ describe("connecting a mailbox in a browser", () => {
     await heading(page, /Signed out/);
     await assertFit(page);
 
-    const plain = await bed.somebody({ javaScriptEnabled: false });
-    await plain.goto(bed.listUrl);
-    await pickAccount(plain, bed.simulator.administrator);
+    const plain = await harness.somebody({ javaScriptEnabled: false });
+    await plain.goto(harness.listUrl);
+    await pickAccount(plain, harness.simulator.administrator);
     // Microsoft's own page: it would press this itself.
     const submit = plain.getByRole("button", { name: "Submit" });
     if ((await submit.count()) > 0) await submit.click();
@@ -102,7 +102,7 @@ describe("connecting a mailbox in a browser", () => {
   describe("by an invitation", () => {
     let link = "";
     async function invite(): Promise<void> {
-      const page = await bed.administrator();
+      const page = await harness.administrator();
       await page.getByRole("link", { name: `Invite its owner… ${ADDRESS}` }).click();
       await assertFit(page);
       await page.getByRole("button", { name: "Make a link" }).click();
@@ -112,7 +112,7 @@ describe("connecting a mailbox in a browser", () => {
 
     it("lets the owner connect it without any right in Deskpost, once", async () => {
       await invite();
-      const page = await bed.somebody();
+      const page = await harness.somebody();
       await page.goto(link);
       await assertFit(page);
       await page.getByRole("link", { name: "Continue to Microsoft" }).click();
@@ -125,8 +125,8 @@ describe("connecting a mailbox in a browser", () => {
 
     it("ends after seven days", async () => {
       await invite();
-      bed.simulator.clock.advance(8 * DAY_MS);
-      const page = await bed.somebody();
+      harness.simulator.clock.advance(8 * DAY_MS);
+      const page = await harness.somebody();
       await page.goto(link);
       await page.getByText("good for seven days, which are over").waitFor();
       await assertFit(page);
@@ -135,7 +135,7 @@ describe("connecting a mailbox in a browser", () => {
 
   describe("tells what went wrong at Microsoft, and what to do:", () => {
     async function atMicrosoft(button = `Connect again ${ADDRESS}`): Promise<Page> {
-      const page = await bed.administrator();
+      const page = await harness.administrator();
       await page.getByRole("link", { name: button }).click();
       return page;
     }
@@ -149,36 +149,36 @@ describe("connecting a mailbox in a browser", () => {
     it("declined", async () => {
       await loseTheGrant();
       const page = await atMicrosoft();
-      await pickAccount(page, bed.simulator.owner);
+      await pickAccount(page, harness.simulator.owner);
       await page.getByRole("button", { name: "Cancel" }).click();
       await ends(page, "Declined", /permissions were declined/);
     });
 
     it("an administrator must approve", async () => {
-      bed.simulator.entra.requireAdminApproval(true);
+      harness.simulator.entra.requireAdminApproval(true);
       const page = await atMicrosoft();
-      await pickAccount(page, bed.simulator.owner);
+      await pickAccount(page, harness.simulator.owner);
       await page.getByRole("button", { name: "Return to the application" }).click();
       await ends(page, "An administrator must approve", /Send this link to a Microsoft 365 administrator/);
-      bed.simulator.entra.requireAdminApproval(false);
+      harness.simulator.entra.requireAdminApproval(false);
     });
 
     it("another account", async () => {
       const page = await atMicrosoft();
-      await consentAs(page, bed.simulator.stranger);
+      await consentAs(page, harness.simulator.stranger);
       await ends(page, "Another account", /sam@contoso\.example signed in, but help@contoso\.example/);
     });
 
     it("an account that may not open the mailbox", async () => {
       const page = await atMicrosoft(`Connect with another account ${ADDRESS}`);
-      await consentAs(page, bed.simulator.stranger);
+      await consentAs(page, harness.simulator.stranger);
       await ends(page, "The mailbox does not open", /cannot open the mailbox and folder/);
     });
 
     it("too late", async () => {
       const page = await atMicrosoft();
-      bed.simulator.clock.advance(11 * MINUTE_MS);
-      await consentAs(page, bed.simulator.owner);
+      harness.simulator.clock.advance(11 * MINUTE_MS);
+      await consentAs(page, harness.simulator.owner);
       await ends(page, "Too late", /More than ten minutes/);
     });
 
@@ -193,9 +193,9 @@ describe("connecting a mailbox in a browser", () => {
       assert.notEqual(answer, "");
       await page.reload();
       await ends(page, "Already used", /each one counts once/);
-      const other = await bed.somebody();
+      const other = await harness.somebody();
       const fields = [...new URLSearchParams(answer)].map(([name, value]) => `<input name="${name}" value="${value}">`);
-      const finish = new URL("finish-consent", bed.listUrl).href;
+      const finish = new URL("finish-consent", harness.listUrl).href;
       await other.setContent(`<form method="post" action="${finish}">${fields.join("")}<button>Go</button></form>`);
       await other.getByRole("button").click();
       await ends(other, "Not a sign-in of this browser", /does not belong to a sign-in that this browser has started/);

@@ -4,7 +4,7 @@ import { before, describe, it } from "node:test";
 import type { Page } from "playwright-core";
 import { createPerson } from "../simulator/person/person.ts";
 import { assertFit } from "./assert-fit.ts";
-import { useBrowserBed } from "./browser-harness.ts";
+import { useBrowserHarness } from "./browser-harness.ts";
 
 const HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>";
 const MINUTE_MS = 60_000;
@@ -27,43 +27,43 @@ const hostileMail = (number: number) =>
   );
 
 describe("watching and mending a mailbox in a browser", () => {
-  const bed = useBrowserBed();
+  const harness = useBrowserHarness();
   let id = "";
   let mails = 0;
-  const url = (action = "") => `${bed.listUrl}/mailboxes/${id}${action}`;
+  const url = (action = "") => `${harness.listUrl}/mailboxes/${id}${action}`;
   const heading = (page: Page, name: string | RegExp) => page.getByRole("heading", { name }).first().waitFor();
-  const tickets = () => bed.simulator.uvdesk.tickets.length;
+  const tickets = () => harness.simulator.uvdesk.tickets.length;
 
   /** Arrives, and a proxy in front of the desk calls it too large. https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size */
   async function quarantined(): Promise<string> {
-    const { mailbox, uvdesk } = bed.simulator;
+    const { mailbox, uvdesk } = harness.simulator;
     const { immutableId } = mailbox.deliver(hostileMail(++mails));
     const headers = { "content-type": "text/html" };
     const body = "<html><h1>413 Request Entity Too Large</h1></html>";
     uvdesk.standIn.plan(({ method }) => method === "POST", { kind: "answer", answer: { status: 413, headers, body } });
-    bed.simulator.clock.advance(MINUTE_MS);
-    await bed.deskpost.fetchMail();
+    harness.simulator.clock.advance(MINUTE_MS);
+    await harness.deskpost.fetchMail();
     return immutableId;
   }
 
   before(async () => {
-    const { mailbox, owner } = bed.simulator;
-    await bed.deskpost.host.runTimer("fetch-mail");
-    id = await bed.deskpost.api.addMailbox({ address: mailbox.address, desk: "uvdesk" });
-    await createPerson({ oid: owner.oid }).connect(bed.deskpost.api.startConsentUrl(id));
-    await bed.deskpost.host.drainQueues();
+    const { mailbox, owner } = harness.simulator;
+    await harness.deskpost.host.runTimer("fetch-mail");
+    id = await harness.deskpost.api.addMailbox({ address: mailbox.address, desk: "uvdesk" });
+    await createPerson({ oid: owner.oid }).connect(harness.deskpost.api.startConsentUrl(id));
+    await harness.deskpost.host.drainQueues();
     for (const name of ["one", "two"]) {
       mailbox.deliver(
         Buffer.from(`From: k@example.org\r\nTo: help@contoso.example\r\nSubject: ${name}\r\n\r\nHello\r\n`),
       );
     }
-    bed.simulator.clock.advance(MINUTE_MS);
-    await bed.deskpost.fetchMail();
+    harness.simulator.clock.advance(MINUTE_MS);
+    await harness.deskpost.fetchMail();
     await quarantined();
   });
 
   it("shows the list: a chart in words, too, and what is in quarantine with the button that leads there", async () => {
-    const page = await bed.administrator();
+    const page = await harness.administrator();
     await page.getByRole("img", { name: /2 mails delivered in the last 24 hours/ }).waitFor();
     await assertFit(page);
     await page.getByRole("link", { name: /See the quarantine/ }).click();
@@ -72,7 +72,7 @@ describe("watching and mending a mailbox in a browser", () => {
   });
 
   it("lets the list renew itself only for whoever asks", async () => {
-    const page = await bed.administrator();
+    const page = await harness.administrator();
     assert.equal(await page.locator("meta[http-equiv=refresh]").count(), 0);
     await page.getByRole("link", { name: "Renew every 10 seconds" }).click();
     assert.equal(await page.locator("meta[http-equiv=refresh]").count(), 1);
@@ -83,7 +83,7 @@ describe("watching and mending a mailbox in a browser", () => {
   });
 
   it("tells of one mailbox what happened", async () => {
-    const page = await bed.administrator();
+    const page = await harness.administrator();
     await page.getByRole("link", { name: "help@contoso.example", exact: true }).click();
     await page.getByText(/2 mails delivered/).waitFor();
     await page.getByText(/1 mail quarantined/).waitFor();
@@ -91,7 +91,7 @@ describe("watching and mending a mailbox in a browser", () => {
   });
 
   it("accounts for a period", async () => {
-    const page = await bed.administrator();
+    const page = await harness.administrator();
     await page.goto(url("/account"));
     await assertFit(page);
     await page.getByRole("button", { name: "Account for it" }).click();
@@ -103,13 +103,13 @@ describe("watching and mending a mailbox in a browser", () => {
   });
 
   it("counts older mail before it is imported", async () => {
-    const { mailbox } = bed.simulator;
+    const { mailbox } = harness.simulator;
     const receivedAt = new Date("2026-01-05T12:00:00Z");
     const before = tickets();
     mailbox.deliver(Buffer.from("From: k@example.org\r\nTo: help@contoso.example\r\nSubject: old\r\n\r\nHello\r\n"), {
       receivedAt,
     });
-    const page = await bed.administrator();
+    const page = await harness.administrator();
     await page.goto(url("/import"));
     await assertFit(page);
     await page.getByLabel("Import what was received since").fill("2026-01-01");
@@ -119,13 +119,13 @@ describe("watching and mending a mailbox in a browser", () => {
     assert.equal(tickets(), before);
     await page.getByRole("button", { name: "Import 1 mail" }).click();
     await heading(page, "help@contoso.example");
-    await bed.deskpost.host.drainQueues();
+    await harness.deskpost.host.drainQueues();
     assert.equal(tickets(), before + 1);
   });
 
   it("shows a hostile mail as words, gives every byte of it, and replays it", async () => {
     const before = tickets();
-    const page = await bed.administrator();
+    const page = await harness.administrator();
     const requested: string[] = [];
     page.on("request", (request) => requested.push(request.url()));
     await page.goto(url("/quarantine"));
@@ -137,7 +137,9 @@ describe("watching and mending a mailbox in a browser", () => {
     assert.equal(await page.locator("main script, main img").count(), 0);
     await assertFit(page);
     assert.deepEqual(
-      requested.filter((address) => !address.startsWith(new URL(bed.listUrl).origin) && !address.startsWith("data:")),
+      requested.filter(
+        (address) => !address.startsWith(new URL(harness.listUrl).origin) && !address.startsWith("data:"),
+      ),
       [],
     );
 
@@ -150,13 +152,13 @@ describe("watching and mending a mailbox in a browser", () => {
     await page.getByRole("button", { name: "Replay it" }).click();
     await heading(page, "Nothing is in quarantine");
     await assertFit(page);
-    await bed.deskpost.host.drainQueues();
+    await harness.deskpost.host.drainQueues();
     assert.equal(tickets(), before + 1);
   });
 
   it("replays all, and gives one up with a note", async () => {
     await quarantined();
-    const page = await bed.administrator();
+    const page = await harness.administrator();
     await page.goto(url("/quarantine"));
     await page.getByRole("link", { name: /Look at it/ }).click();
     await page.getByRole("textbox", { name: /Give it up/ }).fill(HOSTILE);
@@ -167,13 +169,13 @@ describe("watching and mending a mailbox in a browser", () => {
     await page.goto(url("/quarantine"));
     await page.getByRole("button", { name: "Replay all 1" }).click();
     await heading(page, "help@contoso.example");
-    await bed.deskpost.host.drainQueues();
+    await harness.deskpost.host.drainQueues();
     assert.equal(tickets(), before + 1);
   });
 
   it("lets somebody decide about a mail that can no longer be shown", async () => {
-    bed.simulator.mailbox.remove(await quarantined());
-    const page = await bed.administrator();
+    harness.simulator.mailbox.remove(await quarantined());
+    const page = await harness.administrator();
     await page.goto(url("/quarantine"));
     await page.getByRole("link", { name: /Look at it/ }).click();
     await page
@@ -188,7 +190,7 @@ describe("watching and mending a mailbox in a browser", () => {
 
   it("tests a mailbox from end to end, with a message where that is wanted", async () => {
     const before = tickets();
-    const page = await bed.administrator();
+    const page = await harness.administrator();
     await page.goto(url("/check"));
     await assertFit(page);
     await page.getByRole("button", { name: "Test" }).click();
@@ -204,13 +206,13 @@ describe("watching and mending a mailbox in a browser", () => {
   });
 
   it("names a desk that takes no mail", async () => {
-    bed.simulator.desk.setMood("unreachable");
-    bed.simulator.mailbox.deliver(hostileMail(++mails));
-    bed.simulator.clock.advance(MINUTE_MS);
-    await bed.deskpost.fetchMail();
-    const page = await bed.administrator();
+    harness.simulator.desk.setMood("unreachable");
+    harness.simulator.mailbox.deliver(hostileMail(++mails));
+    harness.simulator.clock.advance(MINUTE_MS);
+    await harness.deskpost.fetchMail();
+    const page = await harness.administrator();
     await heading(page, /The desk “uvdesk” takes no mail/);
     await assertFit(page);
-    bed.simulator.desk.setMood("ok");
+    harness.simulator.desk.setMood("ok");
   });
 });

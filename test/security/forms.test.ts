@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import type { Page, Person } from "../simulator/person/person.ts";
-import { cookieValue, FUNCTION_KEY, SESSION_COOKIE, useSecurityBed } from "./security-harness.ts";
+import { cookieValue, FUNCTION_KEY, SESSION_COOKIE, useSecurityHarness } from "./security-harness.ts";
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror=alert(1)>`;
 
 /** What a signed-in person's browser could be made to do or to show by somebody else. */
 describe("the pages of somebody who is signed in", () => {
-  const bed = useSecurityBed();
-  const url = (action: string) => `${bed.base}/pages/mailboxes/${bed.mailboxId}/${action}`;
+  const harness = useSecurityHarness();
+  const url = (action: string) => `${harness.base}/pages/mailboxes/${harness.mailboxId}/${action}`;
   const tokenIn = ({ text }: Page) => /name="form-token" value="([^"]+)"/.exec(text)?.[1] ?? assert.fail("no form");
-  const list = (person: Person) => person.open(`${bed.base}/pages`);
+  const list = (person: Person) => person.open(`${harness.base}/pages`);
 
   /** A form as any site can write one: the browser brings the cookie along where the rules let it. */
   const send = (person: Person, action: string, fields: Record<string, string>, headers: Record<string, string> = {}) =>
@@ -23,7 +23,7 @@ describe("the pages of somebody who is signed in", () => {
 
   describe("change nothing", () => {
     it("by a form without the session's token, with a wrong one, or with that of another session", async () => {
-      const [person, other] = [await bed.signedIn(), await bed.signedIn()];
+      const [person, other] = [await harness.signedIn(), await harness.signedIn()];
       const foreign = tokenIn(await list(other));
       const own = tokenIn(await list(person));
       const wrong = [
@@ -33,66 +33,72 @@ describe("the pages of somebody who is signed in", () => {
         { "form-token": own.slice(1) },
         { token: own },
       ];
-      for (const action of [url("pause"), url("remove"), url("invite"), `${bed.base}/pages`, `${bed.base}/sign-out`]) {
+      for (const action of [
+        url("pause"),
+        url("remove"),
+        url("invite"),
+        `${harness.base}/pages`,
+        `${harness.base}/sign-out`,
+      ]) {
         for (const fields of wrong) {
           const answer = await send(person, action, fields);
           assert.equal(answer.status, 403, `${action} ${JSON.stringify(fields)}`);
         }
       }
-      assert.equal(await bed.status(), "new");
+      assert.equal(await harness.status(), "new");
       assert.match((await list(person)).text, /Sign out/, "and nobody was signed out");
     });
 
     it("by a form of another site, even with the right token", async () => {
-      const person = await bed.signedIn();
+      const person = await harness.signedIn();
       const fields = { "form-token": tokenIn(await list(person)) };
       for (const origin of [
         "https://evil.example",
         "null",
         "http://localhost",
-        `${new URL(bed.base).origin}.evil.example`,
+        `${new URL(harness.base).origin}.evil.example`,
       ]) {
         assert.equal((await send(person, url("pause"), fields, { origin })).status, 403, origin);
       }
-      assert.equal(await bed.status(), "new");
-      assert.equal((await send(person, url("pause"), fields, { origin: new URL(bed.base).origin })).status, 303);
-      assert.equal(await bed.status(), "paused");
+      assert.equal(await harness.status(), "new");
+      assert.equal((await send(person, url("pause"), fields, { origin: new URL(harness.base).origin })).status, 303);
+      assert.equal(await harness.status(), "paused");
       await list(person);
       await person.press(url("resume"));
     });
 
     it("by a form of another site that a browser posts: the cookie stays behind", async () => {
-      const person = await bed.signedIn();
-      await person.open(bed.simulator.entra.origin);
+      const person = await harness.signedIn();
+      await person.open(harness.simulator.entra.origin);
       const page = await person.post(url("pause"), {});
       assert.equal(page.status, 401);
       assert.match(page.text, /Your session has ended, so nothing was changed/);
     });
 
     it("by a link: what changes something is not there for GET", async () => {
-      const person = await bed.signedIn();
+      const person = await harness.signedIn();
       for (const action of ["pause", "resume", "fetch"]) assert.equal((await person.open(url(action))).status, 404);
       assert.match((await person.open(url("remove"))).text, /Remove the mailbox/);
-      assert.equal(await bed.status(), "new");
+      assert.equal(await harness.status(), "new");
     });
 
     it("by the JSON interface from a page of another site", async () => {
       const headers = { "x-functions-key": FUNCTION_KEY, origin: "https://evil.example" };
-      const answer = await bed.ask(`mailboxes/${bed.mailboxId}/pause`, { method: "POST", headers });
+      const answer = await harness.ask(`mailboxes/${harness.mailboxId}/pause`, { method: "POST", headers });
       assert.equal(answer.status, 403);
       assert.equal(answer.headers.get("access-control-allow-origin"), null);
     });
   });
 
   it("take no body that is larger than any form", async () => {
-    const person = await bed.signedIn();
+    const person = await harness.signedIn();
     const fields = { "form-token": tokenIn(await list(person)), address: "a".repeat(70_000) };
     const answers = [
-      send(person, `${bed.base}/pages`, fields),
-      send(person, `${bed.base}/finish-consent`, fields),
-      send(person, `${bed.base}/finish-sign-in`, fields),
-      send(person, `${bed.base}/sign-out`, fields),
-      bed.ask("mailboxes", {
+      send(person, `${harness.base}/pages`, fields),
+      send(person, `${harness.base}/finish-consent`, fields),
+      send(person, `${harness.base}/finish-sign-in`, fields),
+      send(person, `${harness.base}/sign-out`, fields),
+      harness.ask("mailboxes", {
         method: "POST",
         headers: { "x-functions-key": FUNCTION_KEY },
         body: JSON.stringify({ address: "a".repeat(70_000) }),
@@ -105,17 +111,17 @@ describe("the pages of somebody who is signed in", () => {
   });
 
   it("write no header that somebody else thought of", async () => {
-    const person = await bed.signedIn();
+    const person = await harness.signedIn();
     const evil = "x\r\nset-cookie: evil=1\r\nx-evil: 1";
     const addresses = [
-      `${bed.base}/sign-in?return=${encodeURIComponent(`/api/pages/${evil}`)}`,
-      `${bed.base}/pages/${encodeURIComponent(evil)}`,
-      `${bed.base}/pages?unattended=${encodeURIComponent(evil)}`,
-      `${bed.base}/pages/mailboxes/${encodeURIComponent(evil)}/connect`,
-      `${bed.base}/invitation?invitation=${encodeURIComponent(evil)}`,
+      `${harness.base}/sign-in?return=${encodeURIComponent(`/api/pages/${evil}`)}`,
+      `${harness.base}/pages/${encodeURIComponent(evil)}`,
+      `${harness.base}/pages?unattended=${encodeURIComponent(evil)}`,
+      `${harness.base}/pages/mailboxes/${encodeURIComponent(evil)}/connect`,
+      `${harness.base}/invitation?invitation=${encodeURIComponent(evil)}`,
     ];
     for (const address of addresses) {
-      for (const cookie of ["", person.cookies(bed.base) ?? ""]) {
+      for (const cookie of ["", person.cookies(harness.base) ?? ""]) {
         const { headers, status } = await fetch(address, {
           redirect: "manual",
           headers: { accept: "text/html", cookie },
@@ -129,23 +135,23 @@ describe("the pages of somebody who is signed in", () => {
 
   it("survive cookies that are no cookies of ours", async () => {
     for (const cookie of ["%", "=", ";;;", `${SESSION_COOKIE}=%E0%A4%A`, `${SESSION_COOKIE}`, "a=b; ".repeat(300)]) {
-      const answer = await bed.ask("pages", { headers: { accept: "text/html", cookie } });
+      const answer = await harness.ask("pages", { headers: { accept: "text/html", cookie } });
       assert.equal(answer.status, 303, cookie.slice(0, 30));
     }
-    const twice = await bed.signedIn();
-    const own = cookieValue(twice, bed.base, SESSION_COOKIE) ?? "";
-    const answer = await bed.ask("pages", {
+    const twice = await harness.signedIn();
+    const own = cookieValue(twice, harness.base, SESSION_COOKIE) ?? "";
+    const answer = await harness.ask("pages", {
       headers: { cookie: `${SESSION_COOKIE}=planted; ${SESSION_COOKIE}=${own}` },
     });
     assert.equal(answer.status, 303, "the first one counts, and it opens nothing");
   });
 
   describe("show as text", () => {
-    after(() => bed.simulator.uvdesk.standIn.clearFaults());
+    after(() => harness.simulator.uvdesk.standIn.clearFaults());
 
     /** Everything that can be seen, as one text. */
     async function everything(): Promise<string> {
-      const person = await bed.signedIn();
+      const person = await harness.signedIn();
       const pages = [await list(person)];
       for (const action of ["remove", "invite"]) pages.push(await person.open(url(action)));
       return pages.map(({ text }) => text).join("\n");
@@ -155,16 +161,16 @@ describe("the pages of somebody who is signed in", () => {
     };
 
     it("what a mail and a desk's answer say", async () => {
-      await bed.owner().connect(`${bed.base}/start-consent?mailbox=${bed.mailboxId}&code=${FUNCTION_KEY}`);
+      await harness.owner().connect(`${harness.base}/start-consent?mailbox=${harness.mailboxId}&code=${FUNCTION_KEY}`);
       const header = `From: ${HOSTILE} <"${HOSTILE.replaceAll('"', "")}"@evil.example>\r\nSubject: ${HOSTILE}\r\nMessage-ID: <1@example.org>`;
-      bed.simulator.mailbox.deliver(Buffer.from(`${header}\r\n\r\n${HOSTILE}\r\n`));
+      harness.simulator.mailbox.deliver(Buffer.from(`${header}\r\n\r\n${HOSTILE}\r\n`));
       const body = JSON.stringify({ message: `Can't recieve email: ${HOSTILE}` });
-      bed.simulator.uvdesk.standIn.plan(() => true, { kind: "answer", answer: { status: 500, body } }, 50);
-      await bed.host.drainQueues();
-      await bed.host.runTimer("fetch-mail");
-      assert.ok(bed.simulator.uvdesk.standIn.requests.length > 0);
+      harness.simulator.uvdesk.standIn.plan(() => true, { kind: "answer", answer: { status: 500, body } }, 50);
+      await harness.host.drainQueues();
+      await harness.host.runTimer("fetch-mail");
+      assert.ok(harness.simulator.uvdesk.standIn.requests.length > 0);
       assertHarmless(await everything());
-      const json = await bed.ask(`mailboxes/${bed.mailboxId}/messages`, {
+      const json = await harness.ask(`mailboxes/${harness.mailboxId}/messages`, {
         headers: { accept: "text/html", "x-functions-key": FUNCTION_KEY },
       });
       assert.match(json.headers.get("content-type") ?? "", /^application\/json/);
@@ -172,8 +178,8 @@ describe("the pages of somebody who is signed in", () => {
     });
 
     it("what was entered into the form, and what Microsoft and the owner's name say", async () => {
-      const person = await bed.signedIn();
-      await person.open(`${bed.base}/pages/mailboxes/new`);
+      const person = await harness.signedIn();
+      await person.open(`${harness.base}/pages/mailboxes/new`);
       const fields = {
         address: `${HOSTILE}@contoso.example`,
         folder: HOSTILE,
@@ -181,30 +187,30 @@ describe("the pages of somebody who is signed in", () => {
         since: HOSTILE,
         moveTo: HOSTILE,
       };
-      const page = await person.press(`${bed.base}/pages`, fields);
+      const page = await person.press(`${harness.base}/pages`, fields);
       assert.equal(page.status, 400);
       assertHarmless(page.text);
-      const { entra, owner } = bed.simulator;
+      const { entra, owner } = harness.simulator;
       entra.addAccount({ ...owner, userName: `${HOSTILE}@contoso.example`, name: HOSTILE });
-      await bed.owner().connect(`${bed.base}/start-consent?mailbox=${bed.mailboxId}&code=${FUNCTION_KEY}`);
+      await harness.owner().connect(`${harness.base}/start-consent?mailbox=${harness.mailboxId}&code=${FUNCTION_KEY}`);
       assertHarmless(await everything());
       const error = { state: "x", error: HOSTILE, error_description: HOSTILE };
       for (const route of ["finish-consent", "finish-sign-in"]) {
-        assertHarmless((await person.post(`${bed.base}/${route}`, error)).text);
+        assertHarmless((await person.post(`${harness.base}/${route}`, error)).text);
       }
       entra.addAccount(owner);
     });
 
     it("a hostile path or parameter", async () => {
-      const person = await bed.signedIn();
+      const person = await harness.signedIn();
       for (const path of [
         `pages/${encodeURIComponent(HOSTILE)}`,
-        url(encodeURIComponent(HOSTILE)).slice(bed.base.length + 1),
+        url(encodeURIComponent(HOSTILE)).slice(harness.base.length + 1),
       ]) {
-        assertHarmless((await person.open(`${bed.base}/${path}`)).text);
+        assertHarmless((await person.open(`${harness.base}/${path}`)).text);
       }
-      assertHarmless((await person.open(`${bed.base}/pages/mailboxes/${encodeURIComponent(HOSTILE)}/remove`)).text);
-      assertHarmless((await person.open(`${bed.base}/invitation?invitation=${encodeURIComponent(HOSTILE)}`)).text);
+      assertHarmless((await person.open(`${harness.base}/pages/mailboxes/${encodeURIComponent(HOSTILE)}/remove`)).text);
+      assertHarmless((await person.open(`${harness.base}/invitation?invitation=${encodeURIComponent(HOSTILE)}`)).text);
     });
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { PAGE_ROUTES } from "../../shared/web/page-routes.ts";
-import { cookieValue, FUNCTION_KEY, SESSION_COOKIE, useSecurityBed } from "./security-harness.ts";
+import { cookieValue, FUNCTION_KEY, SESSION_COOKIE, useSecurityHarness } from "./security-harness.ts";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -37,26 +37,26 @@ const EXPECTED: Readonly<Record<string, Partial<Record<Visitor, Entry>> & { read
 };
 
 describe("every route, for everybody", () => {
-  const bed = useSecurityBed();
+  const harness = useSecurityHarness();
   const headers = new Map<Visitor, Record<string, string>>();
 
   before(async () => {
-    const stranger = bed.stranger();
-    const page = await stranger.signIn(`${bed.base}/pages`);
+    const stranger = harness.stranger();
+    const page = await stranger.signIn(`${harness.base}/pages`);
     assert.equal(page.status, 403);
-    const administrator = await bed.signedIn();
-    const own = cookieValue(administrator, bed.base, SESSION_COOKIE) ?? "";
+    const administrator = await harness.signedIn();
+    const own = cookieValue(administrator, harness.base, SESSION_COOKIE) ?? "";
     headers.set("nobody", {});
     headers.set("wrong key", { "x-functions-key": "another-key" });
     headers.set("function key", { "x-functions-key": FUNCTION_KEY });
-    headers.set("without the role", { cookie: stranger.cookies(bed.base) ?? "" });
+    headers.set("without the role", { cookie: stranger.cookies(harness.base) ?? "" });
     // As another Deskpost would have sealed it: another version of another vault's key.
     headers.set("foreign session", { cookie: `${SESSION_COOKIE}=${own.replace(/[0-9a-f]{32}/, "0".repeat(32))}` });
-    headers.set("administrator", { cookie: administrator.cookies(bed.base) ?? "" });
+    headers.set("administrator", { cookie: administrator.cookies(harness.base) ?? "" });
   });
 
   async function visit(method: string, path: string, visitor: Visitor): Promise<Entry> {
-    const answer = await fetch(`${bed.simulator.settings.PUBLIC_BASE_URL}/${path}`, {
+    const answer = await fetch(`${harness.simulator.settings.PUBLIC_BASE_URL}/${path}`, {
       method,
       redirect: "manual",
       headers: { accept: "text/html", ...headers.get(visitor) },
@@ -77,16 +77,16 @@ describe("every route, for everybody", () => {
   /** A path for a route with its parameters filled in. */
   const filled = (path: string) =>
     path
-      .replace(/\{id\??\}/, bed.mailboxId)
+      .replace(/\{id\??\}/, harness.mailboxId)
       .replace("{key}", "a".repeat(43))
       .replace(/\/\{(?:action\?|\*path)\}/, "");
 
   it("are all known to this test, each with its methods", () => {
-    const found = bed.host.routes.flatMap(({ functionName, methods }) =>
+    const found = harness.host.routes.flatMap(({ functionName, methods }) =>
       methods.map((one) => `${one} ${functionName}`),
     );
     assert.deepEqual(found.sort(), Object.keys(EXPECTED).sort());
-    for (const { functionName, authLevel } of bed.host.routes) {
+    for (const { functionName, authLevel } of harness.host.routes) {
       const isKeyed = METHODS.some((one) => EXPECTED[`${one} ${functionName}`]?.["function key"] === "in");
       assert.equal(authLevel, isKeyed ? "function" : "anonymous", functionName);
     }
@@ -94,7 +94,7 @@ describe("every route, for everybody", () => {
 
   for (const method of METHODS) {
     it(`let in with ${method} only whom they should`, async () => {
-      for (const { functionName, path } of bed.host.routes) {
+      for (const { functionName, path } of harness.host.routes) {
         // What is below a mailbox, by another method, is one more word that "mailboxes" does not know.
         const isAction = /^api\/mailboxes\/\{id\}\/[a-z]+$/.test(path);
         const expected = EXPECTED[`${method} ${functionName}`] ??
@@ -112,7 +112,7 @@ describe("every route, for everybody", () => {
   it("of the pages, one by one: without a session none shows or does anything", async () => {
     assert.ok(PAGE_ROUTES.length >= 12);
     for (const { method, path } of PAGE_ROUTES) {
-      const page = `api/pages/${path.replace(":id", bed.mailboxId).replace(":key", "a-key")}`;
+      const page = `api/pages/${path.replace(":id", harness.mailboxId).replace(":key", "a-key")}`;
       for (const visitor of headers.keys()) {
         const refused = method === "GET" ? "sign in" : "session over";
         const entry = await visit(method, page, visitor);
@@ -121,7 +121,7 @@ describe("every route, for everybody", () => {
         assert.equal(entry, visitor === "administrator" && !leadsOn ? "in" : refused, `${method} ${page}, ${visitor}`);
       }
     }
-    assert.equal(await bed.status(), "new");
+    assert.equal(await harness.status(), "new");
   });
 
   it("answer a page that does not exist like any other, to whoever is not signed in", async () => {
@@ -130,9 +130,9 @@ describe("every route, for everybody", () => {
   });
 
   it("open no page with a function key in the address, as they once did", async () => {
-    const answer = await bed.ask(`pages?code=${FUNCTION_KEY}`, { headers: { accept: "text/html" } });
+    const answer = await harness.ask(`pages?code=${FUNCTION_KEY}`, { headers: { accept: "text/html" } });
     assert.equal(answer.status, 303);
-    const list = await bed.ask(`mailboxes?code=${FUNCTION_KEY}`, { headers: { accept: "text/html" } });
+    const list = await harness.ask(`mailboxes?code=${FUNCTION_KEY}`, { headers: { accept: "text/html" } });
     assert.match(list.headers.get("content-type") ?? "", /^application\/json/);
   });
 });

@@ -11,7 +11,7 @@ export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 
 /** Deskpost as it is deployed, with a mailbox in its list, for somebody who means no good. */
-export interface SecurityBed {
+export interface SecurityHarness {
   readonly simulator: Simulator;
   readonly host: FunctionsHost;
   /** Such as http://localhost:7071/api */
@@ -32,7 +32,7 @@ export interface SecurityBed {
   status(): Promise<string | undefined>;
 }
 
-export function useSecurityBed(): SecurityBed {
+export function useSecurityHarness(): SecurityHarness {
   let simulator: Simulator;
   let host: FunctionsHost;
   let base: string;

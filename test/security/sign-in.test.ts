@@ -6,11 +6,11 @@ import { KEY_CACHE_MS } from "../../shared/web/session/cookie-keys.ts";
 import { createCookieSealer } from "../../shared/web/session/cookie-sealer.ts";
 import { SESSION_IDLE_MS, SESSION_LIFE_MS } from "../../shared/web/session/sessions.ts";
 import { signIn } from "../simulator/entra/entra-person.ts";
-import { cookieValue, HOUR_MS, MINUTE_MS, SESSION_COOKIE, useSecurityBed } from "./security-harness.ts";
+import { cookieValue, HOUR_MS, MINUTE_MS, SESSION_COOKIE, useSecurityHarness } from "./security-harness.ts";
 
 /** An administrator's sign-in, and whoever would like to come in without it. */
 describe("the sign-in to the pages", () => {
-  const bed = useSecurityBed();
+  const harness = useSecurityHarness();
   const page = { accept: "text/html" };
 
   interface Answer {
@@ -20,8 +20,8 @@ describe("the sign-in to the pages", () => {
   }
 
   /** Goes to Microsoft and signs in there; the way back is the test's. */
-  async function atMicrosoft(oid = bed.simulator.administrator.oid, query = ""): Promise<Answer> {
-    const start = await bed.ask(`sign-in${query}`);
+  async function atMicrosoft(oid = harness.simulator.administrator.oid, query = ""): Promise<Answer> {
+    const start = await harness.ask(`sign-in${query}`);
     const { fields } = await signIn(start.headers.get("location") ?? "", { oid });
     return {
       fields,
@@ -33,14 +33,14 @@ describe("the sign-in to the pages", () => {
   }
 
   const finish = ({ fields, cookie }: Answer, more = "") =>
-    bed.ask("finish-sign-in", {
+    harness.ask("finish-sign-in", {
       method: "POST",
       body: fields,
       headers: { ...page, origin: "https://login.microsoftonline.com", cookie: [cookie, more].join("; ") },
     });
   const sessionIn = (answer: Response) =>
     answer.headers.getSetCookie().find((line) => line.startsWith(`${SESSION_COOKIE}=`));
-  const open = (cookie: string) => bed.ask("pages", { headers: { ...page, cookie } });
+  const open = (cookie: string) => harness.ask("pages", { headers: { ...page, cookie } });
   /** A sealed session, as it stands in the cookie. */
   async function session(): Promise<string> {
     return sessionIn(await finish(await atMicrosoft()))?.split(";")[0] ?? assert.fail("no session began");
@@ -57,21 +57,21 @@ describe("the sign-in to the pages", () => {
       "x-forwarded-proto": "http",
       "disguised-host": "evil.example",
     };
-    const start = await bed.ask("sign-in", { headers: forwarded });
+    const start = await harness.ask("sign-in", { headers: forwarded });
     const { searchParams } = new URL(start.headers.get("location") ?? "");
     assert.equal(searchParams.get("scope"), "openid profile");
     assert.equal(searchParams.get("code_challenge_method"), "S256");
     assert.equal(searchParams.get("response_mode"), "form_post");
-    assert.equal(searchParams.get("redirect_uri"), `${bed.base}/finish-sign-in`);
+    assert.equal(searchParams.get("redirect_uri"), `${harness.base}/finish-sign-in`);
     for (const name of ["state", "nonce", "code_challenge"])
       assert.ok((searchParams.get(name) ?? "").length >= 43, name);
-    const issued = bed.simulator.entra.refreshTokensIssued;
+    const issued = harness.simulator.entra.refreshTokensIssued;
     await session();
-    assert.equal(bed.simulator.entra.refreshTokensIssued, issued);
+    assert.equal(harness.simulator.entra.refreshTokensIssued, issued);
   });
 
   it("gives cookies that no script, no other host and no other site can use", async () => {
-    const start = await bed.ask("sign-in");
+    const start = await harness.ask("sign-in");
     const [pending = ""] = start.headers.getSetCookie();
     assert.match(pending, /^__Host-deskpost-sign-in-[\w-]{8}=/);
     assert.match(pending, /; max-age=600; path=\/; secure; samesite=none; httponly$/);
@@ -83,10 +83,10 @@ describe("the sign-in to the pages", () => {
 
   it("lets nobody in without the role", async () => {
     await assertRefused(
-      await finish(await atMicrosoft(bed.simulator.stranger.oid)),
+      await finish(await atMicrosoft(harness.simulator.stranger.oid)),
       /does not have the role Deskpost\.Admin/,
     );
-    const { entra, clientId, stranger } = bed.simulator;
+    const { entra, clientId, stranger } = harness.simulator;
     entra.assignRoles(clientId, stranger.oid, ["Deskpost.Reader", "deskpost.admin", "Deskpost.Admin2"]);
     await assertRefused(await finish(await atMicrosoft(stranger.oid)), /does not have the role/);
     entra.assignRoles(clientId, stranger.oid, ["Deskpost.Reader", "Deskpost.Admin"]);
@@ -95,7 +95,7 @@ describe("the sign-in to the pages", () => {
   });
 
   it("asks for the role again at the next sign-in", async () => {
-    const { entra, clientId, administrator } = bed.simulator;
+    const { entra, clientId, administrator } = harness.simulator;
     entra.assignRoles(clientId, administrator.oid, []);
     await assertRefused(await finish(await atMicrosoft()), /does not have the role/);
     entra.assignRoles(clientId, administrator.oid, ["Deskpost.Admin"]);
@@ -123,16 +123,16 @@ describe("the sign-in to the pages", () => {
     });
 
     it("with a code of somebody else's sign-in that was injected", async () => {
-      const [mine, theirs] = [await atMicrosoft(bed.simulator.stranger.oid), await atMicrosoft()];
+      const [mine, theirs] = [await atMicrosoft(harness.simulator.stranger.oid), await atMicrosoft()];
       mine.fields.set("code", theirs.fields.get("code") ?? "");
       await assertRefused(await finish(mine), /did not confirm the sign-in/);
     });
 
     it("with a code that was asked for without our nonce", async () => {
-      const start = await bed.ask("sign-in");
+      const start = await harness.ask("sign-in");
       const location = new URL(start.headers.get("location") ?? "");
       location.searchParams.set("nonce", "of the attacker");
-      const { fields } = await signIn(location, { oid: bed.simulator.administrator.oid });
+      const { fields } = await signIn(location, { oid: harness.simulator.administrator.oid });
       const cookie = start.headers.getSetCookie()[0]?.split(";")[0] ?? "";
       await assertRefused(await finish({ fields, cookie }), /did not confirm the sign-in/);
     });
@@ -148,27 +148,29 @@ describe("the sign-in to the pages", () => {
 
     it("more than ten minutes after its start", async () => {
       const answer = await atMicrosoft();
-      bed.simulator.clock.advance(10 * MINUTE_MS + 1);
+      harness.simulator.clock.advance(10 * MINUTE_MS + 1);
       await assertRefused(await finish(answer), /More than ten minutes/);
     });
 
     it("with the answer of a consent, and a consent with the answer of a sign-in", async () => {
       const answer = await atMicrosoft();
-      const consent = await bed.ask("finish-consent", {
+      const consent = await harness.ask("finish-consent", {
         method: "POST",
         body: answer.fields,
         headers: { ...page, cookie: answer.cookie },
       });
       assert.equal(consent.status, 400);
-      const start = await bed.ask(`start-consent?mailbox=${bed.mailboxId}`, {
+      const start = await harness.ask(`start-consent?mailbox=${harness.mailboxId}`, {
         headers: { "x-functions-key": "a-function-key" },
       });
-      const { fields } = await signIn(start.headers.get("location") ?? "", { oid: bed.simulator.administrator.oid });
+      const { fields } = await signIn(start.headers.get("location") ?? "", {
+        oid: harness.simulator.administrator.oid,
+      });
       await assertRefused(
         await finish({ fields, cookie: start.headers.getSetCookie()[0]?.split(";")[0] ?? "" }),
         notThis,
       );
-      assert.equal(await bed.status(), "new");
+      assert.equal(await harness.status(), "new");
     });
 
     it("where the person declines or Microsoft reports an error, of which only the code is shown", async () => {
@@ -186,25 +188,25 @@ describe("the sign-in to the pages", () => {
 
     it("by GET, whatever the address carries", async () => {
       const { fields, cookie } = await atMicrosoft();
-      const answer = await bed.ask(`finish-sign-in?${fields}`, { headers: { ...page, cookie } });
+      const answer = await harness.ask(`finish-sign-in?${fields}`, { headers: { ...page, cookie } });
       await assertRefused(answer, notThis);
     });
   });
 
   it("leads back to the page that was wanted, and to no other place", async () => {
     for (const [wanted, expected] of [
-      ["/api/pages/mailboxes/new?x=1", `${bed.base}/pages/mailboxes/new?x=1`],
-      ["https://evil.example/api/pages", `${bed.base}/pages`],
-      ["//evil.example/api/pages", `${bed.base}/pages`],
-      ["/\\evil.example/api/pages", `${bed.base}/pages`],
-      ["/api/sign-in", `${bed.base}/pages`],
-      ["javascript:alert(1)", `${bed.base}/pages`],
-      ["/api/pages\r\nset-cookie: a=b", `${bed.base}/pages`],
+      ["/api/pages/mailboxes/new?x=1", `${harness.base}/pages/mailboxes/new?x=1`],
+      ["https://evil.example/api/pages", `${harness.base}/pages`],
+      ["//evil.example/api/pages", `${harness.base}/pages`],
+      ["/\\evil.example/api/pages", `${harness.base}/pages`],
+      ["/api/sign-in", `${harness.base}/pages`],
+      ["javascript:alert(1)", `${harness.base}/pages`],
+      ["/api/pages\r\nset-cookie: a=b", `${harness.base}/pages`],
     ]) {
       const answer = await finish(await atMicrosoft(undefined, `?${new URLSearchParams({ return: wanted ?? "" })}`));
       assert.equal(answer.status, 303);
       const { origin, pathname } = new URL(answer.headers.get("location") ?? "");
-      assert.equal(origin, new URL(bed.base).origin, wanted);
+      assert.equal(origin, new URL(harness.base).origin, wanted);
       if (!wanted?.includes("\r")) assert.equal(answer.headers.get("location"), expected, wanted);
       assert.ok(pathname.startsWith("/api/pages"));
       assert.deepEqual(
@@ -229,23 +231,26 @@ describe("the sign-in to the pages", () => {
 
     it("ends after an hour without use; a page that renews itself is no use", async () => {
       const cookie = await session();
-      bed.simulator.clock.advance(SESSION_IDLE_MS - MINUTE_MS);
+      harness.simulator.clock.advance(SESSION_IDLE_MS - MINUTE_MS);
       assert.ok(await isOpen(cookie));
-      const unattended = await bed.ask("pages?unattended=1", { headers: { ...page, cookie } });
+      const unattended = await harness.ask("pages?unattended=1", { headers: { ...page, cookie } });
       assert.deepEqual(unattended.headers.getSetCookie(), []);
-      bed.simulator.clock.advance(2 * MINUTE_MS);
+      harness.simulator.clock.advance(2 * MINUTE_MS);
       assert.ok(!(await isOpen(cookie)));
     });
 
     it("goes on with use, for twelve hours at most", async () => {
-      const person = await bed.signedIn();
+      const person = await harness.signedIn();
       for (let hours = 0; hours + 0.5 < SESSION_LIFE_MS / HOUR_MS; hours += 0.5) {
-        assert.equal((await person.open(`${bed.base}/pages/mailboxes/new`)).url, `${bed.base}/pages/mailboxes/new`);
-        bed.simulator.clock.advance(HOUR_MS / 2);
+        assert.equal(
+          (await person.open(`${harness.base}/pages/mailboxes/new`)).url,
+          `${harness.base}/pages/mailboxes/new`,
+        );
+        harness.simulator.clock.advance(HOUR_MS / 2);
       }
-      assert.match((await person.open(`${bed.base}/pages`)).text, /Sign out/);
-      bed.simulator.clock.advance(HOUR_MS / 2 + MINUTE_MS);
-      assert.match((await person.open(`${bed.base}/pages`)).url, /oauth2\/v2\.0\/authorize/);
+      assert.match((await person.open(`${harness.base}/pages`)).text, /Sign out/);
+      harness.simulator.clock.advance(HOUR_MS / 2 + MINUTE_MS);
+      assert.match((await person.open(`${harness.base}/pages`)).url, /oauth2\/v2\.0\/authorize/);
     });
 
     it("counts only unchanged, and only as a session", async () => {
@@ -283,9 +288,9 @@ describe("the sign-in to the pages", () => {
         newest: async () => ({ id, bytes: Buffer.alloc(32, 7) }),
         named: async () => undefined,
       });
-      const ms = bed.simulator.clock.now();
+      const ms = harness.simulator.clock.now();
       const content = {
-        tenant: bed.simulator.settings.ADMIN_TENANT,
+        tenant: harness.simulator.settings.ADMIN_TENANT,
         userName: "ada@contoso.example",
         objectId: "1",
         formToken: "t".repeat(43),
@@ -298,7 +303,7 @@ describe("the sign-in to the pages", () => {
 
     it("of nobody makes us ask Key Vault but now and then, whatever keys its cookie names", async () => {
       const asked = () =>
-        bed.simulator.keyVault.server.requests.filter(({ path }) => path.includes("session-key")).length;
+        harness.simulator.keyVault.server.requests.filter(({ path }) => path.includes("session-key")).length;
       await session();
       const before = asked();
       for (let index = 0; index < 20; index += 1) {
@@ -309,22 +314,22 @@ describe("the sign-in to the pages", () => {
     });
 
     it("ends by signing out, which leads on to Microsoft's own", async () => {
-      const person = await bed.signedIn();
-      const out = await person.press(`${bed.base}/sign-out`);
+      const person = await harness.signedIn();
+      const out = await person.press(`${harness.base}/sign-out`);
       assert.equal(out.status, 200);
       assert.match(out.text, /href="http:\/\/127\.0\.0\.1:\d+\/[0-9a-f-]{36}\/oauth2\/v2\.0\/logout"/);
-      assert.equal(cookieValue(person, bed.base, SESSION_COOKIE), undefined);
-      assert.match((await person.open(`${bed.base}/pages`)).url, /oauth2\/v2\.0\/authorize/);
-      const again = await person.post(`${bed.base}/sign-out`);
+      assert.equal(cookieValue(person, harness.base, SESSION_COOKIE), undefined);
+      assert.match((await person.open(`${harness.base}/pages`)).url, /oauth2\/v2\.0\/authorize/);
+      const again = await person.post(`${harness.base}/sign-out`);
       assert.match(again.text, /You are signed out/);
     });
   });
 
   describe("the key of the cookies", () => {
     const vault = () => {
-      const clientId = bed.simulator.settings.MANAGED_IDENTITY_CLIENT_ID ?? "";
+      const clientId = harness.simulator.settings.MANAGED_IDENTITY_CLIENT_ID ?? "";
       const credential = new ManagedIdentityCredential({ clientId });
-      return createSecrets({ vaultUrl: bed.simulator.keyVault.origin, credential, sleep: async () => {} });
+      return createSecrets({ vaultUrl: harness.simulator.keyVault.origin, credential, sleep: async () => {} });
     };
 
     it("can be renewed at any time: sessions go on, new ones take the new key", async () => {
@@ -333,7 +338,7 @@ describe("the sign-in to the pages", () => {
       const version = await secrets.write("session-key", Buffer.alloc(32, 1).toString("base64"), {
         contentType: "text/plain",
       });
-      bed.simulator.clock.advance(KEY_CACHE_MS + 1);
+      harness.simulator.clock.advance(KEY_CACHE_MS + 1);
       assert.equal((await open(before)).status, 200);
       assert.ok((await session()).includes(version));
     });
@@ -344,7 +349,7 @@ describe("the sign-in to the pages", () => {
       const leaked = /[0-9a-f]{32}/.exec(before)?.[0] ?? "";
       await secrets.write("session-key", Buffer.alloc(32, 2).toString("base64"), { contentType: "text/plain" });
       await secrets.disable("session-key", leaked);
-      bed.simulator.clock.advance(KEY_CACHE_MS + 1);
+      harness.simulator.clock.advance(KEY_CACHE_MS + 1);
       assert.equal((await open(before)).status, 303);
       assert.equal((await open(await session())).status, 200);
     });
@@ -359,7 +364,7 @@ describe("the sign-in to the pages", () => {
       cookie.split("=")[1],
       sessionIn(answer)?.split(/[=;]/)[1],
     ];
-    const log = bed.logLines.join("\n");
+    const log = harness.logLines.join("\n");
     assert.match(log, /"event":"signed in"/);
     for (const secret of secrets) {
       assert.ok(secret && secret.length > 20);

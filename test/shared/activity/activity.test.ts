@@ -5,32 +5,32 @@ import { createActivity } from "../../../shared/activity/activity-table.ts";
 import { inWords } from "../../../shared/activity/activity-words.ts";
 import type { Tables } from "../../../shared/platform/tables-azure.ts";
 import { ACCEPTED, at, deskThat, FAULT_OF_DESK } from "../mail/fake-desk.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS, NOON, now, useMailBed } from "../mail/mail-harness.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, NOON, now, useMailHarness } from "../mail/mail-harness.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 
 async function told(mailboxId: string): Promise<string[]> {
-  return (await bed.activity.list(mailboxId, 100)).map(inWords).reverse();
+  return (await harness.activity.list(mailboxId, 100)).map(inWords).reverse();
 }
 
 describe("what is told of a mailbox", () => {
   it("names the mails of a run and their tickets, and nothing of a run without any", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.receive("one", "two", "three");
     let ticket = 811;
     const desk = deskThat(() => {
       ticket += 1;
       return { ...ACCEPTED, reference: `${ticket}` };
     });
-    await bed.run(mailbox, at(desk));
-    await bed.run(mailbox, at(desk));
+    await harness.run(mailbox, at(desk));
+    await harness.run(mailbox, at(desk));
     assert.deepEqual(await told(mailbox.id), ["3 mails delivered as tickets 812–814"]);
-    const [noted] = await bed.activity.list(mailbox.id, 1);
+    const [noted] = await harness.activity.list(mailbox.id, 1);
     assert.ok(noted && Math.abs(noted.at.getTime() - NOON.getTime()) < MINUTE_MS);
   });
 
   it("gives codes for what a desk refuses or can never take, and not its words, which may quote the mail", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.receive("one", "two", "three");
     const answers = [
       { kind: "refused", code: "SENDER_BLOCKED", words: "customer@example.org is blocked" },
@@ -38,21 +38,21 @@ describe("what is told of a mailbox", () => {
       { kind: "impossible", code: "TOO_LARGE", words: "Subject: two" },
     ] as const;
     let offered = 0;
-    await bed.run(mailbox, at(deskThat(() => answers[offered++] ?? ACCEPTED)));
+    await harness.run(mailbox, at(deskThat(() => answers[offered++] ?? ACCEPTED)));
     assert.deepEqual(await told(mailbox.id), [
       "1 mail refused by the desk: SENDER_BLOCKED",
       "2 mails quarantined: TOO_LARGE",
     ]);
-    for await (const row of (await bed.tables("Activity")).listEntities())
+    for await (const row of (await harness.tables("Activity")).listEntities())
       assert.doesNotMatch(JSON.stringify(row), /customer|Subject|blocked/);
   });
 
   it("tells of a desk that goes down and comes back once each, however long that takes", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.receive("one");
-    await bed.runs(mailbox, 4, at(deskThat(() => FAULT_OF_DESK)));
-    bed.clock.advance(10 * MINUTE_MS);
-    await bed.runs(mailbox, 2);
+    await harness.runs(mailbox, 4, at(deskThat(() => FAULT_OF_DESK)));
+    harness.clock.advance(10 * MINUTE_MS);
+    await harness.runs(mailbox, 2);
     assert.deepEqual(await told(mailbox.id), [
       "the desk is down; mail waits",
       "1 mail delivered",
@@ -63,11 +63,11 @@ describe("what is told of a mailbox", () => {
   it("lists the newest first, and no more than was asked for", async () => {
     const kinds = ["added", "connected", "paused", "resumed"] as const;
     for (const kind of kinds) {
-      await bed.activity.note("some-mailbox", { kind });
-      bed.clock.advance(1);
+      await harness.activity.note("some-mailbox", { kind });
+      harness.clock.advance(1);
     }
-    await bed.activity.note("another", { kind: "added" });
-    const listed = await bed.activity.list("some-mailbox", 3);
+    await harness.activity.note("another", { kind: "added" });
+    const listed = await harness.activity.list("some-mailbox", 3);
     assert.deepEqual(
       listed.map(({ kind }) => kind),
       ["resumed", "paused", "connected"],
@@ -75,33 +75,33 @@ describe("what is told of a mailbox", () => {
   });
 
   it("is forgotten after 30 days, also of a mailbox that is gone, and beyond the newest 500", async () => {
-    await bed.activity.note("gone", { kind: "added" });
-    bed.clock.advance(31 * DAY_MS);
+    await harness.activity.note("gone", { kind: "added" });
+    harness.clock.advance(31 * DAY_MS);
     const many = Array.from({ length: 90 }, (): ActivityEvent => ({ kind: "paused" }));
     for (let times = 0; times < 6; times += 1) {
-      await bed.activity.note("busy", ...many);
-      bed.clock.advance(1);
+      await harness.activity.note("busy", ...many);
+      harness.clock.advance(1);
     }
-    await bed.activity.note("quiet", { kind: "added" });
-    assert.equal(await bed.activity.purge(), 1 + 40);
-    assert.deepEqual(await bed.activity.list("gone", 10), []);
-    assert.equal((await bed.activity.list("busy", 1_000)).length, 500);
-    assert.equal((await bed.activity.list("quiet", 10)).length, 1);
-    await bed.activity.forget("busy");
-    assert.deepEqual(await bed.activity.list("busy", 10), []);
+    await harness.activity.note("quiet", { kind: "added" });
+    assert.equal(await harness.activity.purge(), 1 + 40);
+    assert.deepEqual(await harness.activity.list("gone", 10), []);
+    assert.equal((await harness.activity.list("busy", 1_000)).length, 500);
+    assert.equal((await harness.activity.list("quiet", 10)).length, 1);
+    await harness.activity.forget("busy");
+    assert.deepEqual(await harness.activity.list("busy", 10), []);
   });
 
   it("costs no mail where it cannot be written, or hangs", async () => {
     const fails: Tables = () => Promise.reject(new Error("storage is away"));
     const hangs: Tables = () => new Promise(() => {});
     for (const tables of [fails, hangs]) {
-      const mailbox = await bed.connect({ folder: tables === fails ? "inbox" : "archive" });
+      const mailbox = await harness.connect({ folder: tables === fails ? "inbox" : "archive" });
       mailbox.receive("one");
-      const activity = createActivity({ tables, noteLimitMs: 50, log: bed.log, now });
-      const outcome = await bed.run(mailbox, { deps: { activity } });
+      const activity = createActivity({ tables, noteLimitMs: 50, log: harness.log, now });
+      const outcome = await harness.run(mailbox, { deps: { activity } });
       assert.partialDeepStrictEqual(outcome, { kind: "fetched", delivered: 1 });
     }
-    const logged = bed.events.filter(({ event }) => event === "activity not noted");
+    const logged = harness.events.filter(({ event }) => event === "activity not noted");
     assert.deepEqual(
       logged.map(({ code }) => code),
       ["Error", "TIME_LIMIT"],
@@ -112,25 +112,25 @@ describe("what is told of a mailbox", () => {
 describe("mail per hour", () => {
   it("shows 24 hours over all mailboxes and for each, in one query", async () => {
     const delivered = (mailboxId: string, count: number) =>
-      bed.activity.note(mailboxId, { kind: "delivered", count, tickets: "" });
+      harness.activity.note(mailboxId, { kind: "delivered", count, tickets: "" });
     await delivered("long-ago", 9);
     await delivered("first", 7);
-    bed.clock.advance(23 * HOUR_MS);
+    harness.clock.advance(23 * HOUR_MS);
     await delivered("first", 1);
     await delivered("second", 2);
-    bed.clock.advance(HOUR_MS);
+    harness.clock.advance(HOUR_MS);
     await Promise.all([delivered("second", 3), delivered("second", 4)]);
 
-    const { hours, total, byMailbox } = await bed.activity.mailPerHour();
+    const { hours, total, byMailbox } = await harness.activity.mailPerHour();
     assert.equal(hours.length, 24);
     assert.equal(hours.at(-1)?.toISOString(), "2026-11-24T12:00:00.000Z");
     assert.deepEqual(total.slice(-2), [3, 7]);
     assert.equal(total.slice(0, -2).join(""), "0".repeat(22));
     assert.deepEqual([...byMailbox.keys()], ["first", "second"]);
     assert.deepEqual(byMailbox.get("second")?.slice(-2), [2, 7]);
-    await bed.activity.purge();
+    await harness.activity.purge();
     const rows: string[] = [];
-    for await (const { rowKey } of (await bed.tables("Activity")).listEntities({
+    for await (const { rowKey } of (await harness.tables("Activity")).listEntities({
       queryOptions: { filter: "PartitionKey eq 'mail-per-hour'" },
     }))
       rows.push(String(rowKey));

@@ -4,12 +4,12 @@ import { createCircuitBreaker } from "../../../shared/desks/circuit-breaker-tabl
 import { createOverview, type MailboxView } from "../../../shared/health/overview.ts";
 import { COUNTED_AT_MOST } from "../../../shared/mail/ledger/ledger.ts";
 import { at, deskThat, FAULT_OF_DESK } from "../mail/fake-desk.ts";
-import { MINUTE_MS, NOON, now, useMailBed } from "../mail/mail-harness.ts";
+import { MINUTE_MS, NOON, now, useMailHarness } from "../mail/mail-harness.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 
 function overview() {
-  const { registry, ledger, activity, tables, log } = bed;
+  const { registry, ledger, activity, tables, log } = harness;
   return createOverview({
     registry,
     waiting: ledger.waiting,
@@ -26,13 +26,13 @@ function viewOf(views: readonly MailboxView[], id: string): MailboxView {
 
 describe("the overview", () => {
   it("says of each mailbox what waits, what is wrong and which desk rests, with the mail per hour", async () => {
-    await bed.registry.recordTick(NOON);
-    const well = await bed.connect();
-    const ill = await bed.connect({ address: "second@example.com", desk: "uvdesk" });
+    await harness.registry.recordTick(NOON);
+    const well = await harness.connect();
+    const ill = await harness.connect({ address: "second@example.com", desk: "uvdesk" });
     well.receive("one", "two");
     ill.receive("three");
-    await bed.run(well);
-    await bed.run(ill, at(deskThat(() => FAULT_OF_DESK)));
+    await harness.run(well);
+    await harness.run(ill, at(deskThat(() => FAULT_OF_DESK)));
 
     const { mailboxes, mailPerHour } = await overview();
     assert.partialDeepStrictEqual(viewOf(mailboxes, well.id), {
@@ -52,16 +52,16 @@ describe("the overview", () => {
 
   it("names the next fetch: not before Graph allows it, and none while nothing is fetched", async () => {
     const throttledUntil = new Date(NOON.getTime() + 5 * MINUTE_MS);
-    const throttled = await bed.connect({ throttledUntil });
-    const paused = await bed.connect({ address: "second@example.com", status: "paused" });
+    const throttled = await harness.connect({ throttledUntil });
+    const paused = await harness.connect({ address: "second@example.com", status: "paused" });
     const { mailboxes } = await overview();
     assert.deepEqual(viewOf(mailboxes, throttled.id).nextFetchAt, throttledUntil);
     assert.equal(viewOf(mailboxes, paused.id).nextFetchAt, undefined);
   });
 
   it("counts no further than a thousand, so that a flood costs one query", async () => {
-    const mailbox = await bed.connect();
-    const leased = await bed.lease(mailbox);
+    const mailbox = await harness.connect();
+    const leased = await harness.lease(mailbox);
     const flood = Array.from({ length: COUNTED_AT_MOST + 20 }, (_, index) => ({
       messageId: `message-${index}`,
       receivedAt: NOON,

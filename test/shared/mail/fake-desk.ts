@@ -42,7 +42,7 @@ export function deskThat(answer: (name: string) => DeskAnswer): FakeDesk {
   };
 }
 
-/** For `MailBed.run`: delivers to this desk. */
+/** For `MailHarness.run`: delivers to this desk. */
 export function at(desk: Desk) {
   return { deps: { deskOf: () => desk } };
 }

@@ -86,7 +86,7 @@ interface RunOptions {
 }
 
 /** Deskpost's mail path, real from the tables to the desks, on the stand-ins. */
-export interface MailBed {
+export interface MailHarness {
   readonly clock: Clock;
   /** Graph's; another process needs it to trust the stand-in. */
   readonly certificate: Certificate;
@@ -153,7 +153,7 @@ export function asksForChanges({ path }: SeenRequest): boolean {
 }
 
 /** Everything fresh for each test of the file. */
-export function useMailBed(): MailBed {
+export function useMailHarness(): MailHarness {
   let certificate: Certificate;
   let clock: Clock;
   let azurite: Azurite;

@@ -6,10 +6,10 @@ import type { NewMailbox } from "../../../shared/mailboxes/new-mailbox.ts";
 import { AppError } from "../../../shared/platform/errors.ts";
 import { createLog } from "../../../shared/telemetry/log.ts";
 import { noActivity } from "../activity/no-activity.ts";
-import { goThroughMicrosoft, HOUR_MS, useTokenBed } from "../tokens/token-harness.ts";
+import { goThroughMicrosoft, HOUR_MS, useTokenHarness } from "../tokens/token-harness.ts";
 import type { Instance } from "../tokens/token-instance.ts";
 
-const bed = useTokenBed();
+const harness = useTokenHarness();
 let instance: Instance;
 let changeMailbox: ChangeMailbox;
 let logged: string[];
@@ -17,7 +17,7 @@ let forgotten: string[];
 let mailboxes = 0;
 
 beforeEach(() => {
-  instance = bed.instance();
+  instance = harness.instance();
   logged = [];
   forgotten = [];
   changeMailbox = createChangeMailbox({
@@ -152,7 +152,7 @@ describe("after a consent", () => {
     assert.equal(deliverFrom?.getMilliseconds(), 0);
     assert.ok(Date.now() - deliverFrom.getTime() < 5_000);
 
-    bed.clock.advance(HOUR_MS);
+    harness.clock.advance(HOUR_MS);
     await changeMailbox.connected(fresh.id);
     assert.deepEqual((await get(fresh)).deliverFrom, deliverFrom, "connecting again leaves no gap");
   });
@@ -223,21 +223,21 @@ describe("changes at the same moment", () => {
 
 describe("removing a mailbox", () => {
   it("forgets its grant, its refresh token, its checkpoint and itself", async () => {
-    const mailbox = await bed.connectedMailbox();
-    const { secretName } = await bed.grantOf(mailbox);
+    const mailbox = await harness.connectedMailbox();
+    const { secretName } = await harness.grantOf(mailbox);
     await changeMailbox.remove(mailbox.id);
     assert.equal(await instance.registry.get(mailbox.id), undefined);
     assert.equal(await instance.grants.read(mailbox.id), undefined);
-    assert.deepEqual(bed.keyVault.read(secretName), []);
+    assert.deepEqual(harness.keyVault.read(secretName), []);
     assert.deepEqual(forgotten, [mailbox.id]);
     assert.deepEqual(logged, ["mailbox removed"]);
-    await assert.rejects(bed.instance().accessTokenFor(mailbox.id), { code: "CONSENT_REQUIRED" });
+    await assert.rejects(harness.instance().accessTokenFor(mailbox.id), { code: "CONSENT_REQUIRED" });
   });
 
   it("can be done again where it broke off, and leaves no refresh token behind then either", async () => {
-    const mailbox = await bed.connectedMailbox();
-    const { secretName } = await bed.grantOf(mailbox);
-    bed.keyVault.server.plan(({ method }) => method === "DELETE", {
+    const mailbox = await harness.connectedMailbox();
+    const { secretName } = await harness.grantOf(mailbox);
+    harness.keyVault.server.plan(({ method }) => method === "DELETE", {
       kind: "answer",
       answer: { status: 403, body: '{"error":{"code":"Forbidden","message":"no"}}' },
     });
@@ -248,27 +248,27 @@ describe("removing a mailbox", () => {
     assert.ok(await instance.registry.get(mailbox.id), "it is still in the list, so that somebody can try again");
     await changeMailbox.remove(mailbox.id);
     assert.deepEqual(
-      bed.keyVault.read(secretName),
+      harness.keyVault.read(secretName),
       [],
       "its refresh token is still in Key Vault, and nothing knows it",
     );
   });
 
   it("leaves no refresh token of an earlier consent behind", async () => {
-    const mailbox = await bed.connectedMailbox();
-    const earlier = await bed.grantOf(mailbox);
-    await bed.connect(mailbox);
+    const mailbox = await harness.connectedMailbox();
+    const earlier = await harness.grantOf(mailbox);
+    await harness.connect(mailbox);
     await changeMailbox.remove(mailbox.id);
     assert.deepEqual(
-      bed.keyVault.read(earlier.secretName),
+      harness.keyVault.read(earlier.secretName),
       [],
       "the refresh token of the first consent is still there",
     );
   });
 
   it("leaves no grant behind, even where a consent was finishing at the same moment", async () => {
-    const mailbox = await bed.addMailbox();
-    const finishing = bed.instance({
+    const mailbox = await harness.addMailbox();
+    const finishing = harness.instance({
       grants: (grants) => ({
         ...grants,
         saveRefreshToken: async (...saved) => {

@@ -4,16 +4,16 @@ import { setTimeout } from "node:timers/promises";
 import { createFetchMailbox } from "../../../shared/mail/run/fetch-mailbox.ts";
 import { createFetchDueMailboxes, type FetchDueDeps } from "../../../shared/scheduling/fetch-due-mailboxes.ts";
 import { json } from "../../simulator/stand-in.ts";
-import { type ConnectedMailbox, MINUTE_MS, NOON, now, SECOND_MS, useMailBed } from "../mail/mail-harness.ts";
+import { type ConnectedMailbox, MINUTE_MS, NOON, now, SECOND_MS, useMailHarness } from "../mail/mail-harness.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 const ADDRESSES = ["help@example.com", "second@example.com", "third@example.com"];
 
 /** Three mailboxes, the last one waiting longest. */
 async function connectThree(): Promise<ConnectedMailbox[]> {
   const mailboxes: ConnectedMailbox[] = [];
   for (const [index, address] of ADDRESSES.entries()) {
-    mailboxes.push(await bed.connect({ address, nextFetchAt: new Date(NOON.getTime() - index * MINUTE_MS) }));
+    mailboxes.push(await harness.connect({ address, nextFetchAt: new Date(NOON.getTime() - index * MINUTE_MS) }));
   }
   return mailboxes;
 }
@@ -22,7 +22,7 @@ async function connectThree(): Promise<ConnectedMailbox[]> {
 async function tick(fetchMailbox: FetchDueDeps["fetchMailbox"], changes: Partial<FetchDueDeps> = {}) {
   const queued: string[] = [];
   const queueFetches = async (ids: readonly string[]) => queued.push(...ids);
-  const deps = { registry: bed.registry, fetchMailbox, queueFetches, log: bed.log, now };
+  const deps = { registry: harness.registry, fetchMailbox, queueFetches, log: harness.log, now };
   await createFetchDueMailboxes({ ...deps, budgetMs: 20 * SECOND_MS, concurrency: 1, ...changes })();
   return queued;
 }
@@ -30,7 +30,7 @@ async function tick(fetchMailbox: FetchDueDeps["fetchMailbox"], changes: Partial
 describe("a tick", () => {
   it("fetches the mailboxes that are due, the longest waiting first, and is recorded", async () => {
     const ids = (await connectThree()).map(({ id }) => id);
-    const paused = await bed.connect({ address: "paused@example.com", status: "paused" });
+    const paused = await harness.connect({ address: "paused@example.com", status: "paused" });
     const fetched: string[] = [];
     const left = await tick(async ({ mailboxId, deadline }) => {
       fetched.push(mailboxId);
@@ -40,19 +40,19 @@ describe("a tick", () => {
     assert.deepEqual(fetched, ids.toReversed());
     assert.ok(!fetched.includes(paused.id));
     assert.deepEqual(left, []);
-    const at = (await bed.registry.lastTick()) ?? assert.fail("not recorded");
+    const at = (await harness.registry.lastTick()) ?? assert.fail("not recorded");
     assert.ok(at >= NOON);
   });
 
   it("is recorded also where nothing is due", async () => {
     assert.deepEqual(await tick(async () => assert.fail("nothing is due")), []);
-    assert.notEqual(await bed.registry.lastTick(), undefined);
+    assert.notEqual(await harness.registry.lastTick(), undefined);
   });
 
   it("leaves to the queue what its budget does not reach, and what is not finished", async () => {
     const [first, second, third] = await connectThree();
     const left = await tick(async ({ mailboxId }) => {
-      bed.clock.advance(11 * SECOND_MS);
+      harness.clock.advance(11 * SECOND_MS);
       return { more: mailboxId === third?.id };
     });
     assert.deepEqual([...left].sort(), [first?.id, third?.id].sort());
@@ -64,7 +64,7 @@ describe("a tick", () => {
     const shares: number[] = [];
     await tick(async ({ deadline }) => {
       shares.push(Math.round((deadline.getTime() - Date.now()) / SECOND_MS));
-      bed.clock.advance(7 * SECOND_MS);
+      harness.clock.advance(7 * SECOND_MS);
       return { more: true };
     });
     assert.deepEqual(shares, [7, 7, 6]);
@@ -113,7 +113,7 @@ describe("a tick", () => {
     });
     assert.equal(fetched.length, 3);
     assert.deepEqual(left, []);
-    const logged = bed.events.filter(({ level }) => level === "error").map(({ mailboxId }) => mailboxId);
+    const logged = harness.events.filter(({ level }) => level === "error").map(({ mailboxId }) => mailboxId);
     assert.deepEqual(logged, [second?.id]);
   });
 
@@ -121,13 +121,13 @@ describe("a tick", () => {
     const mailboxes = await connectThree();
     for (const [index, mailbox] of mailboxes.entries()) mailbox.receive(`mail-${index}`);
     const refused = json(403, { error: { code: "ErrorAccessDenied" } });
-    bed.graph.server.plan(({ path }) => path.includes("second"), { kind: "answer", answer: refused }, 10);
-    const fetchMailbox = createFetchMailbox(bed.deps());
+    harness.graph.server.plan(({ path }) => path.includes("second"), { kind: "answer", answer: refused }, 10);
+    const fetchMailbox = createFetchMailbox(harness.deps());
     await tick(async (run) => {
       const outcome = await fetchMailbox(run);
       return { more: outcome.kind === "fetched" && outcome.more };
     });
-    assert.deepEqual(bed.taken().sort(), ["mail-0", "mail-2"]);
+    assert.deepEqual(harness.taken().sort(), ["mail-0", "mail-2"]);
     const codes = await Promise.all(mailboxes.map(async (mailbox) => (await mailbox.stored()).lastError?.code));
     assert.deepEqual(codes, [undefined, "GRAPH_REFUSED", undefined]);
   });

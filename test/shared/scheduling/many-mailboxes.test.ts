@@ -4,7 +4,7 @@ import { createFetchMailbox } from "../../../shared/mail/run/fetch-mailbox.ts";
 import { createFetchDueMailboxes } from "../../../shared/scheduling/fetch-due-mailboxes.ts";
 import { runLargeTick } from "../../bench/large-tick.ts";
 import { startSlowStorage } from "../../bench/slow-storage.ts";
-import { MINUTE_MS, mail, now, SECOND_MS, useMailBed } from "../mail/mail-harness.ts";
+import { MINUTE_MS, mail, now, SECOND_MS, useMailHarness } from "../mail/mail-harness.ts";
 
 describe("ten thousand mailboxes that are due in one tick", () => {
   it("are on the queue within ten seconds of a storage that takes 10 ms for each request", async () => {
@@ -20,22 +20,22 @@ describe("ten thousand mailboxes that are due in one tick", () => {
 });
 
 describe("a mailbox with a backlog of 100,000 mails", () => {
-  const bed = useMailBed();
+  const harness = useMailHarness();
 
   it("does not delay the mail of the others, tick after tick, nor holds up a tick that has one place", async () => {
-    const crowded = await bed.connect({ nextFetchAt: new Date(Date.now() - MINUTE_MS) });
+    const crowded = await harness.connect({ nextFetchAt: new Date(Date.now() - MINUTE_MS) });
     const backlog = mail("backlog");
     for (let index = 0; index < 100_000; index += 1) crowded.graph.deliver(backlog);
-    const others = await Promise.all([1, 2, 3].map((n) => bed.connect({ address: `history-${n}@example.com` })));
+    const others = await Promise.all([1, 2, 3].map((n) => harness.connect({ address: `history-${n}@example.com` })));
 
     let found = 0;
     for (let minute = 0; minute < 3; minute += 1) {
       for (const [n, other] of others.entries()) other.receive(`mail-${n}-${minute}`);
       const queued: string[] = [];
-      const run = createFetchMailbox(bed.deps());
+      const run = createFetchMailbox(harness.deps());
       const budgetMs = 9 * SECOND_MS;
       await createFetchDueMailboxes({
-        registry: bed.registry,
+        registry: harness.registry,
         fetchMailbox: async (wanted) => {
           const outcome = await run(wanted);
           return { more: outcome.kind === "fetched" && outcome.more };
@@ -43,19 +43,19 @@ describe("a mailbox with a backlog of 100,000 mails", () => {
         queueFetches: async (ids) => queued.push(...ids),
         budgetMs,
         concurrency: 1,
-        log: bed.log,
+        log: harness.log,
         now,
       })();
       assert.deepEqual(queued, [crowded.id]);
-      for (const [n] of others.entries()) assert.ok(bed.taken().includes(`mail-${n}-${minute}`));
+      for (const [n] of others.entries()) assert.ok(harness.taken().includes(`mail-${n}-${minute}`));
 
       // What the queue's function does with it, on whatever instance: at least a page each time.
       await run({ mailboxId: crowded.id, deadline: new Date(Date.now() + SECOND_MS) });
-      const { pending } = await bed.ledger.waiting(crowded.id);
+      const { pending } = await harness.ledger.waiting(crowded.id);
       const foundNow = pending + (await crowded.stored()).delivered;
       assert.ok(foundNow > found, `minute ${minute}: the backlog stays at ${found}`);
       found = foundNow;
-      bed.clock.advance(MINUTE_MS);
+      harness.clock.advance(MINUTE_MS);
     }
   });
 });

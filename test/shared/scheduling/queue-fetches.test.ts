@@ -4,19 +4,19 @@ import { QueueClient } from "@azure/storage-queue";
 import { createAbandonedFetches } from "../../../shared/scheduling/abandoned-fetches.ts";
 import { createFetchQueue } from "../../../shared/scheduling/fetch-queue-azure.ts";
 import { createQueueFetches } from "../../../shared/scheduling/queue-fetches.ts";
-import { type ConnectedMailbox, MINUTE_MS, now, useMailBed } from "../mail/mail-harness.ts";
+import { type ConnectedMailbox, MINUTE_MS, now, useMailHarness } from "../mail/mail-harness.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 let queue: QueueClient;
 beforeEach(() => {
-  queue = new QueueClient(bed.azurite.connectionString, "mailbox-fetches");
+  queue = new QueueClient(harness.azurite.connectionString, "mailbox-fetches");
 });
 
 const credential = { getToken: async () => assert.fail("Azurite is reached with its key") };
 
 /** As a process that has just started. */
 function queueFetches(ids: readonly string[]): Promise<number> {
-  const { registry, log, azurite } = bed;
+  const { registry, log, azurite } = harness;
   const fetchQueue = createFetchQueue({ storage: { connectionString: azurite.connectionString }, credential });
   return createQueueFetches({ registry, queue: fetchQueue, log, now })(ids);
 }
@@ -34,7 +34,7 @@ async function messages(): Promise<string[]> {
 async function connectSome(count: number): Promise<ConnectedMailbox[]> {
   const mailboxes: ConnectedMailbox[] = [];
   for (let index = 0; index < count; index += 1)
-    mailboxes.push(await bed.connect({ address: `history-${index}@example.com` }));
+    mailboxes.push(await harness.connect({ address: `history-${index}@example.com` }));
   return mailboxes;
 }
 
@@ -44,12 +44,12 @@ describe("a mailbox that is left to the queue", () => {
     const ids = mailboxes.map(({ id }) => id);
     assert.equal(await queueFetches(ids), 3);
     assert.deepEqual((await messages()).toSorted(), ids.toSorted());
-    assert.deepEqual(await bed.registry.due(now()), []);
+    assert.deepEqual(await harness.registry.due(now()), []);
   });
 
   it("gets none where it was removed meanwhile, and the others get theirs", async () => {
     const [removed, other] = await connectSome(2);
-    await bed.registry.remove(removed?.id ?? "");
+    await harness.registry.remove(removed?.id ?? "");
     assert.equal(await queueFetches([removed?.id ?? "", other?.id ?? ""]), 1);
     assert.deepEqual(await messages(), [other?.id]);
   });
@@ -57,23 +57,23 @@ describe("a mailbox that is left to the queue", () => {
   it("is due again once its run begins, whatever becomes of the run", async () => {
     const [mailbox = assert.fail()] = await connectSome(1);
     await queueFetches([mailbox.id]);
-    const lease = await bed.lease(mailbox);
-    assert.deepEqual(await bed.run(mailbox), { kind: "skipped", reason: "busy" });
-    assert.deepEqual(await bed.registry.due(now()), [mailbox.id]);
+    const lease = await harness.lease(mailbox);
+    assert.deepEqual(await harness.run(mailbox), { kind: "skipped", reason: "busy" });
+    assert.deepEqual(await harness.registry.due(now()), [mailbox.id]);
     await lease.release();
     await queueFetches([mailbox.id]);
-    assert.equal((await bed.run(mailbox)).kind, "fetched");
+    assert.equal((await harness.run(mailbox)).kind, "fetched");
     assert.equal((await mailbox.stored()).queuedUntil, undefined);
   });
 
   it("whose message is lost is due again when the message would be over; so there are never two", async () => {
     const [mailbox = assert.fail()] = await connectSome(1);
     await queueFetches([mailbox.id]);
-    bed.clock.advance(14 * MINUTE_MS);
-    assert.deepEqual(await bed.registry.due(now()), []);
+    harness.clock.advance(14 * MINUTE_MS);
+    assert.deepEqual(await harness.registry.due(now()), []);
     assert.equal((await messages()).length, 1);
-    bed.clock.advance(MINUTE_MS + 1_000);
-    assert.deepEqual(await bed.registry.due(now()), [mailbox.id]);
+    harness.clock.advance(MINUTE_MS + 1_000);
+    assert.deepEqual(await harness.registry.due(now()), [mailbox.id]);
     assert.equal((await messages()).length, 0);
   });
 
@@ -81,10 +81,10 @@ describe("a mailbox that is left to the queue", () => {
     const mailboxes = await connectSome(2);
     await queue.create();
     const down = { kind: "refuse", refusal: "condition-not-met" } as const;
-    for (const _ of mailboxes) await bed.azurite.faults.plan(down, { service: "queue", method: "POST" });
+    for (const _ of mailboxes) await harness.azurite.faults.plan(down, { service: "queue", method: "POST" });
     assert.equal(await queueFetches(mailboxes.map(({ id }) => id)), 0);
-    assert.equal((await bed.registry.due(now())).length, 2);
-    const told = bed.events.filter(({ event }) => event === "fetches not queued");
+    assert.equal((await harness.registry.due(now())).length, 2);
+    const told = harness.events.filter(({ event }) => event === "fetches not queued");
     assert.deepEqual(
       told.map(({ code }) => code),
       ["STORAGE_UNAVAILABLE"],
@@ -96,18 +96,18 @@ describe("a fetch that the queue gave up on", () => {
   it("stands on the mailbox and in the log, until a run succeeds", async () => {
     const [mailbox = assert.fail()] = await connectSome(1);
     await queueFetches([mailbox.id]);
-    await createAbandonedFetches({ registry: bed.registry, log: bed.log, now })(mailbox.id);
+    await createAbandonedFetches({ registry: harness.registry, log: harness.log, now })(mailbox.id);
     assert.equal((await mailbox.stored()).lastError?.code, "FETCH_ABANDONED");
-    assert.deepEqual(await bed.registry.due(now()), [mailbox.id]);
+    assert.deepEqual(await harness.registry.due(now()), [mailbox.id]);
     assert.ok(
-      bed.events.some(({ event, mailboxId }) => event === "mailbox fetch abandoned" && mailboxId === mailbox.id),
+      harness.events.some(({ event, mailboxId }) => event === "mailbox fetch abandoned" && mailboxId === mailbox.id),
     );
-    await bed.run(mailbox);
+    await harness.run(mailbox);
     assert.equal((await mailbox.stored()).lastError, undefined);
   });
 
   it("of a mailbox that is gone is only told", async () => {
-    await createAbandonedFetches({ registry: bed.registry, log: bed.log, now })("0123456789abcdef");
-    assert.ok(bed.events.some(({ event, listed }) => event === "mailbox fetch abandoned" && listed === false));
+    await createAbandonedFetches({ registry: harness.registry, log: harness.log, now })("0123456789abcdef");
+    assert.ok(harness.events.some(({ event, listed }) => event === "mailbox fetch abandoned" && listed === false));
   });
 });

@@ -16,16 +16,16 @@ async function connected(): Promise<string> {
 
 const challenged = (value: string) => consents.instance.accessTokenFor(consents.mailbox.id, { value, claims: CLAIMS });
 const refreshes = () =>
-  consents.bed.entra.server.requests.filter(({ form }) => form.get("grant_type") === "refresh_token");
+  consents.harness.entra.server.requests.filter(({ form }) => form.get("grant_type") === "refresh_token");
 
 describe("claims that Graph asks for", () => {
   it("are redeemed with the refresh token, and the new one is kept, however young the old one is", async () => {
     const first = await connected();
-    const { secretName } = await consents.bed.grantOf(consents.mailbox);
+    const { secretName } = await consents.harness.grantOf(consents.mailbox);
     const next = await challenged(first);
     assert.notEqual(next, first);
     assert.equal(refreshes().at(-1)?.form.get("claims"), CLAIMS);
-    assert.equal(consents.bed.keyVault.writes(secretName), 2);
+    assert.equal(consents.harness.keyVault.writes(secretName), 2);
   });
 
   it("need the owner where Entra insists, whose sign-in then brings them", async () => {
@@ -34,7 +34,7 @@ describe("claims that Graph asks for", () => {
     const body = { ...(JSON.parse(String(refusal.body)) as object), claims: CLAIMS };
     const answer = { ...refusal, body: JSON.stringify(body) };
     const isRefresh = ({ form }: { form: URLSearchParams }) => form.get("grant_type") === "refresh_token";
-    consents.bed.entra.server.plan(isRefresh, { kind: "answer", answer }, 2);
+    consents.harness.entra.server.plan(isRefresh, { kind: "answer", answer }, 2);
     await assert.rejects(challenged(first), { code: "CONSENT_REQUIRED" });
 
     const { location, cookie, fields } = await consents.signInAtMicrosoft();

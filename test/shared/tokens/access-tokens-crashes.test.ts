@@ -10,18 +10,18 @@ import {
   HOUR_MS,
   isTokenRequest,
   MINUTE_MS,
-  useTokenBed,
+  useTokenHarness,
 } from "./token-harness.ts";
 import type { InstanceOptions } from "./token-instance.ts";
 
-const bed = useTokenBed();
+const harness = useTokenHarness();
 let mailbox: ExampleMailbox;
 
 beforeEach(async () => {
-  mailbox = await bed.connectedMailbox();
+  mailbox = await harness.connectedMailbox();
 });
 
-const refreshes = () => bed.entra.tokenRequests.refresh_token;
+const refreshes = () => harness.entra.tokenRequests.refresh_token;
 
 /** Where a process can die, from the lease to the last write. */
 interface PlaceOfDeath {
@@ -51,32 +51,32 @@ describe("a process that dies in a refresh", () => {
   for (const { name, options } of refreshDeaths) {
     it(`${name} loses nothing: the next one has a token, and so has one 89 days later`, async () => {
       // After a week the new refresh token is stored as well, so that every write is made.
-      bed.clock.advance(8 * DAY_MS);
+      harness.clock.advance(8 * DAY_MS);
       const death = createDeath();
-      const dying = bed.instance(options(death));
+      const dying = harness.instance(options(death));
       assert.equal(await Promise.race([dying.accessTokenFor(mailbox.id), death.happened]), "dead");
 
-      bed.clock.advance(2 * MINUTE_MS);
-      bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
-      bed.clock.advance(89 * DAY_MS);
-      bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
+      harness.clock.advance(2 * MINUTE_MS);
+      harness.assertServes(mailbox, await harness.instance().accessTokenFor(mailbox.id));
+      harness.clock.advance(89 * DAY_MS);
+      harness.assertServes(mailbox, await harness.instance().accessTokenFor(mailbox.id));
     });
   }
 
   it("between Key Vault and the row leaves the newest token where it is found when the row's own has ended", async () => {
-    bed.clock.advance(8 * DAY_MS);
+    harness.clock.advance(8 * DAY_MS);
     const death = createDeath();
-    const dying = bed.instance(inGrants(death, "saveRefreshToken", "after"));
+    const dying = harness.instance(inGrants(death, "saveRefreshToken", "after"));
     await Promise.race([dying.accessTokenFor(mailbox.id), death.happened]);
-    const { secretName, secretVersion } = await bed.grantOf(mailbox);
-    assert.equal(bed.keyVault.read(secretName)[0]?.version, secretVersion, "the row points at the older one");
+    const { secretName, secretVersion } = await harness.grantOf(mailbox);
+    assert.equal(harness.keyVault.read(secretName)[0]?.version, secretVersion, "the row points at the older one");
 
-    bed.clock.advance(89 * DAY_MS);
+    harness.clock.advance(89 * DAY_MS);
     const requests = refreshes();
-    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
+    harness.assertServes(mailbox, await harness.instance().accessTokenFor(mailbox.id));
     assert.equal(refreshes() - requests, 2, "one with the row's, which has ended, and one with the newest");
-    const healed = await bed.grantOf(mailbox);
-    assert.equal(healed.secretVersion, bed.keyVault.read(secretName).at(-1)?.version);
+    const healed = await harness.grantOf(mailbox);
+    assert.equal(healed.secretVersion, harness.keyVault.read(secretName).at(-1)?.version);
     assert.equal(healed.refused, false);
   });
 });
@@ -84,51 +84,51 @@ describe("a process that dies in a refresh", () => {
 describe("the lease of a process that died", () => {
   async function dieWithLease(): Promise<void> {
     const death = createDeath();
-    const dying = bed.instance(inGrants(death, "update", "after"));
+    const dying = harness.instance(inGrants(death, "update", "after"));
     await Promise.race([dying.accessTokenFor(mailbox.id), death.happened]);
   }
 
   it("leaves the old token to everybody for as long as it serves", async () => {
-    const first = await bed.instance().accessTokenFor(mailbox.id);
-    bed.clock.advanceTo((await bed.grantOf(mailbox)).refreshAt);
+    const first = await harness.instance().accessTokenFor(mailbox.id);
+    harness.clock.advanceTo((await harness.grantOf(mailbox)).refreshAt);
     await dieWithLease();
     const requests = refreshes();
-    assert.equal(await bed.instance().accessTokenFor(mailbox.id), first);
+    assert.equal(await harness.instance().accessTokenFor(mailbox.id), first);
     assert.equal(refreshes(), requests);
   });
 
   it("makes those without a token wait, and then give up until the next tick, without asking Entra", async () => {
-    bed.clock.advance(10 * HOUR_MS);
+    harness.clock.advance(10 * HOUR_MS);
     await dieWithLease();
     const requests = refreshes();
     let waitedMs = 0;
     const sleep = async (ms: number) => {
       waitedMs += ms;
     };
-    const waiting = bed.instance({ sleep, random: () => 0.5 });
+    const waiting = harness.instance({ sleep, random: () => 0.5 });
     await assert.rejects(waiting.accessTokenFor(mailbox.id), { code: "TOKEN_UNAVAILABLE" });
     assert.equal(waitedMs, 30_000);
     assert.equal(refreshes(), requests);
   });
 
   it("is taken over by one of those who wait, as soon as it has run out", async () => {
-    bed.clock.advance(10 * HOUR_MS);
+    harness.clock.advance(10 * HOUR_MS);
     await dieWithLease();
     const requests = refreshes();
-    const patient = { sleep: async (ms: number) => bed.clock.advance(4 * ms) };
+    const patient = { sleep: async (ms: number) => harness.clock.advance(4 * ms) };
     const tokens = await Promise.all(
-      [bed.instance(patient), bed.instance(patient)].map((one) => one.accessTokenFor(mailbox.id)),
+      [harness.instance(patient), harness.instance(patient)].map((one) => one.accessTokenFor(mailbox.id)),
     );
     assert.equal(new Set(tokens).size, 1);
-    bed.assertServes(mailbox, tokens[0] ?? "");
+    harness.assertServes(mailbox, tokens[0] ?? "");
     assert.equal(refreshes() - requests, 1);
   });
 
   it("does not let a process that comes to life again overwrite what its successor wrote", async () => {
-    bed.clock.advance(10 * HOUR_MS);
+    harness.clock.advance(10 * HOUR_MS);
     const pause = Promise.withResolvers<void>();
     const paused = Promise.withResolvers<void>();
-    const slow = bed.instance({
+    const slow = harness.instance({
       sealer: (sealer) => ({
         ...sealer,
         seal: async (id, plain) => {
@@ -140,23 +140,23 @@ describe("the lease of a process that died", () => {
     });
     const late = slow.accessTokenFor(mailbox.id);
     await paused.promise;
-    bed.clock.advance(2 * MINUTE_MS);
-    const successor = await bed.instance().accessTokenFor(mailbox.id);
-    const row = await bed.grantOf(mailbox);
+    harness.clock.advance(2 * MINUTE_MS);
+    const successor = await harness.instance().accessTokenFor(mailbox.id);
+    const row = await harness.grantOf(mailbox);
     pause.resolve();
     assert.equal(await late, successor);
-    assert.equal((await bed.grantOf(mailbox)).etag, row.etag);
+    assert.equal((await harness.grantOf(mailbox)).etag, row.etag);
   });
 
   it("does not let a refresh that was under way spoil a new consent", async () => {
-    bed.clock.advance(10 * HOUR_MS);
-    bed.entra.server.plan(isTokenRequest, { kind: "before", run: () => bed.connect(mailbox) });
-    const before = await bed.grantOf(mailbox);
-    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
-    const grant = await bed.grantOf(mailbox);
+    harness.clock.advance(10 * HOUR_MS);
+    harness.entra.server.plan(isTokenRequest, { kind: "before", run: () => harness.connect(mailbox) });
+    const before = await harness.grantOf(mailbox);
+    harness.assertServes(mailbox, await harness.instance().accessTokenFor(mailbox.id));
+    const grant = await harness.grantOf(mailbox);
     assert.notEqual(grant.generation, before.generation);
     assert.equal(grant.leaseUntil, undefined);
-    assert.equal(grant.secretVersion, bed.keyVault.read(grant.secretName).at(-1)?.version);
+    assert.equal(grant.secretVersion, harness.keyVault.read(grant.secretName).at(-1)?.version);
   });
 });
 
@@ -169,26 +169,26 @@ describe("a process that dies at the end of a consent", () => {
   ];
   for (const { name, options } of consentDeaths) {
     it(`${name} leaves the earlier consent at work`, async () => {
-      const before = await bed.grantOf(mailbox);
+      const before = await harness.grantOf(mailbox);
       const death = createDeath();
-      const dying = bed.instance(options(death));
+      const dying = harness.instance(options(death));
       const { cookie, callback } = await goThroughMicrosoft(dying, mailbox);
       const finishing = dying.consents.finish({ parameters: callback.fields, cookie: () => cookie.value });
       assert.equal(await Promise.race([finishing, death.happened]), "dead");
-      assert.deepEqual(await bed.grantOf(mailbox), before);
-      bed.clock.advance(80 * DAY_MS);
-      bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
+      assert.deepEqual(await harness.grantOf(mailbox), before);
+      harness.clock.advance(80 * DAY_MS);
+      harness.assertServes(mailbox, await harness.instance().accessTokenFor(mailbox.id));
     });
   }
 
   it("after the row is written has connected the mailbox", async () => {
-    const fresh = await bed.addMailbox();
+    const fresh = await harness.addMailbox();
     const death = createDeath();
-    const dying = bed.instance(inGrants(death, "replace", "after"));
+    const dying = harness.instance(inGrants(death, "replace", "after"));
     const { cookie, callback } = await goThroughMicrosoft(dying, fresh);
     const finishing = dying.consents.finish({ parameters: callback.fields, cookie: () => cookie.value });
     await Promise.race([finishing, death.happened]);
-    const token = await bed.instance().accessTokenFor(fresh.id);
-    assert.equal(bed.entra.describeAccessToken(token)?.oid, fresh.account.oid);
+    const token = await harness.instance().accessTokenFor(fresh.id);
+    assert.equal(harness.entra.describeAccessToken(token)?.oid, fresh.account.oid);
   });
 });

@@ -1,28 +1,28 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { EntraError, entraErrorAnswer } from "../../simulator/entra/entra-errors.ts";
-import { type ExampleMailbox, HOUR_MS, isTokenRequest, useTokenBed } from "./token-harness.ts";
+import { type ExampleMailbox, HOUR_MS, isTokenRequest, useTokenHarness } from "./token-harness.ts";
 import type { Instance } from "./token-instance.ts";
 
-const bed = useTokenBed();
+const harness = useTokenHarness();
 let mailbox: ExampleMailbox;
 let instance: Instance;
 
 beforeEach(async () => {
-  mailbox = await bed.connectedMailbox();
-  instance = bed.instance();
+  mailbox = await harness.connectedMailbox();
+  instance = harness.instance();
 });
 
 const entraSays = (code: number) =>
-  bed.entra.server.plan(isTokenRequest, { kind: "answer", answer: entraErrorAnswer(new EntraError(code)) });
+  harness.entra.server.plan(isTokenRequest, { kind: "answer", answer: entraErrorAnswer(new EntraError(code)) });
 
 /** AADSTS70000 comes at times for nothing: https://github.com/BingAds/BingAds-Python-SDK/issues/279 */
 describe("Entra's final word, said once", () => {
   it("does not end a grant where the version that the row names is gone, and only the newest could be tried", async () => {
-    await instance.grants.update(await bed.grantOf(mailbox), { secretVersion: "0".repeat(32) });
+    await instance.grants.update(await harness.grantOf(mailbox), { secretVersion: "0".repeat(32) });
     entraSays(70_000);
     await instance.renew(mailbox.id).catch(() => undefined);
-    assert.equal((await bed.grantOf(mailbox)).refused, false);
+    assert.equal((await harness.grantOf(mailbox)).refused, false);
     await instance.renew(mailbox.id);
   });
 
@@ -31,7 +31,7 @@ describe("Entra's final word, said once", () => {
       entraSays(first);
       entraSays(70_000);
       await instance.renew(mailbox.id).catch(() => undefined);
-      assert.equal((await bed.grantOf(mailbox)).refused, false);
+      assert.equal((await harness.grantOf(mailbox)).refused, false);
       await instance.renew(mailbox.id);
     });
   }
@@ -39,9 +39,9 @@ describe("Entra's final word, said once", () => {
 
 describe("a grant that was refused", () => {
   it("says to every run that comes later that Microsoft refused it, not that there is none", async () => {
-    bed.entra.revoke(mailbox.account.oid);
+    harness.entra.revoke(mailbox.account.oid);
     await assert.rejects(instance.renew(mailbox.id), { code: "CONSENT_REQUIRED" });
-    const later = await bed
+    const later = await harness
       .instance()
       .renew(mailbox.id)
       .catch((error: Error) => error.message);
@@ -51,14 +51,14 @@ describe("a grant that was refused", () => {
 
 describe("a refusal of one grant", () => {
   it("proves that Entra accepts the app: the alarm ends, and nobody else has to wait for it", async () => {
-    const other = await bed.connectedMailbox();
-    bed.entra.revoke(mailbox.account.oid);
+    const other = await harness.connectedMailbox();
+    harness.entra.revoke(mailbox.account.oid);
     await instance.registry.raiseAlarm({ code: "APP_MISCONFIGURED", message: "mended by now", since: new Date() });
-    await bed.passEnd(other);
-    bed.clock.advance(HOUR_MS);
+    await harness.passEnd(other);
+    harness.clock.advance(HOUR_MS);
     try {
       await assert.rejects(instance.accessTokenFor(mailbox.id), { code: "CONSENT_REQUIRED" });
-      bed.assertServes(other, await instance.accessTokenFor(other.id));
+      harness.assertServes(other, await instance.accessTokenFor(other.id));
     } finally {
       await instance.registry.clearAlarm();
     }

@@ -5,23 +5,23 @@ import type { MailboxRegistry } from "../../../shared/mailboxes/mailbox.ts";
 import { AppError } from "../../../shared/platform/errors.ts";
 import { signIn } from "../../simulator/entra/entra-person.ts";
 import { createHookedProcess } from "./hooked-process.ts";
-import { DAY_MS, type ExampleMailbox, isTokenRequest, useTokenBed } from "./token-harness.ts";
+import { DAY_MS, type ExampleMailbox, isTokenRequest, useTokenHarness } from "./token-harness.ts";
 import type { Instance } from "./token-instance.ts";
 
-const bed = useTokenBed();
+const harness = useTokenHarness();
 let mailbox: ExampleMailbox;
 let instance: Instance;
 
 beforeEach(async () => {
-  mailbox = await bed.connectedMailbox();
-  instance = bed.instance();
+  mailbox = await harness.connectedMailbox();
+  instance = harness.instance();
 });
 
 /** Another account of the organisation connects the mailbox, as it may where it is asked to. */
 async function connectByAnother(): Promise<string> {
   const oid = randomUUID();
-  bed.entra.addAccount({ ...mailbox.account, oid, userName: `${oid}@contoso.test` });
-  const { consents } = bed.instance();
+  harness.entra.addAccount({ ...mailbox.account, oid, userName: `${oid}@contoso.test` });
+  const { consents } = harness.instance();
   const { id: mailboxId, address } = mailbox;
   const { location, cookie } = await consents.start({ mailboxId, address, writes: false, kind: "owner" }, true);
   const { fields } = await signIn(location, { oid });
@@ -33,27 +33,27 @@ async function connectByAnother(): Promise<string> {
   return oid;
 }
 
-const accountOf = (token: string) => bed.entra.describeAccessToken(token)?.oid;
+const accountOf = (token: string) => harness.entra.describeAccessToken(token)?.oid;
 
 describe("a new consent", () => {
   it("counts within a minute in a process that still remembers a token of the one before", async () => {
     assert.equal(accountOf(await instance.accessTokenFor(mailbox.id)), mailbox.account.oid);
     const another = await connectByAnother();
-    bed.clock.advance(60_000);
+    harness.clock.advance(60_000);
     assert.equal(accountOf(await instance.accessTokenFor(mailbox.id)), another);
   });
 
   it("serves the run whose renewal it overtakes, though that one wanted to store its refresh token", async () => {
-    bed.clock.advance(8 * DAY_MS);
-    bed.entra.server.plan(isTokenRequest, { kind: "before", run: () => bed.connect(mailbox) });
-    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+    harness.clock.advance(8 * DAY_MS);
+    harness.entra.server.plan(isTokenRequest, { kind: "before", run: () => harness.connect(mailbox) });
+    harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
   });
 });
 
 describe("a run that heard of the refusal before the new consent", () => {
   it("cannot keep the mailbox disconnected for good by telling of it afterwards", async () => {
     let meanwhile: (() => Promise<void>) | undefined;
-    const late = createHookedProcess(bed, {
+    const late = createHookedProcess(harness, {
       hook: (name, port) => {
         if (name !== "registry") return port;
         const registry = port as unknown as MailboxRegistry;
@@ -64,31 +64,31 @@ describe("a run that heard of the refusal before the new consent", () => {
         return { ...port, get };
       },
     });
-    bed.entra.revoke(mailbox.account.oid);
+    harness.entra.revoke(mailbox.account.oid);
     const refusal = await late.renew(mailbox.id).catch((error: AppError) => error);
     assert.ok(refusal instanceof AppError);
     meanwhile = async () => {
       meanwhile = undefined;
-      await bed.connect(mailbox);
+      await harness.connect(mailbox);
     };
     await late.refused(mailbox.id, refusal);
 
     // The grant is good, and the daily function renews it: the list must come to say so.
-    bed.clock.advance(8 * DAY_MS);
-    await bed.instance().keepTokens();
+    harness.clock.advance(8 * DAY_MS);
+    await harness.instance().keepTokens();
     assert.equal((await instance.registry.get(mailbox.id))?.status, "connected");
   });
 });
 
 describe("a Key Vault that takes no writes", () => {
   it("costs no access token: the stored refresh token has months to live", async () => {
-    bed.clock.advance(8 * DAY_MS);
+    harness.clock.advance(8 * DAY_MS);
     const forbidden = { status: 403, body: JSON.stringify({ error: { code: "Forbidden", message: "no" } }) };
-    bed.keyVault.server.plan(({ method }) => method === "PUT", { kind: "answer", answer: forbidden }, 20);
+    harness.keyVault.server.plan(({ method }) => method === "PUT", { kind: "answer", answer: forbidden }, 20);
     try {
-      bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+      harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
     } finally {
-      bed.keyVault.server.clearFaults();
+      harness.keyVault.server.clearFaults();
     }
   });
 });

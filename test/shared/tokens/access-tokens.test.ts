@@ -1,29 +1,29 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { DAY_MS, type ExampleMailbox, HOUR_MS, MINUTE_MS, useTokenBed } from "./token-harness.ts";
+import { DAY_MS, type ExampleMailbox, HOUR_MS, MINUTE_MS, useTokenHarness } from "./token-harness.ts";
 import { CLIENT_SECRET_NAME, type Instance } from "./token-instance.ts";
 
-const bed = useTokenBed();
+const harness = useTokenHarness();
 let mailbox: ExampleMailbox;
 let instance: Instance;
 
 beforeEach(async () => {
-  mailbox = await bed.connectedMailbox();
-  instance = bed.instance();
+  mailbox = await harness.connectedMailbox();
+  instance = harness.instance();
 });
 
-const refreshes = () => bed.entra.tokenRequests.refresh_token;
+const refreshes = () => harness.entra.tokenRequests.refresh_token;
 
 describe("an access token", () => {
   it("comes from the row by which consent left it, without a request to Entra", async () => {
-    const requests = bed.entra.server.requests.length;
-    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
-    assert.equal(bed.entra.server.requests.length, requests);
+    const requests = harness.entra.server.requests.length;
+    harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+    assert.equal(harness.entra.server.requests.length, requests);
   });
 
   it("is given from memory: the second time not even storage is asked", async () => {
     let reads = 0;
-    const counting = bed.instance({
+    const counting = harness.instance({
       grants: (grants) => ({
         ...grants,
         read: (id) => {
@@ -39,31 +39,31 @@ describe("an access token", () => {
 
   it("lies in the row sealed, not as it is", async () => {
     const token = await instance.accessTokenFor(mailbox.id);
-    const client = await bed.tables("Grants");
+    const client = await harness.tables("Grants");
     const row = await client.getEntity("grant", mailbox.id);
     assert.ok(!JSON.stringify(row).includes(token));
     assert.ok(
-      !JSON.stringify(row).includes(bed.keyVault.read((await bed.grantOf(mailbox)).secretName)[0]?.value ?? ""),
+      !JSON.stringify(row).includes(harness.keyVault.read((await harness.grantOf(mailbox)).secretName)[0]?.value ?? ""),
     );
   });
 
   it("that one instance refreshed serves another one without a request to Entra", async () => {
-    await bed.passRefreshTime(mailbox);
+    await harness.passRefreshTime(mailbox);
     const token = await instance.accessTokenFor(mailbox.id);
-    const before = bed.entra.server.requests.length;
-    assert.equal(await bed.instance().accessTokenFor(mailbox.id), token);
-    assert.equal(bed.entra.server.requests.length, before);
+    const before = harness.entra.server.requests.length;
+    assert.equal(await harness.instance().accessTokenFor(mailbox.id), token);
+    assert.equal(harness.entra.server.requests.length, before);
   });
 
   it("is renewed ahead of its end, and not a moment earlier than it says", async () => {
     const first = await instance.accessTokenFor(mailbox.id);
-    const { refreshAt } = await bed.grantOf(mailbox);
-    bed.clock.advanceTo(refreshAt.getTime() - 5_000);
+    const { refreshAt } = await harness.grantOf(mailbox);
+    harness.clock.advanceTo(refreshAt.getTime() - 5_000);
     assert.equal(await instance.accessTokenFor(mailbox.id), first);
-    await bed.passRefreshTime(mailbox);
+    await harness.passRefreshTime(mailbox);
     const second = await instance.accessTokenFor(mailbox.id);
     assert.notEqual(second, first);
-    bed.assertServes(mailbox, second);
+    harness.assertServes(mailbox, second);
   });
 
   for (const [span, ms] of [
@@ -73,40 +73,40 @@ describe("an access token", () => {
   ] as const) {
     it(`is at hand ${span} after the consent, for an old process and for a new one`, async () => {
       await instance.accessTokenFor(mailbox.id);
-      bed.clock.advance(ms);
-      bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
-      bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
+      harness.clock.advance(ms);
+      harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+      harness.assertServes(mailbox, await harness.instance().accessTokenFor(mailbox.id));
     });
   }
 
   it("is at hand after 300 idle days, because the tokens were kept once a day", async () => {
-    const keeper = bed.instance();
+    const keeper = harness.instance();
     for (let day = 0; day < 300; day += 30) {
-      bed.clock.advance(30 * DAY_MS);
+      harness.clock.advance(30 * DAY_MS);
       await keeper.keepTokens();
     }
-    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
-    assert.ok(bed.keyVault.writes((await bed.grantOf(mailbox)).secretName) >= 10);
+    harness.assertServes(mailbox, await harness.instance().accessTokenFor(mailbox.id));
+    assert.ok(harness.keyVault.writes((await harness.grantOf(mailbox)).secretName) >= 10);
   });
 
   it("is renewed when Entra says so, be refresh_in a number or a text", async () => {
     for (const refreshIn of [1_800, "1800"]) {
-      bed.entra.setRefreshIn(refreshIn);
-      await bed.passEnd(mailbox);
+      harness.entra.setRefreshIn(refreshIn);
+      await harness.passEnd(mailbox);
       await instance.accessTokenFor(mailbox.id);
-      const { refreshAt } = await bed.grantOf(mailbox);
+      const { refreshAt } = await harness.grantOf(mailbox);
       const inSeconds = (refreshAt.getTime() - Date.now()) / 1_000;
       assert.ok(inSeconds <= 1_800 && inSeconds > 1_700, `in ${inSeconds} s`);
     }
   });
 
   it("that Graph rejected is not given again, by no instance", async () => {
-    const other = bed.instance();
+    const other = harness.instance();
     const rejected = await instance.accessTokenFor(mailbox.id);
     await other.accessTokenFor(mailbox.id);
     const next = await instance.accessTokenFor(mailbox.id, { value: rejected, claims: undefined });
     assert.notEqual(next, rejected);
-    bed.assertServes(mailbox, next);
+    harness.assertServes(mailbox, next);
     const requests = refreshes();
     assert.equal(await other.accessTokenFor(mailbox.id, { value: rejected, claims: undefined }), next);
     assert.equal(await instance.accessTokenFor(mailbox.id), next);
@@ -115,7 +115,7 @@ describe("an access token", () => {
 
   it("that Graph rejected is not given again while Entra is away either", async () => {
     const rejected = await instance.accessTokenFor(mailbox.id);
-    bed.entra.server.plan(() => true, { kind: "cut-before" });
+    harness.entra.server.plan(() => true, { kind: "cut-before" });
     await assert.rejects(instance.accessTokenFor(mailbox.id, { value: rejected, claims: undefined }), {
       code: "ENTRA_UNAVAILABLE",
     });
@@ -125,14 +125,14 @@ describe("an access token", () => {
   });
 
   it("comes with the managed identity in place of a client secret, too", async () => {
-    await bed.passEnd(mailbox);
+    await harness.passEnd(mailbox);
     const keyVaultReads = () =>
-      bed.keyVault.server.requests.filter(({ path }) => path.includes(CLIENT_SECRET_NAME)).length;
+      harness.keyVault.server.requests.filter(({ path }) => path.includes(CLIENT_SECRET_NAME)).length;
     const reads = keyVaultReads();
-    const secretless = bed.instance({
+    const secretless = harness.instance({
       authentication: { kind: "federated-credential", audience: "api://AzureADTokenExchange" },
     });
-    bed.assertServes(mailbox, await secretless.accessTokenFor(mailbox.id));
+    harness.assertServes(mailbox, await secretless.accessTokenFor(mailbox.id));
     assert.equal(keyVaultReads(), reads);
   });
 
@@ -144,32 +144,32 @@ describe("an access token", () => {
   });
 
   it("of an account that another consent replaced is not mixed with the new one's", async () => {
-    await bed.connect(mailbox);
-    const before = await bed.grantOf(mailbox);
-    await bed.connect(mailbox);
-    const grant = await bed.grantOf(mailbox);
+    await harness.connect(mailbox);
+    const before = await harness.grantOf(mailbox);
+    await harness.connect(mailbox);
+    const grant = await harness.grantOf(mailbox);
     assert.notEqual(grant.generation, before.generation);
     assert.notEqual(grant.secretName, before.secretName);
-    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
+    harness.assertServes(mailbox, await harness.instance().accessTokenFor(mailbox.id));
   });
 });
 
 describe("many callers at one expiry", () => {
   it("make one request to Entra, be they 50 in 5 instances", async () => {
-    const instances = [instance, ...Array.from({ length: 4 }, () => bed.instance())];
+    const instances = [instance, ...Array.from({ length: 4 }, () => harness.instance())];
     await Promise.all(instances.map((one) => one.accessTokenFor(mailbox.id)));
-    await bed.passEnd(mailbox);
+    await harness.passEnd(mailbox);
     const requests = refreshes();
     const calls = instances.flatMap((one) => Array.from({ length: 10 }, () => one.accessTokenFor(mailbox.id)));
     const tokens = await Promise.all(calls);
     assert.equal(tokens.length, 50);
     assert.equal(new Set(tokens).size, 1);
-    bed.assertServes(mailbox, tokens[0] ?? "");
+    harness.assertServes(mailbox, tokens[0] ?? "");
     assert.equal(refreshes() - requests, 1);
   });
 
   it("make one request to Entra when all of them bring the same rejected token", async () => {
-    const instances = [instance, bed.instance(), bed.instance()];
+    const instances = [instance, harness.instance(), harness.instance()];
     const rejected = await instance.accessTokenFor(mailbox.id);
     const requests = refreshes();
     const tokens = await Promise.all(
@@ -185,48 +185,48 @@ describe("many callers at one expiry", () => {
 
 describe("the stored refresh token", () => {
   it("stays when an answer brings none (law 4)", async () => {
-    bed.entra.setRotation("returns-none");
-    const { secretName, secretVersion } = await bed.grantOf(mailbox);
-    bed.clock.advance(10 * DAY_MS);
-    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+    harness.entra.setRotation("returns-none");
+    const { secretName, secretVersion } = await harness.grantOf(mailbox);
+    harness.clock.advance(10 * DAY_MS);
+    harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
     await instance.renew(mailbox.id);
-    const grant = await bed.grantOf(mailbox);
+    const grant = await harness.grantOf(mailbox);
     assert.equal(grant.secretVersion, secretVersion);
     assert.deepEqual(
-      bed.keyVault.read(secretName).map(({ version }) => version),
+      harness.keyVault.read(secretName).map(({ version }) => version),
       [secretVersion],
     );
-    bed.clock.advance(70 * DAY_MS);
-    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
+    harness.clock.advance(70 * DAY_MS);
+    harness.assertServes(mailbox, await harness.instance().accessTokenFor(mailbox.id));
   });
 
   it("is never overwritten by an empty one", async () => {
-    const { secretName } = await bed.grantOf(mailbox);
+    const { secretName } = await harness.grantOf(mailbox);
     await assert.rejects(instance.grants.saveRefreshToken(secretName, "", new Date()), /empty refresh token/);
-    assert.equal(bed.keyVault.writes(secretName), 1);
+    assert.equal(harness.keyVault.writes(secretName), 1);
   });
 
   it("is replaced by a newer one after a week, and not at each refresh", async () => {
-    const { secretName } = await bed.grantOf(mailbox);
+    const { secretName } = await harness.grantOf(mailbox);
     for (let hours = 0; hours < 6 * 24; hours += 12) {
-      bed.clock.advance(12 * HOUR_MS);
+      harness.clock.advance(12 * HOUR_MS);
       await instance.accessTokenFor(mailbox.id);
     }
-    assert.equal(bed.keyVault.writes(secretName), 1);
-    bed.clock.advance(2 * DAY_MS);
+    assert.equal(harness.keyVault.writes(secretName), 1);
+    harness.clock.advance(2 * DAY_MS);
     await instance.accessTokenFor(mailbox.id);
-    assert.equal(bed.keyVault.writes(secretName), 2);
-    const newest = bed.keyVault.read(secretName).at(-1);
-    const grant = await bed.grantOf(mailbox);
+    assert.equal(harness.keyVault.writes(secretName), 2);
+    const newest = harness.keyVault.read(secretName).at(-1);
+    const grant = await harness.grantOf(mailbox);
     assert.equal(grant.secretVersion, newest?.version);
     assert.ok(Math.abs(grant.refreshTokenSavedAt.getTime() - Date.now()) < MINUTE_MS);
   });
 
   it("is written again where another write was under way in Key Vault", async () => {
-    const { secretName } = await bed.grantOf(mailbox);
-    bed.clock.advance(8 * DAY_MS);
-    bed.keyVault.conflictNextWrites(secretName, 2);
-    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
-    assert.equal(bed.keyVault.read(secretName).length, 2);
+    const { secretName } = await harness.grantOf(mailbox);
+    harness.clock.advance(8 * DAY_MS);
+    harness.keyVault.conflictNextWrites(secretName, 2);
+    harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+    assert.equal(harness.keyVault.read(secretName).length, 2);
   });
 });

@@ -1,24 +1,24 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { type ExampleMailbox, HOUR_MS, MINUTE_MS, useTokenBed } from "./token-harness.ts";
+import { type ExampleMailbox, HOUR_MS, MINUTE_MS, useTokenHarness } from "./token-harness.ts";
 import { CLIENT_ID } from "./token-instance.ts";
 
-const bed = useTokenBed();
-const refreshes = () => bed.entra.tokenRequests.refresh_token;
+const harness = useTokenHarness();
+const refreshes = () => harness.entra.tokenRequests.refresh_token;
 
 describe("while Entra refuses the application", () => {
   const mailboxes: ExampleMailbox[] = [];
 
   before(async () => {
-    for (let count = 0; count < 6; count += 1) mailboxes.push(await bed.connectedMailbox());
-    bed.clock.advance(2 * HOUR_MS);
-    bed.entra.expireSecrets(CLIENT_ID);
+    for (let count = 0; count < 6; count += 1) mailboxes.push(await harness.connectedMailbox());
+    harness.clock.advance(2 * HOUR_MS);
+    harness.entra.expireSecrets(CLIENT_ID);
   });
 
   /** A tick of two instances: every mailbox asks for a token. Gives how many got one. */
   async function tick(): Promise<number> {
-    bed.clock.advance(MINUTE_MS);
-    const instances = [bed.instance(), bed.instance()];
+    harness.clock.advance(MINUTE_MS);
+    const instances = [harness.instance(), harness.instance()];
     let served = 0;
     for (const [index, { id }] of mailboxes.entries()) {
       try {
@@ -41,17 +41,17 @@ describe("while Entra refuses the application", () => {
   });
 
   it("nobody but that one waits for anything: a token in hand serves", async () => {
-    await bed.renewClientSecret();
-    const fresh = await bed.connectedMailbox();
-    bed.entra.expireSecrets(CLIENT_ID);
-    await bed.passRefreshTime(fresh);
+    await harness.renewClientSecret();
+    const fresh = await harness.connectedMailbox();
+    harness.entra.expireSecrets(CLIENT_ID);
+    await harness.passRefreshTime(fresh);
     await tick();
-    bed.assertServes(fresh, await bed.instance().accessTokenFor(fresh.id));
+    harness.assertServes(fresh, await harness.instance().accessTokenFor(fresh.id));
   });
 
   it("all work again with the first tick after the credential was put right", async () => {
-    await bed.renewClientSecret();
+    await harness.renewClientSecret();
     assert.equal(await tick(), mailboxes.length);
-    assert.equal(await bed.instance().registry.alarm(), undefined);
+    assert.equal(await harness.instance().registry.alarm(), undefined);
   });
 });

@@ -7,14 +7,14 @@ import { createCredentialEnd } from "../../../shared/tokens/credential-end.ts";
 import { isDueForSaving } from "../../../shared/tokens/expiry.ts";
 import { type IssuedCertificate, issueClientCertificate } from "../../simulator/entra/entra-certificates.ts";
 import { readJwt } from "../../simulator/entra/entra-signing.ts";
-import { DAY_MS, type ExampleMailbox, isTokenRequest, useTokenBed } from "./token-harness.ts";
+import { DAY_MS, type ExampleMailbox, isTokenRequest, useTokenHarness } from "./token-harness.ts";
 import { CLIENT_ID, CLIENT_SECRET_NAME, type Instance } from "./token-instance.ts";
 
 const PEM = { contentType: "application/x-pem-file" };
 const CERTIFICATE_NAME = "entra-certificate";
 const authentication = { kind: "certificate", certificateName: CERTIFICATE_NAME } as const;
 
-const bed = useTokenBed();
+const harness = useTokenHarness();
 const issued = await issueClientCertificate();
 let mailbox: ExampleMailbox;
 let instance: Instance;
@@ -22,27 +22,27 @@ let instance: Instance;
 /** The secret behind a certificate, as Key Vault lays it out. */
 const secretOf = ({ privateKey, certificate }: IssuedCertificate) => `${privateKey}\n${certificate}\n`;
 
-const store = (secret: string) => bed.secrets.write(CERTIFICATE_NAME, secret, PEM);
+const store = (secret: string) => harness.secrets.write(CERTIFICATE_NAME, secret, PEM);
 
 beforeEach(async () => {
-  bed.entra.addCertificate(CLIENT_ID, issued.certificate);
+  harness.entra.addCertificate(CLIENT_ID, issued.certificate);
   await store(secretOf(issued));
-  instance = bed.instance({ authentication });
-  mailbox = await bed.addMailbox();
-  await bed.connect(mailbox, instance);
+  instance = harness.instance({ authentication });
+  mailbox = await harness.addMailbox();
+  await harness.connect(mailbox, instance);
   await instance.registry.clearAlarm();
-  await bed.passEnd(mailbox);
+  await harness.passEnd(mailbox);
 });
 
 describe("a certificate as the credential of the application", () => {
   it("signs people in and renews their tokens", async () => {
-    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+    harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
   });
 
   it("signs an assertion of its own for each request, made for the token endpoint and for five minutes", async () => {
     await instance.renew(mailbox.id);
     await instance.renew(mailbox.id);
-    const assertions = bed.entra.server.requests
+    const assertions = harness.entra.server.requests
       .filter((request) => isTokenRequest(request) && request.form.has("client_assertion"))
       .map((request) => readJwt(request.form.get("client_assertion") ?? ""));
     const last = assertions.at(-1);
@@ -52,7 +52,7 @@ describe("a certificate as the credential of the application", () => {
       typ: "JWT",
       "x5t#S256": createHash("sha256").update(der).digest("base64url"),
     });
-    assert.equal(last?.claims.aud, `${bed.entra.origin}/${mailbox.account.tenantId}/oauth2/v2.0/token`);
+    assert.equal(last?.claims.aud, `${harness.entra.origin}/${mailbox.account.tenantId}/oauth2/v2.0/token`);
     assert.equal(last?.claims.iss, CLIENT_ID);
     assert.equal(last?.claims.sub, CLIENT_ID);
     assert.equal(Number(last?.claims.exp) - Number(last?.claims.nbf), 300);
@@ -62,14 +62,14 @@ describe("a certificate as the credential of the application", () => {
   it("counts at once when it is renewed", async () => {
     const renewed = await issueClientCertificate();
     await store(secretOf(renewed));
-    bed.entra.addCertificate(CLIENT_ID, renewed.certificate);
-    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+    harness.entra.addCertificate(CLIENT_ID, renewed.certificate);
+    harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
   });
 
   it("is found among others of its chain, wherever the key stands", async () => {
     const stranger = await issueClientCertificate();
     await store(`${stranger.certificate}\n${issued.certificate}\n${issued.privateKey}`);
-    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+    harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
   });
 
   it("raises the alarm of the app, and changes no mailbox, where Entra does not know it", async () => {
@@ -83,9 +83,9 @@ describe("a certificate as the credential of the application", () => {
     const endsAt = new Date(Date.now() + DAY_MS);
     const short = await issueClientCertificate({ notAfter: endsAt });
     await store(secretOf(short));
-    bed.entra.addCertificate(CLIENT_ID, short.certificate);
-    bed.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
-    bed.clock.advance(DAY_MS);
+    harness.entra.addCertificate(CLIENT_ID, short.certificate);
+    harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+    harness.clock.advance(DAY_MS);
     await assert.rejects(instance.accessTokenFor(mailbox.id), { code: "APP_MISCONFIGURED" });
     assert.match((await instance.registry.alarm())?.message ?? "", /AADSTS700027.* is expired on application/);
   });
@@ -129,7 +129,7 @@ describe("a secret in Key Vault that holds no fit certificate", () => {
   }
 
   it("is told apart from one that is missing: that names the setting", async () => {
-    const unset = bed.instance({ authentication: { kind: "certificate", certificateName: "no-such-certificate" } });
+    const unset = harness.instance({ authentication: { kind: "certificate", certificateName: "no-such-certificate" } });
     await assert.rejects(unset.accessTokenFor(mailbox.id), {
       code: "APP_MISCONFIGURED",
       message: /^Key Vault has no secret "no-such-certificate": .*ENTRA_CERTIFICATE_NAME/,
@@ -151,7 +151,7 @@ describe("the end of the application's own credential", () => {
       removeGrant: instance.grants.remove,
       connected: instance.changeMailbox.connected,
       refused: instance.changeMailbox.refused,
-      credentialEnd: createCredentialEnd({ authentication: credential, readSecret: bed.secrets.read }),
+      credentialEnd: createCredentialEnd({ authentication: credential, readSecret: harness.secrets.read }),
       log,
       now: () => new Date(),
     })();
@@ -175,20 +175,20 @@ describe("the end of the application's own credential", () => {
     const endsAt = inDays(31);
     await store(secretOf(await issueClientCertificate({ notAfter: endsAt })));
     assertQuiet(await keepTokens(authentication));
-    bed.clock.advance(2 * DAY_MS);
+    harness.clock.advance(2 * DAY_MS);
     assertWarned(await keepTokens(authentication), endsAt);
-    bed.clock.advance(31 * DAY_MS);
+    harness.clock.advance(31 * DAY_MS);
     assertWarned(await keepTokens(authentication), endsAt);
   });
 
   it("is reported for a client secret where Key Vault knows its expiry date, and only there", async () => {
     const secret = { kind: "client-secret", secretName: CLIENT_SECRET_NAME } as const;
     assertQuiet(await keepTokens(secret));
-    const value = (await bed.secrets.read(CLIENT_SECRET_NAME))?.value ?? "";
+    const value = (await harness.secrets.read(CLIENT_SECRET_NAME))?.value ?? "";
     const endsAt = inDays(29);
-    await bed.secrets.write(CLIENT_SECRET_NAME, value, { contentType: "text/plain", expiresOn: endsAt });
+    await harness.secrets.write(CLIENT_SECRET_NAME, value, { contentType: "text/plain", expiresOn: endsAt });
     assertWarned(await keepTokens(secret), endsAt);
-    await bed.secrets.write(CLIENT_SECRET_NAME, value, { contentType: "text/plain", expiresOn: inDays(31) });
+    await harness.secrets.write(CLIENT_SECRET_NAME, value, { contentType: "text/plain", expiresOn: inDays(31) });
     assertQuiet(await keepTokens(secret));
   });
 
@@ -199,8 +199,8 @@ describe("the end of the application's own credential", () => {
   });
 
   it("keeps no token from being kept where it cannot be read", async () => {
-    bed.clock.advance(8 * DAY_MS);
-    await bed.secrets.write("unfit", "not PEM", PEM);
+    harness.clock.advance(8 * DAY_MS);
+    await harness.secrets.write("unfit", "not PEM", PEM);
     const report = await keepTokens({ kind: "certificate", certificateName: "unfit" });
     assert.ok(report.renewed > 0);
     assert.equal(report.failed, 0);

@@ -3,22 +3,22 @@ import { beforeEach, describe, it } from "node:test";
 import { signIn } from "../../simulator/entra/entra-person.ts";
 import { json } from "../../simulator/stand-in.ts";
 import { createHookedProcess, type HookedProcess } from "./hooked-process.ts";
-import { DAY_MS, type ExampleMailbox, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-harness.ts";
+import { DAY_MS, type ExampleMailbox, isTokenRequest, MINUTE_MS, useTokenHarness } from "./token-harness.ts";
 
-const bed = useTokenBed();
+const harness = useTokenHarness();
 let mailbox: ExampleMailbox;
 
 beforeEach(async () => {
-  mailbox = await bed.connectedMailbox();
+  mailbox = await harness.connectedMailbox();
 });
 
 /** A process whose clock is wrong by so many minutes; Entra's and Graph's are right. */
 function processWith(minutes: number): HookedProcess {
-  return createHookedProcess(bed, { now: () => new Date(Date.now() + minutes * MINUTE_MS) });
+  return createHookedProcess(harness, { now: () => new Date(Date.now() + minutes * MINUTE_MS) });
 }
 
-const refreshes = () => bed.entra.tokenRequests.refresh_token;
-const livesFor = (token: string) => (bed.entra.describeAccessToken(token)?.expiresAt.getTime() ?? 0) - Date.now();
+const refreshes = () => harness.entra.tokenRequests.refresh_token;
+const livesFor = (token: string) => (harness.entra.describeAccessToken(token)?.expiresAt.getTime() ?? 0) - Date.now();
 
 describe("a clock that is wrong by ten minutes, the same for all instances", () => {
   for (const minutes of [10, -10]) {
@@ -28,7 +28,7 @@ describe("a clock that is wrong by ten minutes, the same for all instances", () 
       let token = await process.accessTokenFor(mailbox.id, { value: "none", claims: undefined });
       const requests = refreshes();
       for (let minute = 0; minute < 300; minute += 5) {
-        bed.clock.advance(5 * MINUTE_MS);
+        harness.clock.advance(5 * MINUTE_MS);
         token = await process.accessTokenFor(mailbox.id);
         assert.ok(livesFor(token) > 0, "Graph would refuse it");
       }
@@ -38,33 +38,33 @@ describe("a clock that is wrong by ten minutes, the same for all instances", () 
     it(`(${name}) keeps an idle mailbox connected by the daily function`, async () => {
       const process = processWith(minutes);
       for (let day = 0; day < 200; day += 20) {
-        bed.clock.advance(20 * DAY_MS);
+        harness.clock.advance(20 * DAY_MS);
         await process.keepTokens();
       }
-      bed.assertServes(mailbox, await process.accessTokenFor(mailbox.id));
+      harness.assertServes(mailbox, await process.accessTokenFor(mailbox.id));
     });
 
     it(`(${name}) counts the wait after a failure from its own time`, async () => {
       const process = processWith(minutes);
-      bed.clock.advance(DAY_MS);
+      harness.clock.advance(DAY_MS);
       const headers = { "retry-after": "600" };
-      bed.entra.server.plan(isTokenRequest, { kind: "answer", answer: { status: 429, headers, body: "later" } });
+      harness.entra.server.plan(isTokenRequest, { kind: "answer", answer: { status: 429, headers, body: "later" } });
       await assert.rejects(process.accessTokenFor(mailbox.id), { code: "ENTRA_UNAVAILABLE" });
-      bed.clock.advance(9 * MINUTE_MS);
+      harness.clock.advance(9 * MINUTE_MS);
       await assert.rejects(process.accessTokenFor(mailbox.id), { code: "TOKEN_UNAVAILABLE" });
-      bed.clock.advance(2 * MINUTE_MS);
-      bed.assertServes(mailbox, await process.accessTokenFor(mailbox.id));
+      harness.clock.advance(2 * MINUTE_MS);
+      harness.assertServes(mailbox, await process.accessTokenFor(mailbox.id));
     });
   }
 
   it("moves a wait that Entra gives as a date by as much, and no further", async () => {
     const process = processWith(-10);
-    bed.clock.advance(DAY_MS);
+    harness.clock.advance(DAY_MS);
     const headers = { "retry-after": new Date(Date.now() + 30 * MINUTE_MS).toUTCString() };
-    bed.entra.server.plan(isTokenRequest, { kind: "answer", answer: { status: 429, headers, body: "later" } });
+    harness.entra.server.plan(isTokenRequest, { kind: "answer", answer: { status: 429, headers, body: "later" } });
     await assert.rejects(process.accessTokenFor(mailbox.id), { code: "ENTRA_UNAVAILABLE" });
-    bed.clock.advance(41 * MINUTE_MS);
-    bed.assertServes(mailbox, await process.accessTokenFor(mailbox.id));
+    harness.clock.advance(41 * MINUTE_MS);
+    harness.assertServes(mailbox, await process.accessTokenFor(mailbox.id));
   });
 });
 
@@ -74,17 +74,17 @@ describe("two instances whose clocks are twenty minutes apart", () => {
     await fast.renew(mailbox.id);
     // The row says when the token ends by the fast clock; by the slow one that is twenty minutes later.
     const ended = await slow.accessTokenFor(mailbox.id);
-    bed.clock.advanceTo(bed.entra.describeAccessToken(ended)?.expiresAt ?? 0);
+    harness.clock.advanceTo(harness.entra.describeAccessToken(ended)?.expiresAt ?? 0);
     const late = await slow.accessTokenFor(mailbox.id);
     assert.ok(livesFor(late) <= 0, "the slow clock still calls it good");
-    bed.assertServes(mailbox, await slow.accessTokenFor(mailbox.id, { value: late, claims: undefined }));
+    harness.assertServes(mailbox, await slow.accessTokenFor(mailbox.id, { value: late, claims: undefined }));
   });
 
   it("do not keep each other's lease, and still store nothing older over something newer", async () => {
-    bed.clock.advance(8 * DAY_MS);
+    harness.clock.advance(8 * DAY_MS);
     const { promise: gate, resolve: open } = Promise.withResolvers<void>();
     const { promise: asked, resolve: arrived } = Promise.withResolvers<void>();
-    bed.entra.server.plan(isTokenRequest, {
+    harness.entra.server.plan(isTokenRequest, {
       kind: "before",
       run: () => {
         arrived();
@@ -95,12 +95,12 @@ describe("two instances whose clocks are twenty minutes apart", () => {
     const first = processWith(-10).accessTokenFor(mailbox.id);
     await asked;
     const second = await processWith(10).accessTokenFor(mailbox.id);
-    const row = await bed.grantOf(mailbox);
+    const row = await harness.grantOf(mailbox);
     open();
     assert.equal(await first, second, "the slower one takes what the other stored");
-    const { secretName, secretVersion } = await bed.grantOf(mailbox);
+    const { secretName, secretVersion } = await harness.grantOf(mailbox);
     assert.equal(secretVersion, row.secretVersion);
-    assert.ok(bed.keyVault.read(secretName).some(({ version }) => version === secretVersion));
+    assert.ok(harness.keyVault.read(secretName).some(({ version }) => version === secretVersion));
   });
 });
 
@@ -122,7 +122,7 @@ describe("a sign-in", () => {
     const idToken = [
       { alg: "RS256", typ: "JWT" },
       {
-        iss: bed.entra.issuerOf(mailbox.account.tenantId),
+        iss: harness.entra.issuerOf(mailbox.account.tenantId),
         aud: location.searchParams.get("client_id"),
         iat: issuedAt,
         nbf: issuedAt,
@@ -143,7 +143,7 @@ describe("a sign-in", () => {
       refresh_token: `a-refresh-token-${minutes}`,
       id_token: idToken.join("."),
     });
-    bed.entra.server.plan(isTokenRequest, { kind: "answer", answer: tokens });
+    harness.entra.server.plan(isTokenRequest, { kind: "answer", answer: tokens });
     return process.consents.finish(answer);
   }
 
@@ -153,10 +153,10 @@ describe("a sign-in", () => {
   });
 
   it("does not come through while our clock is further behind: the id token is of the future; nothing is stored", async () => {
-    const before = await bed.grantOf(mailbox);
+    const before = await harness.grantOf(mailbox);
     const result = await finishWithEntraAhead(12);
     assert.partialDeepStrictEqual(result, { kind: "refused", reason: "token-refused", class: "passing" });
-    assert.deepEqual(await bed.grantOf(mailbox), before);
+    assert.deepEqual(await harness.grantOf(mailbox), before);
   });
 
   it("is called expired where it ends at an instance twenty minutes ahead of the one where it began", async () => {

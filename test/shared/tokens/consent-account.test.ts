@@ -12,7 +12,7 @@ describe("connecting a mailbox again", () => {
 
   beforeEach(async () => {
     first = consents.mailbox;
-    other = await consents.bed.addMailbox();
+    other = await consents.harness.addMailbox();
     const { cookie, fields } = await consents.signInAtMicrosoft();
     await consents.finish(fields, [cookie]);
   });
@@ -41,13 +41,13 @@ describe("connecting a mailbox again", () => {
     const { userName: userNameBefore } = first.account;
     const { userName } = other.account;
     await consents.assertRefused({ reason: "other-account", userName, userNameBefore }, answer);
-    assert.equal((await consents.bed.grantOf(first)).objectId, first.account.oid);
+    assert.equal((await consents.harness.grantOf(first)).objectId, first.account.oid);
   });
 
   it("works with another account where an administrator asked for that", async () => {
     const { location, answer } = await connectAs(other, true);
     assert.equal(location.searchParams.get("prompt"), "select_account");
     assert.equal((await answer()).kind, "connected");
-    assert.equal((await consents.bed.grantOf(first)).objectId, other.account.oid);
+    assert.equal((await consents.harness.grantOf(first)).objectId, other.account.oid);
   });
 });

@@ -3,7 +3,7 @@ import { beforeEach } from "node:test";
 import type { ConsentCookie } from "../../../shared/tokens/consent.ts";
 import type { ConsentRefusal, ConsentResult } from "../../../shared/tokens/consent-result.ts";
 import { signIn } from "../../simulator/entra/entra-person.ts";
-import { type ExampleMailbox, type TokenBed, useTokenBed } from "./token-harness.ts";
+import { type ExampleMailbox, type TokenHarness, useTokenHarness } from "./token-harness.ts";
 import type { Instance } from "./token-instance.ts";
 
 /** A sign-in that came back from Microsoft; `fields` is what the browser posts. */
@@ -21,8 +21,8 @@ interface SignInOptions {
 }
 
 /** What the tests of the consent need: a fresh mailbox for each, its owner at a browser, and what must not happen. */
-interface ConsentBed {
-  readonly bed: TokenBed;
+interface ConsentHarness {
+  readonly harness: TokenHarness;
   /** May be set to another one within a test. */
   mailbox: ExampleMailbox;
   readonly instance: Instance;
@@ -37,26 +37,26 @@ interface ConsentBed {
   assertRefused(expected: Partial<ConsentRefusal>, answer: () => Promise<ConsentResult>): Promise<void>;
 }
 
-export function useConsents(): ConsentBed {
-  const bed = useTokenBed();
+export function useConsents(): ConsentHarness {
+  const harness = useTokenHarness();
   let mailbox: ExampleMailbox;
   let instance: Instance;
 
   beforeEach(async () => {
-    mailbox = await bed.addMailbox();
-    instance = bed.instance();
+    mailbox = await harness.addMailbox();
+    instance = harness.instance();
   });
 
   /** Everything that a consent may change: the rows of all grants, and the writes of refresh tokens. */
   async function stored(): Promise<unknown> {
-    const writes = bed.keyVault.server.requests.filter(
+    const writes = harness.keyVault.server.requests.filter(
       ({ method, path }) => method !== "GET" && path.includes("refresh-token"),
     );
     return { grants: await instance.grants.list(), writes: writes.length };
   }
 
   return {
-    bed,
+    harness,
     get mailbox() {
       return mailbox;
     },

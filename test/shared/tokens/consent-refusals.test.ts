@@ -68,7 +68,7 @@ describe("Microsoft's refusal", () => {
   });
 
   it("where an administrator must approve", async () => {
-    consents.bed.entra.requireAdminApproval(true);
+    consents.harness.entra.requireAdminApproval(true);
     const { cookie, fields } = await signInAtMicrosoft();
     await assertRefused({ reason: "admin-approval-required", error: "access_denied" }, () => finish(fields, [cookie]));
   });
@@ -99,7 +99,7 @@ describe("Microsoft's refusal", () => {
   });
 
   it("of an account of another organisation stays on Microsoft's page, and leaves the sign-in open", async () => {
-    const stranger = await consents.bed.addMailbox({ tenantId: FABRIKAM.id, userName: "sam@fabrikam.test" });
+    const stranger = await consents.harness.addMailbox({ tenantId: FABRIKAM.id, userName: "sam@fabrikam.test" });
     const { location, cookie } = await consents.instance.consents.start({
       mailboxId: consents.mailbox.id,
       address: consents.mailbox.address,
@@ -121,7 +121,7 @@ describe("tokens that do not do", () => {
     const now = Math.floor(Date.now() / 1_000);
     const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
     const valid = {
-      iss: consents.bed.entra.issuerOf(CONTOSO.id),
+      iss: consents.harness.entra.issuerOf(CONTOSO.id),
       aud: CLIENT_ID,
       iat: now,
       exp: now + 3_600,
@@ -140,7 +140,7 @@ describe("tokens that do not do", () => {
       scope: "Mail.Read Mail.Read.Shared",
       id_token: idToken,
     };
-    consents.bed.entra.server.plan(isTokenRequest, {
+    consents.harness.entra.server.plan(isTokenRequest, {
       kind: "answer",
       answer: { status: 200, headers: { "content-type": "application/json" }, body: JSON.stringify(body) },
     });
@@ -153,7 +153,7 @@ describe("tokens that do not do", () => {
   });
 
   for (const [name, claims] of [
-    ["issued by another organisation", () => ({ iss: consents.bed.entra.issuerOf(FABRIKAM.id) })],
+    ["issued by another organisation", () => ({ iss: consents.harness.entra.issuerOf(FABRIKAM.id) })],
     ["issued for another application", () => ({ aud: FABRIKAM.id })],
     ["over already", () => ({ exp: Math.floor(Date.now() / 1_000) - 3_600 })],
   ] as const) {
@@ -183,7 +183,7 @@ describe("tokens that do not do", () => {
   });
 
   it("because the account cannot open the mailbox", async () => {
-    const process = consents.bed.instance({ cannotOpen: "Access is denied" });
+    const process = consents.harness.instance({ cannotOpen: "Access is denied" });
     const { cookie, fields } = await signInAtMicrosoft({ process });
     await assertRefused(
       { reason: "mailbox-not-opened", userName: consents.mailbox.address, detail: "Access is denied" },
@@ -193,7 +193,7 @@ describe("tokens that do not do", () => {
 
   it("because Entra is away at that moment", async () => {
     const { cookie, fields } = await signInAtMicrosoft();
-    consents.bed.entra.server.plan(isTokenRequest, { kind: "cut-before" });
+    consents.harness.entra.server.plan(isTokenRequest, { kind: "cut-before" });
     await assertRefusedByEntra(
       "passing",
       () => finish(fields, [cookie]),
@@ -203,17 +203,17 @@ describe("tokens that do not do", () => {
 
   it("because our client secret has expired", async () => {
     const { cookie, fields } = await signInAtMicrosoft();
-    consents.bed.entra.expireSecrets(CLIENT_ID);
+    consents.harness.entra.expireSecrets(CLIENT_ID);
     await assertRefusedByEntra("app", () => finish(fields, [cookie]), /AADSTS7000222/);
-    await consents.bed.renewClientSecret();
+    await consents.harness.renewClientSecret();
   });
 
   it("and leave an earlier consent at work, whatever was refused", async () => {
-    await consents.bed.connect(consents.mailbox);
+    await consents.harness.connect(consents.mailbox);
     const { cookie, fields } = await signInAtMicrosoft();
     fields.delete("code");
     await assertRefused({ reason: "no-code" }, () => finish(fields, [cookie]));
-    consents.bed.clock.advance(80 * DAY_MS);
-    await consents.bed.instance().accessTokenFor(consents.mailbox.id);
+    consents.harness.clock.advance(80 * DAY_MS);
+    await consents.harness.instance().accessTokenFor(consents.mailbox.id);
   });
 });

@@ -17,7 +17,7 @@ describe("the way to Microsoft", () => {
       kind: "owner",
       writes: false,
     });
-    assert.equal(location.origin, consents.bed.entra.origin);
+    assert.equal(location.origin, consents.harness.entra.origin);
     assert.equal(location.pathname, `/${CONTOSO.id}/oauth2/v2.0/authorize`);
     const query = Object.fromEntries(location.searchParams);
     assert.equal(query.response_type, "code");
@@ -53,7 +53,7 @@ describe("the way to Microsoft", () => {
   });
 
   it("goes to the organisation of the configuration, where one is set", async () => {
-    const strict = consents.bed.instance({ tenant: FABRIKAM.domain });
+    const strict = consents.harness.instance({ tenant: FABRIKAM.domain });
     const { id, address } = consents.mailbox;
     const { location } = await strict.consents.start({ mailboxId: id, address, kind: "owner", writes: false });
     assert.equal(location.pathname, `/${FABRIKAM.id}/oauth2/v2.0/authorize`);
@@ -74,8 +74,8 @@ describe("the way to Microsoft", () => {
 
   it("passes while Entra is away, and works with the next press of the button", async () => {
     const { id, address } = consents.mailbox;
-    const fresh = consents.bed.instance();
-    consents.bed.entra.server.plan(() => true, { kind: "cut-before" });
+    const fresh = consents.harness.instance();
+    consents.harness.entra.server.plan(() => true, { kind: "cut-before" });
     const start = () => fresh.consents.start({ mailboxId: id, address, kind: "owner", writes: false });
     await assert.rejects(start(), { code: "ENTRA_UNAVAILABLE" });
     await start();
@@ -84,7 +84,7 @@ describe("the way to Microsoft", () => {
   it("stores no state, only its hash", async () => {
     const { location } = await signInAtMicrosoft();
     const rows: unknown[] = [];
-    const table = await consents.bed.tables("Consents");
+    const table = await consents.harness.tables("Consents");
     for await (const row of table.listEntities()) rows.push(row);
     assert.ok(rows.length > 0);
     assert.ok(!JSON.stringify(rows).includes(location.searchParams.get("state") ?? ""));
@@ -96,28 +96,28 @@ describe("a consent", () => {
     const { cookie, fields } = await signInAtMicrosoft();
     const result = await finish(fields, [cookie]);
     assert.deepEqual(result, { kind: "connected", mailboxId: consents.mailbox.id, userName: consents.mailbox.address });
-    const grant = await consents.bed.grantOf(consents.mailbox);
+    const grant = await consents.harness.grantOf(consents.mailbox);
     assert.equal(grant.tenantId, CONTOSO.id);
     assert.equal(grant.objectId, consents.mailbox.account.oid);
     assert.deepEqual(grant.scopes, ["offline_access", "Mail.Read", "Mail.Read.Shared"]);
     assert.match(grant.secretName, new RegExp(`^refresh-token-${consents.mailbox.id}-${grant.generation}$`));
-    const [secret, ...more] = consents.bed.keyVault.read(grant.secretName);
+    const [secret, ...more] = consents.harness.keyVault.read(grant.secretName);
     assert.equal(more.length, 0);
     assert.equal(secret?.version, grant.secretVersion);
     assert.ok(Math.abs((secret?.expires ?? 0) * 1_000 - Date.now() - 90 * DAY_MS) < MINUTE_MS);
-    const token = await consents.bed.instance().accessTokenFor(consents.mailbox.id);
-    assert.equal(consents.bed.entra.describeAccessToken(token)?.oid, consents.mailbox.account.oid);
+    const token = await consents.harness.instance().accessTokenFor(consents.mailbox.id);
+    assert.equal(consents.harness.entra.describeAccessToken(token)?.oid, consents.mailbox.account.oid);
   });
 
   it("begun in one instance ends in another", async () => {
     const { cookie, fields } = await signInAtMicrosoft();
-    assert.equal((await finish(fields, [cookie], consents.bed.instance())).kind, "connected");
+    assert.equal((await finish(fields, [cookie], consents.harness.instance())).kind, "connected");
   });
 
   it("counts once for two sign-ins side by side in one browser: both connect", async () => {
     const first = await signInAtMicrosoft();
     const firstMailbox = consents.mailbox;
-    consents.mailbox = await consents.bed.addMailbox();
+    consents.mailbox = await consents.harness.addMailbox();
     const second = await signInAtMicrosoft();
     const cookies = [first.cookie, second.cookie];
     assert.notEqual(first.cookie.name, second.cookie.name);
@@ -134,22 +134,22 @@ describe("a consent", () => {
   it("posted twice at the same moment connects exactly once, in whichever instances", async () => {
     const { cookie, fields } = await signInAtMicrosoft();
     const results = await Promise.all(
-      [consents.instance, consents.instance, consents.bed.instance(), consents.bed.instance()].map((one) =>
+      [consents.instance, consents.instance, consents.harness.instance(), consents.harness.instance()].map((one) =>
         finish(fields, [cookie], one),
       ),
     );
     assert.deepEqual(results.map(({ kind }) => kind).sort(), ["connected", "refused", "refused", "refused"]);
     for (const result of results) if (result.kind === "refused") assert.equal(result.reason, "used-state");
-    assert.equal(consents.bed.keyVault.writes((await consents.bed.grantOf(consents.mailbox)).secretName), 1);
+    assert.equal(consents.harness.keyVault.writes((await consents.harness.grantOf(consents.mailbox)).secretName), 1);
   });
 
   it("given again takes the place of the first one, under a secret name of its own", async () => {
-    await consents.bed.connect(consents.mailbox);
-    const first = await consents.bed.grantOf(consents.mailbox);
-    await consents.bed.connect(consents.mailbox);
-    const second = await consents.bed.grantOf(consents.mailbox);
+    await consents.harness.connect(consents.mailbox);
+    const first = await consents.harness.grantOf(consents.mailbox);
+    await consents.harness.connect(consents.mailbox);
+    const second = await consents.harness.grantOf(consents.mailbox);
     assert.notEqual(second.secretName, first.secretName);
-    assert.equal(consents.bed.keyVault.writes(first.secretName), 1);
+    assert.equal(consents.harness.keyVault.writes(first.secretName), 1);
   });
 });
 
@@ -189,20 +189,20 @@ describe("an answer that does not belong to a sign-in of this browser", () => {
 
   it("is refused when it comes more than ten minutes after the start", async () => {
     const inTime = await signInAtMicrosoft();
-    consents.bed.clock.advance(9 * MINUTE_MS);
+    consents.harness.clock.advance(9 * MINUTE_MS);
     assert.equal((await finish(inTime.fields, [inTime.cookie])).kind, "connected");
     const late = await signInAtMicrosoft();
-    consents.bed.clock.advance(10 * MINUTE_MS + 1_000);
+    consents.harness.clock.advance(10 * MINUTE_MS + 1_000);
     await assertRefused({ reason: "expired-state" }, () => finish(late.fields, [late.cookie]));
     await assertRefused({ reason: "used-state" }, () => finish(late.fields, [late.cookie]));
   });
 
   it("is told as late or used for a day, and is unknown after the sweep", async () => {
     const { cookie, fields } = await signInAtMicrosoft();
-    consents.bed.clock.advance(23 * HOUR_MS);
+    consents.harness.clock.advance(23 * HOUR_MS);
     await consents.instance.consents.purge();
     await assertRefused({ reason: "expired-state" }, () => finish(fields, [cookie]));
-    consents.bed.clock.advance(2 * HOUR_MS);
+    consents.harness.clock.advance(2 * HOUR_MS);
     assert.ok((await consents.instance.consents.purge()) > 0);
     await assertRefused({ reason: "unknown-state" }, () => finish(fields, [cookie]));
   });

@@ -5,20 +5,20 @@ import { classify, type RefusalClass } from "../../../shared/tokens/entra-errors
 import { EntraError, entraErrorAnswer, entraErrorBody } from "../../simulator/entra/entra-errors.ts";
 import { type Answer, json } from "../../simulator/stand-in.ts";
 import { readErrorTable } from "./error-table.ts";
-import { DAY_MS, type ExampleMailbox, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-harness.ts";
+import { DAY_MS, type ExampleMailbox, isTokenRequest, MINUTE_MS, useTokenHarness } from "./token-harness.ts";
 import type { Instance } from "./token-instance.ts";
 
-const bed = useTokenBed();
+const harness = useTokenHarness();
 const { rows, sentences } = readErrorTable();
 let mailbox: ExampleMailbox;
 let instance: Instance;
 
 /** One mailbox for all: before each test it is as after a consent of a week ago, whatever it has gone through. */
 beforeEach(async () => {
-  instance ??= bed.instance();
-  mailbox ??= await bed.connectedMailbox();
+  instance ??= harness.instance();
+  mailbox ??= await harness.connectedMailbox();
   await instance.registry.clearAlarm();
-  await instance.grants.update(await bed.grantOf(mailbox), {
+  await instance.grants.update(await harness.grantOf(mailbox), {
     refused: false,
     failures: 0,
     nextAttemptAt: undefined,
@@ -30,9 +30,9 @@ beforeEach(async () => {
 
 /** Entra gives this answer, twice, to what the daily function asks. */
 async function keepTokensMeets(answer: Answer): Promise<void> {
-  bed.entra.server.plan(isTokenRequest, { kind: "answer", answer }, 2);
+  harness.entra.server.plan(isTokenRequest, { kind: "answer", answer }, 2);
   await instance.keepTokens();
-  bed.entra.server.clearFaults();
+  harness.entra.server.clearFaults();
 }
 
 const CODE_OF: Readonly<Record<RefusalClass, string>> = {
@@ -45,7 +45,7 @@ const STATUS_OF = { owner: "needs-owner", "tenant-admin": "needs-admin", app: "c
 
 /** What the class promises for grant, mailbox and alarm; `number` is what the page names. */
 async function assertEffect(kind: RefusalClass, number: string, alarm: boolean): Promise<void> {
-  const grant = await bed.grantOf(mailbox);
+  const grant = await harness.grantOf(mailbox);
   const stored = await instance.registry.get(mailbox.id);
   assert.equal(grant.refused, kind === "owner");
   assert.equal(grant.failures, 1);
@@ -66,11 +66,11 @@ describe("each number of the table", () => {
   for (const row of rows) {
     for (const code of row.codes) {
       it(`AADSTS${code} (${row.meaning}) is ${row.class}`, async () => {
-        const requests = bed.entra.tokenRequests.refresh_token;
-        const before = bed.entra.server.requests.filter(isTokenRequest).length;
+        const requests = harness.entra.tokenRequests.refresh_token;
+        const before = harness.entra.server.requests.filter(isTokenRequest).length;
         await keepTokensMeets(entraErrorAnswer(new EntraError(code)));
-        assert.equal(bed.entra.tokenRequests.refresh_token, requests, "no refresh came through");
-        const asked = bed.entra.server.requests.filter(isTokenRequest).length - before;
+        assert.equal(harness.entra.tokenRequests.refresh_token, requests, "no refresh came through");
+        const asked = harness.entra.server.requests.filter(isTokenRequest).length - before;
         assert.equal(asked, row.class === "owner" || row.class === "tenant-admin" || code === 9002313 ? 2 : 1);
         await assertEffect(row.class, `AADSTS${code}`, row.alarm);
       });
@@ -99,9 +99,9 @@ describe("what the table does not name", () => {
   }
 
   it("does not end a grant by one word: the second try may come through", async () => {
-    bed.entra.server.plan(isTokenRequest, { kind: "answer", answer: ofNobody("invalid_grant") });
+    harness.entra.server.plan(isTokenRequest, { kind: "answer", answer: ofNobody("invalid_grant") });
     await instance.renew(mailbox.id);
-    assert.equal((await bed.grantOf(mailbox)).refused, false);
+    assert.equal((await harness.grantOf(mailbox)).refused, false);
   });
 
   it("is read too where the answer carries a challenge in its header, as some of Entra's 401 do", async () => {
@@ -115,12 +115,12 @@ describe("what the table does not name", () => {
 
 describe("a passing refusal", () => {
   it("says so to the mailbox's page, and names the number", async () => {
-    await bed.passEnd(mailbox);
-    bed.entra.server.plan(isTokenRequest, { kind: "answer", answer: entraErrorAnswer(new EntraError(50196)) });
+    await harness.passEnd(mailbox);
+    harness.entra.server.plan(isTokenRequest, { kind: "answer", answer: entraErrorAnswer(new EntraError(50196)) });
     const error = await instance.accessTokenFor(mailbox.id).catch((thrown: unknown) => thrown);
     assert.equal(codeOf(error), "ENTRA_UNAVAILABLE");
     assert.match(messageOf(error), /AADSTS50196/);
-    const { nextAttemptAt } = await bed.grantOf(mailbox);
+    const { nextAttemptAt } = await harness.grantOf(mailbox);
     assert.ok((nextAttemptAt?.getTime() ?? 0) > Date.now() + 4 * MINUTE_MS, "a loop is left alone for five minutes");
   });
 });

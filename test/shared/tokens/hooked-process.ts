@@ -16,7 +16,7 @@ import { createPendingConsents } from "../../../shared/tokens/pending-consents-t
 import { createTokenEndpoint } from "../../../shared/tokens/token-endpoint.ts";
 import { createTokenSealer } from "../../../shared/tokens/token-sealer.ts";
 import { noActivity } from "../activity/no-activity.ts";
-import type { TokenBed } from "./token-harness.ts";
+import type { TokenHarness } from "./token-harness.ts";
 import { APPLICATION_SCOPE, CLIENT_ID, CLIENT_SECRET_NAME, REDIRECT_URL, sleepShortly } from "./token-instance.ts";
 
 /** The ports of a process, by the names under which a hook hears of them. */
@@ -43,16 +43,16 @@ export interface HookedProcessOptions {
 const silent: Log = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** Wires a process together as shared/app.ts does. */
-export function createHookedProcess(bed: TokenBed, options: HookedProcessOptions = {}): HookedProcess {
+export function createHookedProcess(harness: TokenHarness, options: HookedProcessOptions = {}): HookedProcess {
   const { hook = (_, port) => port, now = () => new Date(), sleep = sleepShortly } = options;
-  const { tables, secrets } = bed;
+  const { tables, secrets } = harness;
   const random = () => 0.5;
   const credential = createClientCredential({
     authentication: { kind: "client-secret", secretName: CLIENT_SECRET_NAME },
     identity: { getToken: async () => null },
     readSecret: async (name) => (await secrets.read(name))?.value,
   });
-  const loginUrl = bed.entra.origin;
+  const loginUrl = harness.entra.origin;
   const endpoint = hook(
     "endpoint",
     createTokenEndpoint({ loginUrl, clientId: CLIENT_ID, applicationScope: APPLICATION_SCOPE, credential, now }),

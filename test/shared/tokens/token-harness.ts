@@ -49,7 +49,7 @@ export interface ExampleMailbox {
 }
 
 /** Deskpost's own adapters on the stand-ins for Entra, Key Vault, the managed identity and Table Storage. */
-export interface TokenBed {
+export interface TokenHarness {
   readonly clock: Clock;
   readonly entra: Entra;
   readonly keyVault: KeyVault;
@@ -76,7 +76,7 @@ export interface TokenBed {
   assertServes(mailbox: ExampleMailbox, token: string): void;
 }
 
-interface StartedTokenBed extends TokenBed {
+interface StartedTokenHarness extends TokenHarness {
   /** Fails where a secret that was ever issued is in a log line, in the message of an error, or in a URL. */
   assertNothingLeaked(): void;
   stop(): Promise<void>;
@@ -87,61 +87,61 @@ export function isTokenRequest({ path }: SeenRequest): boolean {
   return path.endsWith("/oauth2/v2.0/token");
 }
 
-/** One bed for the file; each test leaves Entra as it was. In the end, no secret may have leaked. */
-export function useTokenBed(): TokenBed {
-  let bed: StartedTokenBed;
+/** One harness for the file; each test leaves Entra as it was. In the end, no secret may have leaked. */
+export function useTokenHarness(): TokenHarness {
+  let harness: StartedTokenHarness;
 
   before(async () => {
-    bed = await startTokenBed();
+    harness = await startTokenHarness();
   });
   afterEach(() => {
-    bed.entra.setRotation("returns-new");
-    bed.entra.setRefreshIn(undefined);
-    bed.entra.refuseRefresh(undefined);
-    bed.entra.requireAdminApproval(false);
-    bed.entra.server.clearFaults();
+    harness.entra.setRotation("returns-new");
+    harness.entra.setRefreshIn(undefined);
+    harness.entra.refuseRefresh(undefined);
+    harness.entra.requireAdminApproval(false);
+    harness.entra.server.clearFaults();
   });
   after(async () => {
     try {
-      bed.assertNothingLeaked();
+      harness.assertNothingLeaked();
     } finally {
-      await bed.stop();
+      await harness.stop();
     }
   });
 
   return {
     get clock() {
-      return bed.clock;
+      return harness.clock;
     },
     get entra() {
-      return bed.entra;
+      return harness.entra;
     },
     get keyVault() {
-      return bed.keyVault;
+      return harness.keyVault;
     },
     get secrets() {
-      return bed.secrets;
+      return harness.secrets;
     },
     get tables() {
-      return bed.tables;
+      return harness.tables;
     },
     get logLines() {
-      return bed.logLines;
+      return harness.logLines;
     },
-    logged: (event) => bed.logged(event),
-    instance: (options) => bed.instance(options),
-    addMailbox: (account) => bed.addMailbox(account),
-    connectedMailbox: () => bed.connectedMailbox(),
-    connect: (mailbox, instance) => bed.connect(mailbox, instance),
-    grantOf: (mailbox) => bed.grantOf(mailbox),
-    renewClientSecret: () => bed.renewClientSecret(),
-    passRefreshTime: (mailbox) => bed.passRefreshTime(mailbox),
-    passEnd: (mailbox) => bed.passEnd(mailbox),
-    assertServes: (mailbox, token) => bed.assertServes(mailbox, token),
+    logged: (event) => harness.logged(event),
+    instance: (options) => harness.instance(options),
+    addMailbox: (account) => harness.addMailbox(account),
+    connectedMailbox: () => harness.connectedMailbox(),
+    connect: (mailbox, instance) => harness.connect(mailbox, instance),
+    grantOf: (mailbox) => harness.grantOf(mailbox),
+    renewClientSecret: () => harness.renewClientSecret(),
+    passRefreshTime: (mailbox) => harness.passRefreshTime(mailbox),
+    passEnd: (mailbox) => harness.passEnd(mailbox),
+    assertServes: (mailbox, token) => harness.assertServes(mailbox, token),
   };
 }
 
-async function startTokenBed(): Promise<StartedTokenBed> {
+async function startTokenHarness(): Promise<StartedTokenHarness> {
   // Before the clock: TLS compares the certificate with the real time.
   const certificate = await trustedCertificate();
   const clock = installClock();

@@ -7,11 +7,11 @@ import { EntraError, entraErrorAnswer } from "../../simulator/entra/entra-errors
 import type { Fault } from "../../simulator/stand-in.ts";
 import { type Conductor, createConductor, type Led } from "./conductor.ts";
 import { createHookedProcess, type HookedProcess } from "./hooked-process.ts";
-import { DAY_MS, type ExampleMailbox, HOUR_MS, isTokenRequest, MINUTE_MS, useTokenBed } from "./token-harness.ts";
+import { DAY_MS, type ExampleMailbox, HOUR_MS, isTokenRequest, MINUTE_MS, useTokenHarness } from "./token-harness.ts";
 import { type EntraFault, type Happening, type TokenHistory, tokenHistory } from "./token-history.ts";
 import { createWitness, type Witness } from "./token-witness.ts";
 
-const bed = useTokenBed();
+const harness = useTokenHarness();
 
 /** One life of a process; after its death another one takes its place. */
 interface Life {
@@ -35,7 +35,7 @@ interface Told {
 /** A process whose every call stops where the conductor says; the witness sees what it decides, and what it gets. */
 function bornProcess({ conductor, witness }: Pick<Told, "conductor" | "witness">): Life {
   const led: Led = { isDead: false, hasSlept: false };
-  const process = createHookedProcess(bed, {
+  const process = createHookedProcess(harness, {
     hook: (name, port) => {
       const ledPort = conductor.lead(led, port);
       if (name === "endpoint") return witness.endpoint(led, ledPort as never) as never;
@@ -44,7 +44,7 @@ function bornProcess({ conductor, witness }: Pick<Told, "conductor" | "witness">
     },
     sleep: async (ms) => {
       await conductor.stop(led);
-      bed.clock.advance(ms);
+      harness.clock.advance(ms);
     },
   });
   return { led, process };
@@ -71,7 +71,7 @@ async function askForToken(
   mailbox: ExampleMailbox,
   rejected?: string,
 ): Promise<string> {
-  const before = await conductor.aside(() => bed.grantOf(mailbox));
+  const before = await conductor.aside(() => harness.grantOf(mailbox));
   let token: string;
   try {
     token = await process.accessTokenFor(
@@ -85,7 +85,7 @@ async function askForToken(
     }
     throw error;
   }
-  const described = bed.entra.describeAccessToken(token);
+  const described = harness.entra.describeAccessToken(token);
   assert.equal(described?.oid, mailbox.account.oid);
   // Whoever slept with a token in hand finds out at Graph, and asks again.
   assert.ok(led.hasSlept || described.expiresAt.getTime() > Date.now(), "Graph would not take this token any more");
@@ -126,8 +126,8 @@ async function happen(told: Told, happening: Happening): Promise<void> {
       break;
     case "rush": {
       const mailbox = at(mailboxes, happening.mailbox);
-      const { refreshAt, expiresAt } = await bed.grantOf(mailbox);
-      bed.clock.advanceTo(happening.at === "renewal" ? refreshAt : expiresAt);
+      const { refreshAt, expiresAt } = await harness.grantOf(mailbox);
+      harness.clock.advanceTo(happening.at === "renewal" ? refreshAt : expiresAt);
       for (const life of lives) begin(told, fetch(told, life, mailbox, false));
       break;
     }
@@ -145,26 +145,26 @@ async function happen(told: Told, happening: Happening): Promise<void> {
       await conductor.runAll();
       break;
     case "time passes":
-      bed.clock.advance(happening.minutes * MINUTE_MS);
+      harness.clock.advance(happening.minutes * MINUTE_MS);
       break;
     case "entra fails":
-      bed.entra.server.plan(isTokenRequest, faultOf(happening.fault), happening.times);
+      harness.entra.server.plan(isTokenRequest, faultOf(happening.fault), happening.times);
       break;
     case "rotation":
       told.rotates = !told.rotates;
-      bed.entra.setRotation(told.rotates ? "returns-new" : "returns-none");
+      harness.entra.setRotation(told.rotates ? "returns-new" : "returns-none");
       break;
     case "revoke": {
       const { id, account } = at(mailboxes, happening.mailbox);
-      bed.entra.revoke(account.oid);
+      harness.entra.revoke(account.oid);
       revoked.add(id);
       break;
     }
     case "reconnect": {
       const mailbox = at(mailboxes, happening.mailbox);
-      bed.entra.server.clearFaults();
-      await bed.connect(mailbox);
-      witness.connected(await bed.grantOf(mailbox));
+      harness.entra.server.clearFaults();
+      await harness.connect(mailbox);
+      witness.connected(await harness.grantOf(mailbox));
       revoked.delete(mailbox.id);
       break;
     }
@@ -173,14 +173,14 @@ async function happen(told: Told, happening: Happening): Promise<void> {
 
 /** The faults are over, what was under way comes to its end, and then there are a few ticks as any others. */
 async function comeToRest(told: Told): Promise<void> {
-  bed.entra.server.clearFaults();
-  bed.entra.setRotation("returns-new");
+  harness.entra.server.clearFaults();
+  harness.entra.setRotation("returns-new");
   await told.conductor.runAll();
-  bed.clock.advance(LONGER_THAN_ANY_WAIT_MS);
+  harness.clock.advance(LONGER_THAN_ANY_WAIT_MS);
   const life = bornProcess(told);
   // While the alarm of the app stands, one mailbox a minute tries for all.
   for (let round = 0; round <= told.mailboxes.length; round += 1) {
-    bed.clock.advance(MINUTE_MS);
+    harness.clock.advance(MINUTE_MS);
     begin(told, life.process.keepTokens());
     await told.conductor.runAll();
     for (const mailbox of told.mailboxes) begin(told, fetch(told, life, mailbox, false));
@@ -192,8 +192,8 @@ async function comeToRest(told: Told): Promise<void> {
 
 async function assertWhole({ witness, mailboxes, revoked }: Told): Promise<void> {
   for (const mailbox of mailboxes) {
-    const { status } = (await bed.instance().registry.get(mailbox.id)) ?? {};
-    const grant = await bed.grantOf(mailbox);
+    const { status } = (await harness.instance().registry.get(mailbox.id)) ?? {};
+    const grant = await harness.grantOf(mailbox);
     if (grant.refused || revoked.has(mailbox.id)) {
       assert.equal(status, "needs-owner", "Microsoft ended this grant, and its owner is asked");
       continue;
@@ -201,17 +201,17 @@ async function assertWhole({ witness, mailboxes, revoked }: Told): Promise<void>
     if (!witness.hasLivingToken(grant)) continue;
     assert.equal(status, "connected", "Microsoft would serve this mailbox");
     assert.ok(witness.ageMs(grant) < 8 * DAY_MS, "the stored refresh token was not replaced after a week");
-    bed.assertServes(mailbox, await bed.instance().accessTokenFor(mailbox.id));
+    harness.assertServes(mailbox, await harness.instance().accessTokenFor(mailbox.id));
   }
 }
 
 async function tell({ processes, mailboxes, happenings }: TokenHistory): Promise<void> {
-  bed.entra.server.clearFaults();
-  const parts = { conductor: createConductor(), witness: createWitness(bed.keyVault) };
+  harness.entra.server.clearFaults();
+  const parts = { conductor: createConductor(), witness: createWitness(harness.keyVault) };
   const connected: ExampleMailbox[] = [];
   for (let count = 0; count < mailboxes; count += 1) {
-    const mailbox = await bed.connectedMailbox();
-    parts.witness.connected(await bed.grantOf(mailbox));
+    const mailbox = await harness.connectedMailbox();
+    parts.witness.connected(await harness.grantOf(mailbox));
     connected.push(mailbox);
   }
   const lives = Array.from({ length: processes }, () => bornProcess(parts));
@@ -222,7 +222,7 @@ async function tell({ processes, mailboxes, happenings }: TokenHistory): Promise
     await assertWhole(told);
   } finally {
     for (const { led } of told.lives) led.isDead = true;
-    for (const { id } of connected) await bed.instance().changeMailbox.remove(id);
+    for (const { id } of connected) await harness.instance().changeMailbox.remove(id);
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type GraphTestBed, IMMUTABLE, jsonOf, useGraph } from "./graph-test-harness.ts";
+import { type GraphTestHarness, IMMUTABLE, jsonOf, useGraph } from "./graph-test-harness.ts";
 
 interface DeltaItem {
   readonly id: string;
@@ -13,8 +13,8 @@ interface DeltaPage {
   readonly end: string | undefined;
 }
 
-interface DeltaBed {
-  readonly bed: GraphTestBed;
+interface DeltaHarness {
+  readonly harness: GraphTestHarness;
   page(link: string, prefer?: string): Promise<DeltaPage>;
   /** All items of a round, and its delta link. */
   round(link: string, prefer?: string): Promise<{ items: DeltaItem[]; link: string }>;
@@ -24,11 +24,11 @@ interface DeltaBed {
 export const INBOX_DELTA = "/mailFolders/inbox/messages/delta";
 
 /** A fresh Graph for each test of the file, and a client that follows its delta links. */
-export function useDelta(random?: () => number): DeltaBed {
-  const bed = useGraph(random);
+export function useDelta(random?: () => number): DeltaHarness {
+  const harness = useGraph(random);
 
   async function page(link: string, prefer = IMMUTABLE): Promise<DeltaPage> {
-    const body = await jsonOf(await bed.get(link, { prefer }));
+    const body = await jsonOf(await harness.get(link, { prefer }));
     return {
       value: body.value as DeltaItem[],
       next: body["@odata.nextLink"] as string | undefined,
@@ -37,7 +37,7 @@ export function useDelta(random?: () => number): DeltaBed {
   }
 
   return {
-    bed,
+    harness,
     page,
     round: async (link, prefer) => {
       const items: DeltaItem[] = [];

@@ -4,7 +4,7 @@ import { GraphError } from "./graph-errors.ts";
 import { ADDRESS, errorOf, HOUR_MS, IMMUTABLE, OWNER, useGraph } from "./graph-test-harness.ts";
 import { createThrottle } from "./graph-throttle.ts";
 
-const bed = useGraph();
+const harness = useGraph();
 
 describe("an access token", () => {
   const read = { path: "/mailFolders/inbox" };
@@ -19,9 +19,9 @@ describe("an access token", () => {
   ];
   for (const { token, reads, writes } of cases) {
     it(`of the kind "${token}" reads: ${reads}, writes: ${writes}`, async () => {
-      const { id } = bed.mailbox.deliver(Buffer.from("Subject: a"));
-      assert.equal((await bed.get(read.path, { token })).status, reads ? 200 : 403);
-      const patch = bed.client(token).api(`/users/${ADDRESS}/messages/${id}`).patch({ isRead: true });
+      const { id } = harness.mailbox.deliver(Buffer.from("Subject: a"));
+      assert.equal((await harness.get(read.path, { token })).status, reads ? 200 : 403);
+      const patch = harness.client(token).api(`/users/${ADDRESS}/messages/${id}`).patch({ isRead: true });
       if (writes) await patch;
       else await assert.rejects(patch, { statusCode: 403, code: "ErrorAccessDenied" });
     });
@@ -30,15 +30,18 @@ describe("an access token", () => {
   it("that is missing, unknown, over or for another service is a 401 with a challenge", async () => {
     const texts = [
       {
-        response: fetch(`${bed.graph.origin}/v1.0/users/${ADDRESS}/mailFolders/inbox`),
+        response: fetch(`${harness.graph.origin}/v1.0/users/${ADDRESS}/mailFolders/inbox`),
         text: "Access token is empty.",
       },
-      { response: bed.get(read.path, { token: "x" }), text: "Access token has expired or is not yet valid." },
+      { response: harness.get(read.path, { token: "x" }), text: "Access token has expired or is not yet valid." },
       {
-        response: bed.get(read.path, { token: "for-key-vault" }),
+        response: harness.get(read.path, { token: "for-key-vault" }),
         text: "Access token validation failure. Invalid audience.",
       },
-      { response: bed.get(read.path, { token: "expired" }), text: "Lifetime validation failed, the token is expired." },
+      {
+        response: harness.get(read.path, { token: "expired" }),
+        text: "Lifetime validation failed, the token is expired.",
+      },
     ];
     for (const { response, text } of texts) {
       const answer = await response;
@@ -49,13 +52,13 @@ describe("an access token", () => {
 
   it("may end in the middle of a run", async () => {
     const token = "owner-one-hour";
-    assert.equal((await bed.get(read.path, { token })).status, 200);
-    bed.clock.advance(HOUR_MS);
-    assert.equal((await bed.get(read.path, { token })).status, 401);
+    assert.equal((await harness.get(read.path, { token })).status, 200);
+    harness.clock.advance(HOUR_MS);
+    assert.equal((await harness.get(read.path, { token })).status, 401);
   });
 
   it("may be refused until it meets new claims", async () => {
-    const challenge = (await bed.get(read.path, { token: "challenged" })).headers.get("www-authenticate") ?? "";
+    const challenge = (await harness.get(read.path, { token: "challenged" })).headers.get("www-authenticate") ?? "";
     const claims = /error="insufficient_claims", claims="([^"]+)"/.exec(challenge)?.[1] ?? "";
     assert.equal(Buffer.from(claims, "base64").toString(), '{"access_token":{"nbf":{"essential":true}}}');
   });
@@ -65,12 +68,12 @@ describe("throttling", () => {
   const path = "/mailFolders/inbox";
 
   it("refuses the fifth request at once on one mailbox, and no other mailbox", async () => {
-    bed.graph.addMailbox({ address: "other@example.com", ownerOid: OWNER });
-    const release = bed.graph.hold();
-    const inTime = [1, 2, 3, 4].map(() => bed.get(path));
-    while (bed.graph.requestCount < 4) await new Promise((resolve) => setImmediate(resolve));
-    const refused = await bed.get(path);
-    const other = bed.get(`${bed.graph.origin}/v1.0/users/other@example.com${path}`);
+    harness.graph.addMailbox({ address: "other@example.com", ownerOid: OWNER });
+    const release = harness.graph.hold();
+    const inTime = [1, 2, 3, 4].map(() => harness.get(path));
+    while (harness.graph.requestCount < 4) await new Promise((resolve) => setImmediate(resolve));
+    const refused = await harness.get(path);
+    const other = harness.get(`${harness.graph.origin}/v1.0/users/other@example.com${path}`);
     release();
     assert.equal(refused.headers.get("ratelimit-exceeded"), "MailboxConcurrency");
     assert.equal(refused.headers.get("retry-after"), "1");
@@ -80,14 +83,14 @@ describe("throttling", () => {
       message: "Application is over its MailboxConcurrency limit.",
     });
     for (const response of await Promise.all([...inTime, other])) assert.equal(response.status, 200);
-    assert.equal(bed.graph.peakConcurrency(ADDRESS), 5);
-    assert.equal((await bed.get(path)).status, 200);
+    assert.equal(harness.graph.peakConcurrency(ADDRESS), 5);
+    assert.equal((await harness.get(path)).status, 200);
   });
 
   it("is planned with any Retry-After, or without one", async () => {
-    bed.graph.throttle({ retryAfter: "2.128", times: 1 });
-    bed.graph.throttle({ times: 2 });
-    const seen = [await bed.get(path), await bed.get(path), await bed.get(path), await bed.get(path)];
+    harness.graph.throttle({ retryAfter: "2.128", times: 1 });
+    harness.graph.throttle({ times: 2 });
+    const seen = [await harness.get(path), await harness.get(path), await harness.get(path), await harness.get(path)];
     assert.deepEqual(
       seen.map((response) => [response.status, response.headers.get("retry-after")]),
       [
@@ -103,7 +106,7 @@ describe("throttling", () => {
     const throttle = createThrottle();
     for (let count = 0; count < 10_000; count += 1) throttle.enter(ADDRESS)();
     throttle.enter("other@example.com")();
-    bed.clock.advance(4 * 60_000);
+    harness.clock.advance(4 * 60_000);
     assert.throws(
       () => throttle.enter(ADDRESS),
       (error: unknown) => {
@@ -115,7 +118,7 @@ describe("throttling", () => {
         return true;
       },
     );
-    bed.clock.advance(6 * 60_000);
+    harness.clock.advance(6 * 60_000);
     throttle.enter(ADDRESS)();
   });
 });
@@ -128,7 +131,7 @@ describe("a batch", () => {
   }
 
   async function batch(requests: unknown[]): Promise<Part[]> {
-    const { responses } = await bed.client().api("/$batch").post({ requests });
+    const { responses } = await harness.client().api("/$batch").post({ requests });
     return (responses as Part[]).toSorted((left, right) =>
       left.id.localeCompare(right.id, undefined, { numeric: true }),
     );
@@ -140,15 +143,15 @@ describe("a batch", () => {
   }
 
   it("works on twenty parts, four at once", async () => {
-    const parts = await batch(bed.deliver(20).map((immutableId, index) => markRead(String(index), immutableId)));
+    const parts = await batch(harness.deliver(20).map((immutableId, index) => markRead(String(index), immutableId)));
     assert.ok(parts.length === 20 && parts.every(({ status }) => status === 200));
-    assert.ok(bed.mailbox.messages().every((message) => message.isRead));
-    assert.equal(bed.graph.peakConcurrency(ADDRESS), 4);
+    assert.ok(harness.mailbox.messages().every((message) => message.isRead));
+    assert.equal(harness.graph.peakConcurrency(ADDRESS), 4);
   });
 
   it("has refused parts in a 200, and 424 for what depends on them", async () => {
-    const [a = "", b = ""] = bed.deliver(2);
-    bed.graph.throttle({ retryAfter: "5", times: 1 });
+    const [a = "", b = ""] = harness.deliver(2);
+    harness.graph.throttle({ retryAfter: "5", times: 1 });
     const parts = await batch([markRead("1", a), { ...markRead("2", b), dependsOn: ["1"] }, markRead("3", b)]);
     assert.deepEqual(
       parts.map(({ status, body }) => [status, body?.error?.code]),
@@ -161,7 +164,7 @@ describe("a batch", () => {
   });
 
   it("is refused as a whole when it is malformed", async () => {
-    const [a = ""] = bed.deliver(1);
+    const [a = ""] = harness.deliver(1);
     const { headers: _, ...bare } = markRead("1", a);
     const malformed = [
       Array.from({ length: 21 }, (_part, index) => markRead(String(index), a)),
@@ -169,6 +172,6 @@ describe("a batch", () => {
       [bare],
     ];
     for (const requests of malformed) await assert.rejects(batch(requests), { statusCode: 400, code: "BadRequest" });
-    assert.equal(bed.mailbox.messages()[0]?.isRead, false);
+    assert.equal(harness.mailbox.messages()[0]?.isRead, false);
   });
 });

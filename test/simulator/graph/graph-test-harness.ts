@@ -46,7 +46,7 @@ interface GetOptions {
   readonly prefer?: string;
 }
 
-export interface GraphTestBed {
+export interface GraphTestHarness {
   readonly clock: Clock;
   readonly graph: Graph;
   readonly mailbox: Mailbox;
@@ -59,7 +59,7 @@ export interface GraphTestBed {
 }
 
 /** A fresh Graph with one mailbox for each test of the file. */
-export function useGraph(random?: () => number): GraphTestBed {
+export function useGraph(random?: () => number): GraphTestHarness {
   let certificate: Certificate;
   let clock: Clock;
   let graph: Graph;

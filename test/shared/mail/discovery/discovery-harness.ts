@@ -3,18 +3,18 @@ import { json } from "../../../simulator/stand-in.ts";
 import {
   asksForChanges,
   type ConnectedMailbox,
-  type MailBed,
+  type MailHarness,
   MINUTE_MS,
   NOON,
   now,
-  useMailBed,
+  useMailHarness,
 } from "../mail-harness.ts";
 
 type Discovery = Parameters<typeof discover>[0];
 
-/** What the tests of discovery need besides the mail bed. */
-interface DiscoveryBed {
-  readonly bed: MailBed;
+/** What the tests of discovery need besides the mail harness. */
+interface DiscoveryHarness {
+  readonly harness: MailHarness;
   /** Discovery alone, as one run makes it. */
   discoverIn(mailbox: ConnectedMailbox, changes?: Partial<Discovery>): ReturnType<typeof discover>;
   /** The ids of the messages that the ledger knows, sorted. */
@@ -25,36 +25,39 @@ interface DiscoveryBed {
 }
 
 /** Everything fresh for each test of the file. */
-export function useDiscovery(): DiscoveryBed {
-  const bed = useMailBed();
+export function useDiscovery(): DiscoveryHarness {
+  const harness = useMailHarness();
   return {
-    bed,
+    harness,
     discoverIn: async (mailbox, changes = {}) => {
-      const ledger = await bed.lease(mailbox);
+      const ledger = await harness.lease(mailbox);
       try {
         return await discover({
           mailboxId: mailbox.id,
-          source: bed.source(),
+          source: harness.source(),
           ledger,
           deliverFrom: NOON,
           deadline: new Date(Date.now() + 10 * MINUTE_MS),
           now,
-          log: bed.log,
+          log: harness.log,
           ...changes,
         });
       } finally {
         await ledger.release();
       }
     },
-    known: async ({ id }) => (await bed.ledger.entries(id)).map(({ messageId }) => messageId).sort(),
+    known: async ({ id }) => (await harness.ledger.entries(id)).map(({ messageId }) => messageId).sort(),
     checkpointOf: async (mailbox) => {
-      const ledger = await bed.lease(mailbox);
+      const ledger = await harness.lease(mailbox);
       const { link } = ledger.checkpoint;
       await ledger.release();
       return link ?? "";
     },
     planPage: (value, link) => {
-      bed.graph.server.plan(asksForChanges, { kind: "answer", answer: json(200, { value, "@odata.deltaLink": link }) });
+      harness.graph.server.plan(asksForChanges, {
+        kind: "answer",
+        answer: json(200, { value, "@odata.deltaLink": link }),
+      });
     },
   };
 }

@@ -2,46 +2,46 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { LEDGER_MEMORY_MS } from "../../../../shared/mail/ledger/ledger.ts";
 
-import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON, useMailBed } from "../mail-harness.ts";
+import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON, useMailHarness } from "../mail-harness.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 
 /** One that has delivered two mails, two hours ago. */
 async function withHistory(): Promise<{ mailbox: ConnectedMailbox; ids: string[] }> {
-  const mailbox = await bed.connect();
+  const mailbox = await harness.connect();
   const ids = mailbox.receive("one", "two");
-  await bed.run(mailbox);
-  bed.clock.advance(2 * HOUR_MS);
+  await harness.run(mailbox);
+  harness.clock.advance(2 * HOUR_MS);
   return { mailbox, ids };
 }
 
-const answerOf = async (mailbox: ConnectedMailbox, id: string) => (await bed.entry(mailbox, id)).answer;
+const answerOf = async (mailbox: ConnectedMailbox, id: string) => (await harness.entry(mailbox, id)).answer;
 
 describe("a mailbox whose messages all have other ids, as after a move to another organisation", () => {
   it("delivers nothing again, and what is new", async () => {
     const { mailbox, ids } = await withHistory();
     const newIds = mailbox.graph.migrate();
     mailbox.receive("three");
-    await bed.run(mailbox);
-    assert.deepEqual(bed.taken().sort(), ["one", "three", "two"]);
+    await harness.run(mailbox);
+    assert.deepEqual(harness.taken().sort(), ["one", "three", "two"]);
     assert.match(await answerOf(mailbox, newIds.get(ids[0] ?? "") ?? ""), /under another id/);
-    assert.equal((await bed.ledger.waiting(mailbox.id)).pending, 0);
+    assert.equal((await harness.ledger.waiting(mailbox.id)).pending, 0);
   });
 
   it("delivers what the desk did not have, under the new ids", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     const [quarantined = ""] = mailbox.receive("quarantined", "pending");
     mailbox.graph.corrupt(quarantined);
-    bed.webhook.answerWith(500);
-    await bed.run(mailbox);
-    bed.clock.advance(2 * HOUR_MS);
-    bed.webhook.answerWith(undefined);
+    harness.webhook.answerWith(500);
+    await harness.run(mailbox);
+    harness.clock.advance(2 * HOUR_MS);
+    harness.webhook.answerWith(undefined);
     mailbox.graph.migrate();
     for (let run = 0; run < 3; run += 1) {
-      await bed.run(mailbox);
-      bed.clock.advance(20 * MINUTE_MS);
+      await harness.run(mailbox);
+      harness.clock.advance(20 * MINUTE_MS);
     }
-    assert.deepEqual(bed.taken(), ["pending"]);
+    assert.deepEqual(harness.taken(), ["pending"]);
   });
 
   it("is recognised while it is listed and by the sweep as well", async () => {
@@ -49,34 +49,34 @@ describe("a mailbox whose messages all have other ids, as after a move to anothe
     mailbox.graph.migrate();
     mailbox.graph.setFull(true);
     for (let hour = 0; hour < 3; hour += 1) {
-      await bed.run(mailbox);
-      bed.clock.advance(HOUR_MS);
+      await harness.run(mailbox);
+      harness.clock.advance(HOUR_MS);
     }
-    assert.deepEqual(bed.taken().sort(), ["one", "two"]);
+    assert.deepEqual(harness.taken().sort(), ["one", "two"]);
   });
 
   it("delivers nothing again after months, when the ledger has forgotten it", async () => {
     const { mailbox } = await withHistory();
-    bed.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
-    await bed.ledger.purge(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS));
-    const rows = (await bed.tables("Ledger")).listEntities<{ rowKey: string }>();
+    harness.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
+    await harness.ledger.purge(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS));
+    const rows = (await harness.tables("Ledger")).listEntities<{ rowKey: string }>();
     for await (const { rowKey } of rows) assert.match(rowKey, /^state/);
     mailbox.graph.migrate();
-    await bed.run(mailbox);
-    assert.deepEqual(bed.taken().sort(), ["one", "two"]);
+    await harness.run(mailbox);
+    assert.deepEqual(harness.taken().sort(), ["one", "two"]);
   });
 });
 
 describe("a mail with a date of the future", () => {
   it("is recognised under another id as long as it is not forgotten", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.graph.deliver(mail("future"), { receivedAt: new Date(NOON.getTime() + 400 * DAY_MS) });
-    await bed.run(mailbox);
-    bed.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
-    await bed.ledger.purge(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS));
+    await harness.run(mailbox);
+    harness.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
+    await harness.ledger.purge(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS));
     mailbox.graph.migrate();
-    await bed.run(mailbox);
-    assert.deepEqual(bed.taken(), ["future"]);
+    await harness.run(mailbox);
+    assert.deepEqual(harness.taken(), ["future"]);
   });
 });
 
@@ -84,33 +84,33 @@ describe("a copy of a message within the folder", () => {
   it("is no second mail", async () => {
     const { mailbox, ids } = await withHistory();
     mailbox.graph.copy(ids[0] ?? "");
-    await bed.run(mailbox);
-    assert.deepEqual(bed.taken().sort(), ["one", "two"]);
+    await harness.run(mailbox);
+    assert.deepEqual(harness.taken().sort(), ["one", "two"]);
   });
 
   it("is delivered where the desk refused the original", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     const [id = ""] = mailbox.receive("one");
-    bed.webhook.answerWith(422);
-    await bed.run(mailbox);
-    assert.equal((await bed.entry(mailbox, id)).state, "refused");
-    bed.webhook.answerWith(undefined);
-    bed.clock.advance(2 * HOUR_MS);
+    harness.webhook.answerWith(422);
+    await harness.run(mailbox);
+    assert.equal((await harness.entry(mailbox, id)).state, "refused");
+    harness.webhook.answerWith(undefined);
+    harness.clock.advance(2 * HOUR_MS);
     mailbox.graph.copy(id);
-    await bed.run(mailbox);
-    assert.deepEqual(bed.taken(), ["one"]);
+    await harness.run(mailbox);
+    assert.deepEqual(harness.taken(), ["one"]);
   });
 });
 
 describe("two mails with the same Message-ID", () => {
   it("that came just now are both delivered, however much alike they are", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.receive("one");
-    await bed.run(mailbox);
-    bed.clock.advance(30 * MINUTE_MS);
+    await harness.run(mailbox);
+    harness.clock.advance(30 * MINUTE_MS);
     mailbox.graph.deliver(mail("one", "Another text"), { receivedAt: NOON });
-    await bed.run(mailbox);
-    assert.deepEqual(bed.taken(), ["one", "one"]);
+    await harness.run(mailbox);
+    assert.deepEqual(harness.taken(), ["one", "one"]);
   });
 
   const head = (subject: string, from: string) =>
@@ -121,24 +121,24 @@ describe("two mails with the same Message-ID", () => {
     ["second of arrival", head("one", "a@example.org"), new Date(NOON.getTime() + 1_000)],
   ] as const) {
     it(`and another ${what} are both delivered`, async () => {
-      const mailbox = await bed.connect();
+      const mailbox = await harness.connect();
       mailbox.graph.deliver(head("one", "a@example.org"));
-      await bed.run(mailbox);
-      bed.clock.advance(2 * HOUR_MS);
+      await harness.run(mailbox);
+      harness.clock.advance(2 * HOUR_MS);
       mailbox.graph.deliver(bytes, { receivedAt });
-      await bed.run(mailbox);
-      assert.equal(bed.taken().length, 2);
+      await harness.run(mailbox);
+      assert.equal(harness.taken().length, 2);
     });
   }
 
   it("or with none are never taken for one", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     const bytes = Buffer.from("Subject: none\r\n\r\nHello\r\n");
     mailbox.graph.deliver(bytes);
-    await bed.run(mailbox);
-    bed.clock.advance(2 * HOUR_MS);
+    await harness.run(mailbox);
+    harness.clock.advance(2 * HOUR_MS);
     mailbox.graph.deliver(bytes, { receivedAt: NOON });
-    await bed.run(mailbox);
-    assert.deepEqual(bed.taken(), ["none", "none"]);
+    await harness.run(mailbox);
+    assert.deepEqual(harness.taken(), ["none", "none"]);
   });
 });

@@ -4,55 +4,55 @@ import { LEDGER_MEMORY_MS } from "../../../../shared/mail/ledger/ledger.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON } from "../mail-harness.ts";
 import { useDiscovery } from "./discovery-harness.ts";
 
-const { bed, discoverIn, known, checkpointOf, planPage } = useDiscovery();
+const { harness, discoverIn, known, checkpointOf, planPage } = useDiscovery();
 
 /** As of a sender, an importer or a restored archive whose clock was wrong. */
 const FAR_FUTURE = new Date("2099-01-01T00:00:00.000Z");
 
-const sweepLedger = (mailboxId: string) => bed.ledger.purge(mailboxId, new Date(Date.now() - LEDGER_MEMORY_MS));
+const sweepLedger = (mailboxId: string) => harness.ledger.purge(mailboxId, new Date(Date.now() - LEDGER_MEMORY_MS));
 
 describe("a mail with a date of the future", () => {
   it("is delivered at once", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.graph.deliver(mail("future"), { receivedAt: FAR_FUTURE });
     mailbox.graph.deliver(mail("by a clock ahead of ours"), { receivedAt: new Date(NOON.getTime() + MINUTE_MS) });
-    await bed.run(mailbox);
-    assert.deepEqual(bed.taken().sort(), ["by a clock ahead of ours", "future"]);
+    await harness.run(mailbox);
+    assert.deepEqual(harness.taken().sort(), ["by a clock ahead of ours", "future"]);
   });
 
   it("that the changes overlook is found by the sweep", async () => {
-    const mailbox = await bed.connect();
-    await bed.run(mailbox);
+    const mailbox = await harness.connect();
+    await harness.run(mailbox);
     const { immutableId } = mailbox.graph.deliver(mail("future"), { receivedAt: FAR_FUTURE });
     mailbox.graph.overlook(immutableId);
-    bed.clock.advance(HOUR_MS);
-    await bed.run(mailbox);
-    assert.deepEqual(bed.taken(), ["future"]);
+    harness.clock.advance(HOUR_MS);
+    await harness.run(mailbox);
+    assert.deepEqual(harness.taken(), ["future"]);
   });
 
   it("is not forgotten, and with it everything that comes until then", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.graph.deliver(mail("future"), { receivedAt: FAR_FUTURE });
     mailbox.receive("usual");
-    await bed.run(mailbox);
-    bed.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
+    await harness.run(mailbox);
+    harness.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
     assert.equal(await sweepLedger(mailbox.id), 1);
     mailbox.receive("months later");
     mailbox.graph.expireSyncState();
-    await bed.run(mailbox);
-    assert.deepEqual(bed.taken().sort(), ["future", "months later", "usual"]);
+    await harness.run(mailbox);
+    assert.deepEqual(harness.taken().sort(), ["future", "months later", "usual"]);
   });
 
   it("at the end of the last page that a run can list hides nothing from the next run", async () => {
-    bed.graph.controls.deltaRefusal = 405;
-    bed.graph.controls.heaviestPage = 62;
-    const mailbox = await bed.connect();
+    harness.graph.controls.deltaRefusal = 405;
+    harness.graph.controls.heaviestPage = 62;
+    const mailbox = await harness.connect();
     mailbox.receive(...Array.from({ length: 61 }, (_, index) => `mail-${index}`));
     mailbox.graph.deliver(mail("future"), { receivedAt: FAR_FUTURE });
-    bed.clock.advance(MINUTE_MS);
+    harness.clock.advance(MINUTE_MS);
     assert.partialDeepStrictEqual(await discoverIn(mailbox, { deadline: new Date() }), { discovered: 62, more: true });
     const [id = ""] = mailbox.receive("today");
-    bed.clock.advance(MINUTE_MS);
+    harness.clock.advance(MINUTE_MS);
     await discoverIn(mailbox);
     assert.ok((await known(mailbox)).includes(id));
   });
@@ -61,16 +61,16 @@ describe("a mail with a date of the future", () => {
 describe("a mail without a date", () => {
   for (const receivedDateTime of [null, "0001-01-01T00:00:00Z"]) {
     it(`(${receivedDateTime}) counts as received when it was put there`, async () => {
-      const mailbox = await bed.connect();
+      const mailbox = await harness.connect();
       await discoverIn(mailbox);
       const [id = ""] = mailbox.receive("dateless");
       planPage([{ id, receivedDateTime }], await checkpointOf(mailbox));
-      bed.graph.server.plan(({ path, query }) => path.endsWith(encodeURIComponent(id)) && query.has("$select"), {
+      harness.graph.server.plan(({ path, query }) => path.endsWith(encodeURIComponent(id)) && query.has("$select"), {
         kind: "answer",
         answer: { status: 200, body: JSON.stringify({ id, receivedDateTime, createdDateTime: NOON.toISOString() }) },
       });
       assert.equal((await discoverIn(mailbox)).discovered, 1);
-      assert.deepEqual((await bed.entry(mailbox, id)).receivedAt, NOON);
+      assert.deepEqual((await harness.entry(mailbox, id)).receivedAt, NOON);
     });
   }
 });

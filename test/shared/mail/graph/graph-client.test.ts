@@ -5,13 +5,13 @@ import { GraphError } from "../../../../shared/mail/message-source.ts";
 import { AppError } from "../../../../shared/platform/errors.ts";
 import { json } from "../../../simulator/stand-in.ts";
 import { ADDRESS, mail, readsContent } from "../mail-harness.ts";
-import { useGraphBed } from "./graph-harness.ts";
+import { useGraphHarness } from "./graph-harness.ts";
 
-const bed = useGraphBed();
+const harness = useGraphHarness();
 const USER = `/users/${encodeURIComponent(ADDRESS)}`;
 
 async function get(path = `${USER}/mailFolders/inbox`): Promise<Response> {
-  return await bed.send({ method: "GET", path });
+  return await harness.send({ method: "GET", path });
 }
 
 async function failureOf(attempt: Promise<unknown>): Promise<GraphError> {
@@ -27,42 +27,42 @@ async function failureOf(attempt: Promise<unknown>): Promise<GraphError> {
 describe("a request to Graph", () => {
   it("carries the mailbox's token, and comes back with every byte as it is", async () => {
     const bytes = Buffer.concat([mail("8-bit"), Buffer.from([0xe4, 0xff, 0x00, 0x0d, 0x0a, 0x80])]);
-    const { immutableId } = bed.mailbox.deliver(bytes);
+    const { immutableId } = harness.mailbox.deliver(bytes);
     const response = await get(`${USER}/messages/${encodeURIComponent(immutableId)}/$value`);
     assert.ok(Buffer.from(await response.arrayBuffer()).equals(bytes));
-    assert.equal(bed.requests[0]?.headers.authorization, "Bearer token-1");
-    assert.deepEqual(bed.tokenRequests, [{ mailboxId: "mailbox-1", rejected: undefined, claims: undefined }]);
+    assert.equal(harness.requests[0]?.headers.authorization, "Bearer token-1");
+    assert.deepEqual(harness.tokenRequests, [{ mailboxId: "mailbox-1", rejected: undefined, claims: undefined }]);
   });
 
   it("carries its own headers and its body as JSON", async () => {
-    const { immutableId } = bed.mailbox.deliver(mail("one"));
-    await bed.send({
+    const { immutableId } = harness.mailbox.deliver(mail("one"));
+    await harness.send({
       method: "PATCH",
       path: `${USER}/messages/${encodeURIComponent(immutableId)}`,
       headers: { Prefer: 'IdType="ImmutableId"' },
       body: { isRead: true },
     });
-    const [request] = bed.requests;
+    const [request] = harness.requests;
     assert.equal(request?.method, "PATCH");
     assert.equal(request?.headers.prefer, 'IdType="ImmutableId"');
     assert.match(request?.headers["content-type"] ?? "", /application\/json/);
     assert.deepEqual(JSON.parse(String(request?.body)), { isRead: true });
-    assert.equal(bed.mailbox.messages()[0]?.isRead, true);
+    assert.equal(harness.mailbox.messages()[0]?.isRead, true);
   });
 
   it("fails as the token module fails, where there is no token", async () => {
-    bed.failTokens(new AppError("CONSENT_REQUIRED", "its owner must consent again"));
+    harness.failTokens(new AppError("CONSENT_REQUIRED", "its owner must consent again"));
     await assert.rejects(get(), { name: "AppError", code: "CONSENT_REQUIRED" });
-    assert.equal(bed.requests.length, 0);
+    assert.equal(harness.requests.length, 0);
   });
 });
 
 describe("a token that Graph does not accept", () => {
   it("is replaced by a new one, once", async () => {
-    bed.acceptTokens("token-2");
+    harness.acceptTokens("token-2");
     assert.equal((await get()).status, 200);
     assert.deepEqual(
-      bed.tokenRequests.map(({ rejected }) => rejected),
+      harness.tokenRequests.map(({ rejected }) => rejected),
       [undefined, "token-1"],
     );
   });
@@ -73,25 +73,25 @@ describe("a token that Graph does not accept", () => {
       `Bearer realm="", authorization_uri="https://login.example.com/authorize"`,
       `Bearer error="insufficient_claims", claims="${Buffer.from(claims).toString("base64")}"`,
     ];
-    bed.answer({ status: 401, headers: { "www-authenticate": challenges } });
+    harness.answer({ status: 401, headers: { "www-authenticate": challenges } });
     assert.equal((await get()).status, 200);
-    assert.deepEqual(bed.tokenRequests.at(-1), { mailboxId: "mailbox-1", rejected: "token-1", claims });
+    assert.deepEqual(harness.tokenRequests.at(-1), { mailboxId: "mailbox-1", rejected: "token-1", claims });
   });
 
   it("for claims that nobody can read is replaced all the same", async () => {
     const header = 'Bearer error="insufficient_claims", claims="not JSON"';
-    bed.answer({ status: 401, headers: { "www-authenticate": header } });
+    harness.answer({ status: 401, headers: { "www-authenticate": header } });
     assert.equal((await get()).status, 200);
-    assert.equal(bed.tokenRequests.at(-1)?.claims, undefined);
+    assert.equal(harness.tokenRequests.at(-1)?.claims, undefined);
   });
 
   it("and neither the new one, is a refusal; nobody asks a third time", async () => {
-    bed.acceptTokens();
+    harness.acceptTokens();
     const { code, answer, message } = await failureOf(get());
     assert.equal(code, "GRAPH_REFUSED");
     assert.equal(answer.status, 401);
     assert.match(message, /connect the mailbox again/);
-    assert.equal(bed.requests.length, 2);
+    assert.equal(harness.requests.length, 2);
   });
 });
 
@@ -106,16 +106,16 @@ describe("a throttle", () => {
     ["soon", undefined],
   ] as const) {
     it(`with ${retryAfter === undefined ? "no Retry-After" : `a Retry-After of ${retryAfter}`} is not tried again`, async () => {
-      bed.graph.throttle({ times: 1, ...(retryAfter === undefined ? {} : { retryAfter }) });
+      harness.graph.throttle({ times: 1, ...(retryAfter === undefined ? {} : { retryAfter }) });
       const { code, answer } = await failureOf(get());
       assert.equal(code, "GRAPH_THROTTLED");
       assert.equal(answer.retryAfterMs, expectedMs);
-      assert.equal(bed.requests.length, 1);
+      assert.equal(harness.requests.length, 1);
     });
   }
 
   it("until a date is over at that date", async () => {
-    bed.graph.throttle({ times: 1, retryAfter: "Mon, 23 Nov 2026 12:10:00 GMT" });
+    harness.graph.throttle({ times: 1, retryAfter: "Mon, 23 Nov 2026 12:10:00 GMT" });
     const { retryAfterMs = 0 } = (await failureOf(get())).answer;
     assert.ok(retryAfterMs > 595_000 && retryAfterMs <= 600_000);
   });
@@ -127,7 +127,7 @@ describe("a throttle", () => {
     ["TooManyRequests", json(403, { error: { code: "TooManyRequests" } })],
   ] as const) {
     it(`may come as ${words}`, async () => {
-      bed.answer(answer);
+      harness.answer(answer);
       assert.equal((await failureOf(get())).code, "GRAPH_THROTTLED");
     });
   }
@@ -144,16 +144,16 @@ describe("a fault that passes by itself", () => {
     ["a passing code deep inside", json(400, { error: { code: "a", innerError: { code: "MailboxInfoStale" } } })],
   ] as const) {
     it(`is ${words}; it is left to the next run`, async () => {
-      bed.answer(answer, 5);
+      harness.answer(answer, 5);
       const { code, answer: seen } = await failureOf(get());
       assert.equal(code, "GRAPH_UNAVAILABLE");
       assert.equal(seen.status, answer.status);
-      assert.equal(bed.requests.length, 1);
+      assert.equal(harness.requests.length, 1);
     });
   }
 
   it("is a Graph that does not answer at all", async () => {
-    bed.graph.server.setDown(true);
+    harness.graph.server.setDown(true);
     const error = await failureOf(get());
     assert.equal(error.code, "GRAPH_UNAVAILABLE");
     assert.equal(error.answer.status, undefined);
@@ -170,7 +170,7 @@ describe("a refusal", () => {
     [400, "ErrorInvalidRequest", /learn\.microsoft\.com\/graph\/errors/],
   ] as const) {
     it(`of ${graphCode} says what to do`, async () => {
-      bed.answer(json(status, { error: { code: graphCode, message: "…" } }, { "request-id": "request-7" }));
+      harness.answer(json(status, { error: { code: graphCode, message: "…" } }, { "request-id": "request-7" }));
       const { code, message, answer } = await failureOf(get());
       assert.equal(code, "GRAPH_REFUSED");
       assert.match(message, remedy);
@@ -180,12 +180,12 @@ describe("a refusal", () => {
 
   it("is told by its innermost code, however Graph spells the way there", async () => {
     const innererror = { code: "ErrorInvalidIdMalformed" };
-    bed.answer(json(400, { error: { code: "BadRequest", innerError: { code: "Middle", innererror } } }));
+    harness.answer(json(400, { error: { code: "BadRequest", innerError: { code: "Middle", innererror } } }));
     assert.equal((await failureOf(get())).answer.graphCode, "ErrorInvalidIdMalformed");
   });
 
   it("names neither the message nor the query", async () => {
-    bed.answer({ status: 400 });
+    harness.answer({ status: 400 });
     const { message } = await failureOf(get(`${USER}/messages/AAkA-secret-id/$value?$deltatoken=abc`));
     assert.match(message, /GET \/users\/help%40example\.com\/messages\/…/);
     assert.doesNotMatch(message, /secret-id|deltatoken|token-1/);
@@ -194,21 +194,21 @@ describe("a refusal", () => {
 
 describe("a token", () => {
   it("goes to no other server, whatever address is asked for", async () => {
-    await assert.rejects(get(`${bed.stranger.origin}/v1.0${USER}/messages`), { code: "BAD_LINK" });
-    assert.deepEqual(bed.stranger.requests, []);
-    assert.deepEqual(bed.tokenRequests, []);
+    await assert.rejects(get(`${harness.stranger.origin}/v1.0${USER}/messages`), { code: "BAD_LINK" });
+    assert.deepEqual(harness.stranger.requests, []);
+    assert.deepEqual(harness.tokenRequests, []);
   });
 
   for (const status of [301, 302, 307, 308]) {
     it(`does not follow a redirect (${status})`, async () => {
-      bed.answer({ status, headers: { location: `${bed.stranger.origin}/` } });
+      harness.answer({ status, headers: { location: `${harness.stranger.origin}/` } });
       assert.equal((await failureOf(get())).code, "GRAPH_UNAVAILABLE");
-      assert.deepEqual(bed.stranger.requests, []);
+      assert.deepEqual(harness.stranger.requests, []);
     });
   }
 
   it("stands in no error", async () => {
-    bed.acceptTokens();
+    harness.acceptTokens();
     const error = await failureOf(get());
     assert.doesNotMatch(JSON.stringify([error, error.message, error.stack, String(error.cause)]), /token-[12]/);
   });
@@ -216,8 +216,8 @@ describe("a token", () => {
 
 describe("a body that breaks off", () => {
   it("is seen by whoever reads it", async () => {
-    const { immutableId } = bed.mailbox.deliver(mail("one", "x".repeat(50_000)));
-    bed.graph.server.plan(readsContent(), { kind: "cut-body", afterBytes: 10_000 });
+    const { immutableId } = harness.mailbox.deliver(mail("one", "x".repeat(50_000)));
+    harness.graph.server.plan(readsContent(), { kind: "cut-body", afterBytes: 10_000 });
     const response = await get(`${USER}/messages/${encodeURIComponent(immutableId)}/$value`);
     await assert.rejects(response.arrayBuffer());
   });

@@ -19,7 +19,7 @@ export interface TokenRequest {
 }
 
 /** Graph with one mailbox, another server that must never see a token, and the real client. */
-interface GraphBed {
+interface GraphHarness {
   readonly clock: Clock;
   readonly graph: Graph;
   readonly mailbox: Mailbox;
@@ -38,7 +38,7 @@ interface GraphBed {
 }
 
 /** One Graph for the file, a fresh mailbox for each test. */
-export function useGraphBed(): GraphBed {
+export function useGraphHarness(): GraphHarness {
   let clock: Clock;
   let graph: Graph;
   let stranger: StandIn;

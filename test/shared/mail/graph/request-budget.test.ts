@@ -6,9 +6,9 @@ import { GraphError } from "../../../../shared/mail/message-source.ts";
 import { createFetchMailbox } from "../../../../shared/mail/run/fetch-mailbox.ts";
 import { REQUEST_LIMIT, type RequestCount } from "../../../../shared/mailboxes/request-count.ts";
 import { ACCEPTED, at, deskThat } from "../fake-desk.ts";
-import { ADDRESS, MINUTE_MS, NOON, now, readsContent, SECOND_MS, useMailBed } from "../mail-harness.ts";
+import { ADDRESS, MINUTE_MS, NOON, now, readsContent, SECOND_MS, useMailHarness } from "../mail-harness.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 const NAMES = Array.from({ length: 24 }, (_, index) => `mail-${index}`);
 /** A desk that would take more at once than Graph gives. */
 const WIDE_DESK = () => ({ ...deskThat(() => ACCEPTED), concurrency: 12 });
@@ -44,16 +44,16 @@ describe("the requests of one run", () => {
   });
 
   it("keep to it with a desk that takes twelve at once, until each body has ended", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.receive(...NAMES);
-    bed.graph.controls.latencyMs = 20;
-    await bed.run(mailbox, at(WIDE_DESK()));
+    harness.graph.controls.latencyMs = 20;
+    await harness.run(mailbox, at(WIDE_DESK()));
     assert.equal((await mailbox.stored()).delivered, NAMES.length);
-    assert.equal(bed.graph.peakConcurrency(ADDRESS), 3);
+    assert.equal(harness.graph.peakConcurrency(ADDRESS), 3);
   });
 
   it("count a message as long as its body lasts", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.receive(...NAMES);
     const bodies = { open: 0, most: 0 };
     async function* slowly() {
@@ -65,8 +65,8 @@ describe("the requests of one run", () => {
       yield Buffer.from("the end");
     }
     for (const _ of NAMES)
-      bed.graph.server.plan(readsContent(), { kind: "answer", answer: { status: 200, body: slowly() } });
-    await bed.run(mailbox, at(WIDE_DESK()));
+      harness.graph.server.plan(readsContent(), { kind: "answer", answer: { status: 200, body: slowly() } });
+    await harness.run(mailbox, at(WIDE_DESK()));
     assert.deepEqual(bodies, { open: 0, most: 3 });
   });
 });
@@ -74,17 +74,17 @@ describe("the requests of one run", () => {
 describe("a throttle in the middle of a run", () => {
   for (const status of [429, 503, 504]) {
     it(`stops the other requests of that run at once (${status})`, async () => {
-      const mailbox = await bed.connect();
+      const mailbox = await harness.connect();
       mailbox.receive(...NAMES);
       const answer = { status, headers: { "retry-after": "90" } };
-      bed.graph.server.plan(readsContent(), { kind: "answer", answer });
-      assert.deepEqual(await bed.run(mailbox, at(WIDE_DESK())), { kind: "failed", code: "GRAPH_THROTTLED" });
+      harness.graph.server.plan(readsContent(), { kind: "answer", answer });
+      assert.deepEqual(await harness.run(mailbox, at(WIDE_DESK())), { kind: "failed", code: "GRAPH_THROTTLED" });
       // Those that were under way with it, and not one more.
-      assert.ok(bed.graph.server.requests.filter(readsContent()).length <= 3);
+      assert.ok(harness.graph.server.requests.filter(readsContent()).length <= 3);
       const { throttledUntil } = await mailbox.stored();
       assert.ok((throttledUntil?.getTime() ?? 0) >= NOON.getTime() + 90 * SECOND_MS);
-      bed.clock.advance(91 * SECOND_MS);
-      await bed.runs(mailbox, 2, at(WIDE_DESK()));
+      harness.clock.advance(91 * SECOND_MS);
+      await harness.runs(mailbox, 2, at(WIDE_DESK()));
       assert.equal((await mailbox.stored()).delivered, NAMES.length);
     });
   }
@@ -108,39 +108,39 @@ describe("the own limit in ten minutes", () => {
   const nearly: RequestCount = [{ minute: new Date(NOON.getTime() - MINUTE_MS), requests: REQUEST_LIMIT - 2 }];
 
   it("gives the run back with a time to come again, before Graph is asked", async () => {
-    const mailbox = await bed.connect({ graphRequests: nearly });
+    const mailbox = await harness.connect({ graphRequests: nearly });
     mailbox.receive(...NAMES);
-    assert.deepEqual(await bed.run(mailbox), { kind: "failed", code: "GRAPH_THROTTLED" });
-    assert.equal(bed.graph.requestCount, 2);
+    assert.deepEqual(await harness.run(mailbox), { kind: "failed", code: "GRAPH_THROTTLED" });
+    assert.equal(harness.graph.requestCount, 2);
     const { throttledUntil, lastError } = await mailbox.stored();
     const waitsMs = (throttledUntil?.getTime() ?? 0) - NOON.getTime();
     assert.ok(waitsMs >= 10 * MINUTE_MS && waitsMs < 10 * MINUTE_MS + 5 * SECOND_MS, `waits ${waitsMs} ms`);
     assert.match(lastError?.message ?? "", /9600 requests/);
     assert.partialDeepStrictEqual(
-      bed.events.find(({ event }) => event === "budget nearly used"),
+      harness.events.find(({ event }) => event === "budget nearly used"),
       { service: "graph", mailboxId: mailbox.id, share: 0.96 },
     );
-    bed.clock.advanceTo(throttledUntil ?? NOON);
-    await bed.run(mailbox);
+    harness.clock.advanceTo(throttledUntil ?? NOON);
+    await harness.run(mailbox);
     assert.equal((await mailbox.stored()).delivered, NAMES.length);
   });
 
   it("counts over all runs, whatever instance made them", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.receive("one");
-    await bed.runs(mailbox, 3);
+    await harness.runs(mailbox, 3);
     const { graphRequests } = await mailbox.stored();
     assert.equal(
       graphRequests.reduce((sum, { requests }) => sum + requests, 0),
-      bed.graph.requestCount,
+      harness.graph.requestCount,
     );
     assert.ok(graphRequests.length >= 3);
   });
 
   it("counts what was sent again after a token was refused", async () => {
-    const mailbox = await bed.connect();
-    bed.tokens.accepted.clear();
-    await createFetchMailbox(bed.deps())({ mailboxId: mailbox.id, deadline: new Date(NOON.getTime() + MINUTE_MS) });
+    const mailbox = await harness.connect();
+    harness.tokens.accepted.clear();
+    await createFetchMailbox(harness.deps())({ mailboxId: mailbox.id, deadline: new Date(NOON.getTime() + MINUTE_MS) });
     assert.equal((await mailbox.stored()).graphRequests[0]?.requests, 2);
   });
 });

@@ -3,13 +3,13 @@ import { describe, it } from "node:test";
 import type { Period } from "../../../../shared/mail/ledger/ledger.ts";
 import { createAudit } from "../../../../shared/mail/operator/audit.ts";
 import { ACCEPTED, at, deskThat, REFUSED } from "../fake-desk.ts";
-import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, NOON, now, useMailBed } from "../mail-harness.ts";
+import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, NOON, now, useMailHarness } from "../mail-harness.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 const EVER: Period = { from: new Date(0), until: new Date("2100-01-01") };
 
 async function accountOf(mailbox: ConnectedMailbox, period: Period = EVER) {
-  const account = createAudit({ ledger: bed.ledger, sourceOf: bed.source, now });
+  const account = createAudit({ ledger: harness.ledger, sourceOf: harness.source, now });
   return account(await mailbox.stored(), period);
 }
 
@@ -20,16 +20,16 @@ async function numbersOf(mailbox: ConnectedMailbox) {
 
 describe("the account of a mailbox", () => {
   it("counts what became of each message, and agrees with the folder", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     const [first = ""] = mailbox.receive("one", "two", "refused", "too-large");
     const desk = deskThat((name) => {
       if (name === "refused") return REFUSED;
       return name === "too-large" ? { kind: "impossible", code: "TOO_LARGE", words: "too large" } : ACCEPTED;
     });
-    await bed.run(mailbox, at(desk));
+    await harness.run(mailbox, at(desk));
     mailbox.graph.move(first, "archive");
-    bed.clock.advance(5 * MINUTE_MS);
-    await bed.run(mailbox, at(desk));
+    harness.clock.advance(5 * MINUTE_MS);
+    await harness.run(mailbox, at(desk));
     const { received, states, inFolder, difference, complete } = await accountOf(mailbox);
     assert.deepEqual(
       { received, inFolder, difference, complete },
@@ -39,12 +39,12 @@ describe("the account of a mailbox", () => {
   });
 
   it("names a difference where the ledger lacks what is in the folder, or believes it gone", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.receive("one", "two");
-    bed.clock.advance(5 * MINUTE_MS);
-    await bed.run(mailbox);
-    const table = await bed.tables("Ledger");
-    const [one, two] = await bed.ledger.entries(mailbox.id);
+    harness.clock.advance(5 * MINUTE_MS);
+    await harness.run(mailbox);
+    const table = await harness.tables("Ledger");
+    const [one, two] = await harness.ledger.entries(mailbox.id);
     await table.deleteEntity(mailbox.id, `m_${one?.key}`);
     assert.equal((await accountOf(mailbox)).difference, 1);
     await table.updateEntity({ partitionKey: mailbox.id, rowKey: `m_${two?.key}`, state: "gone" }, "Merge");
@@ -52,13 +52,13 @@ describe("the account of a mailbox", () => {
   });
 
   it("looks at the period alone: not at what came before the mailbox was connected, nor at what no run has seen", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.graph.deliver(Buffer.from("From: a@b.c\r\n\r\nold"), { receivedAt: new Date(NOON.getTime() - DAY_MS) });
     mailbox.receive("noon");
-    bed.clock.advance(2 * HOUR_MS);
+    harness.clock.advance(2 * HOUR_MS);
     mailbox.receive("two o'clock");
-    bed.clock.advance(5 * MINUTE_MS);
-    await bed.run(mailbox);
+    harness.clock.advance(5 * MINUTE_MS);
+    await harness.run(mailbox);
     mailbox.receive("not seen yet");
     const whole = await accountOf(mailbox);
     assert.deepEqual([whole.received, whole.inFolder, whole.difference], [2, 2, 0]);
@@ -68,50 +68,50 @@ describe("the account of a mailbox", () => {
   });
 
   it("begins and ends at its moments, to the millisecond, though Graph knows seconds alone", async () => {
-    const mailbox = await bed.connect({ deliverFrom: new Date(NOON.getTime() + 500) });
+    const mailbox = await harness.connect({ deliverFrom: new Date(NOON.getTime() + 500) });
     mailbox.receive("half a second too early");
-    bed.clock.advance(MINUTE_MS);
+    harness.clock.advance(MINUTE_MS);
     mailbox.receive("one");
-    bed.clock.advance(5 * MINUTE_MS);
-    await bed.run(mailbox);
-    assert.deepEqual(bed.taken(), ["one"]);
+    harness.clock.advance(5 * MINUTE_MS);
+    await harness.run(mailbox);
+    assert.deepEqual(harness.taken(), ["one"]);
     const { received, inFolder, difference } = await accountOf(mailbox);
     assert.deepEqual([received, inFolder, difference], [1, 1, 0]);
   });
 
   it("reaches no further than discovery has come: not in the middle of the first walk, nor before an import is through", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.receive(...Array.from({ length: 600 }, (_, index) => `mail-${index}`));
-    bed.clock.advance(5 * MINUTE_MS);
+    harness.clock.advance(5 * MINUTE_MS);
     const idle = at(deskThat(() => ACCEPTED));
-    await bed.run(mailbox, { ...idle, budgetMs: 0 });
-    assert.equal((await bed.ledger.waiting(mailbox.id)).pending, 500);
+    await harness.run(mailbox, { ...idle, budgetMs: 0 });
+    assert.equal((await harness.ledger.waiting(mailbox.id)).pending, 500);
     assert.equal((await accountOf(mailbox)).difference, 0);
-    await bed.run(mailbox, { ...idle, budgetMs: 0 });
+    await harness.run(mailbox, { ...idle, budgetMs: 0 });
     assert.deepEqual(await numbersOf(mailbox), { received: 600, inFolder: 600, difference: 0 });
 
     mailbox.graph.deliver(Buffer.from("From: a@b.c\r\n\r\nold"), { receivedAt: new Date(NOON.getTime() - DAY_MS) });
-    await bed.registry.update(await mailbox.stored(), { deliverFrom: new Date(NOON.getTime() - 2 * DAY_MS) });
+    await harness.registry.update(await mailbox.stored(), { deliverFrom: new Date(NOON.getTime() - 2 * DAY_MS) });
     assert.equal((await accountOf(mailbox)).difference, 0);
-    bed.clock.advance(MINUTE_MS);
-    await bed.run(mailbox);
-    bed.clock.advance(MINUTE_MS);
-    await bed.run(mailbox);
+    harness.clock.advance(MINUTE_MS);
+    await harness.run(mailbox);
+    harness.clock.advance(MINUTE_MS);
+    await harness.run(mailbox);
     assert.deepEqual(await numbersOf(mailbox), { received: 601, inFolder: 601, difference: 0 });
   });
 
   it("ends where a long sweep, or listing, goes on", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.receive("one");
-    bed.clock.advance(HOUR_MS);
-    await bed.run(mailbox);
+    harness.clock.advance(HOUR_MS);
+    await harness.run(mailbox);
     const minutes = (count: number) => new Date(NOON.getTime() + count * MINUTE_MS);
     for (const [moved, until] of [
       [{ sweepFrom: minutes(10) }, minutes(10)],
       [{ sweepFrom: undefined, listFrom: minutes(70) }, minutes(70)],
       [{ listFrom: minutes(20), completeUntil: undefined }, minutes(20)],
     ] as const) {
-      const leased = await bed.lease(mailbox);
+      const leased = await harness.lease(mailbox);
       await leased.record([], moved);
       await leased.release();
       assert.deepEqual((await accountOf(mailbox)).until, until);
@@ -119,12 +119,12 @@ describe("the account of a mailbox", () => {
   });
 
   it("does not miss what was delivered so long ago that the ledger has forgotten it", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     mailbox.receive("one");
-    await bed.run(mailbox);
-    bed.clock.advance(100 * DAY_MS);
-    await bed.ledger.purge(mailbox.id, now());
-    await bed.run(mailbox);
+    await harness.run(mailbox);
+    harness.clock.advance(100 * DAY_MS);
+    await harness.ledger.purge(mailbox.id, now());
+    await harness.run(mailbox);
     const { received, inFolder, difference } = await accountOf(mailbox);
     assert.deepEqual([received, inFolder, difference], [0, 1, 0]);
   });

@@ -6,34 +6,34 @@ import { createImportMail } from "../../../../shared/mail/operator/import-mail.t
 import { createChangeMailbox } from "../../../../shared/mailboxes/change-mailbox.ts";
 import { noActivity } from "../../activity/no-activity.ts";
 import { ACCEPTED, at, deskThat } from "../fake-desk.ts";
-import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON, now, useMailBed } from "../mail-harness.ts";
+import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, mail, NOON, now, useMailHarness } from "../mail-harness.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 const daysAgo = (days: number) => new Date(NOON.getTime() - days * DAY_MS);
 
 function importMail() {
   const nothing = async () => {};
   const { deliverFrom } = createChangeMailbox({
-    registry: bed.registry,
+    registry: harness.registry,
     deskNames: [],
     tryDeskNow: nothing,
     forgetCheckpoint: nothing,
     removeGrant: nothing,
     activity: noActivity,
-    log: bed.log,
+    log: harness.log,
     now,
   });
-  return createImportMail({ ledger: bed.ledger, sourceOf: bed.source, deliverFrom, now });
+  return createImportMail({ ledger: harness.ledger, sourceOf: harness.source, deliverFrom, now });
 }
 
 /** A mailbox that was connected at noon, with mail of each of the last days, and what came since. */
 async function mailboxWithPast(days: number): Promise<ConnectedMailbox> {
-  const mailbox = await bed.connect();
+  const mailbox = await harness.connect();
   for (let day = days; day >= 1; day -= 1) {
     mailbox.graph.deliver(mail(`day-${day}`), { receivedAt: daysAgo(day), name: `day-${day}` });
   }
   mailbox.receive("new");
-  await bed.run(mailbox);
+  await harness.run(mailbox);
   return mailbox;
 }
 
@@ -49,53 +49,53 @@ describe("an import", () => {
       toDeliver: 3,
       complete: true,
     });
-    await bed.runs(mailbox, 3);
-    assert.deepEqual(bed.taken(), ["new"]);
+    await harness.runs(mailbox, 3);
+    assert.deepEqual(harness.taken(), ["new"]);
   });
 
   it("delivers what it counted, once, whenever a run sees it", async () => {
     const mailbox = await mailboxWithPast(5);
     await importMail().start(await mailbox.stored(), daysAgo(3));
-    await bed.runs(mailbox, 2);
-    assert.deepEqual(bed.taken().toSorted(), ["day-1", "day-2", "day-3", "new"]);
+    await harness.runs(mailbox, 2);
+    assert.deepEqual(harness.taken().toSorted(), ["day-1", "day-2", "day-3", "new"]);
     await importMail().start(await mailbox.stored(), daysAgo(5));
-    await bed.runs(mailbox, 70);
-    assert.deepEqual(bed.taken().toSorted(), ["day-1", "day-2", "day-3", "day-4", "day-5", "new"]);
+    await harness.runs(mailbox, 70);
+    assert.deepEqual(harness.taken().toSorted(), ["day-1", "day-2", "day-3", "day-4", "day-5", "new"]);
   });
 
   it("that begins while a run has the mailbox is not forgotten", async () => {
     const mailbox = await mailboxWithPast(2);
     const start = async () => importMail().start(await mailbox.stored(), daysAgo(2));
-    bed.graph.server.plan(({ path }) => path.endsWith("/messages/delta"), { kind: "before", run: start });
-    await bed.runs(mailbox, 2);
-    assert.deepEqual(bed.taken().toSorted(), ["day-1", "day-2", "new"]);
+    harness.graph.server.plan(({ path }) => path.endsWith("/messages/delta"), { kind: "before", run: start });
+    await harness.runs(mailbox, 2);
+    assert.deepEqual(harness.taken().toSorted(), ["day-1", "day-2", "new"]);
   });
 
   it("of old mail comes behind what is new", async () => {
     const mailbox = await mailboxWithPast(40);
     await importMail().start(await mailbox.stored(), daysAgo(40));
     const desk = deskThat(() => ACCEPTED);
-    await bed.run(mailbox, { ...at(desk), budgetMs: 0 });
-    bed.clock.advance(MINUTE_MS);
-    await bed.run(mailbox, { ...at(deskThat(() => assert.fail("not yet"))), budgetMs: 0 });
+    await harness.run(mailbox, { ...at(desk), budgetMs: 0 });
+    harness.clock.advance(MINUTE_MS);
+    await harness.run(mailbox, { ...at(deskThat(() => assert.fail("not yet"))), budgetMs: 0 });
     mailbox.receive("today");
-    bed.clock.advance(HOUR_MS);
-    await bed.runs(mailbox, 2, at(desk));
+    harness.clock.advance(HOUR_MS);
+    await harness.runs(mailbox, 2, at(desk));
     assert.equal(desk.offered.length, 41);
     const old = (name: string) => Number(/^day-(\d+)$/.exec(name)?.[1] ?? 0) > 7;
     assert.ok(desk.offered.indexOf("today") < desk.offered.findIndex(old), desk.offered.join());
-    assert.deepEqual(await bed.ledger.waiting(mailbox.id), { pending: 0, quarantined: 0 });
+    assert.deepEqual(await harness.ledger.waiting(mailbox.id), { pending: 0, quarantined: 0 });
   });
 
   it("leaves alone what was delivered so long ago that the ledger has forgotten it", async () => {
     const mailbox = await mailboxWithPast(5);
-    bed.clock.advance(LEDGER_MEMORY_MS + 2 * DAY_MS);
-    await bed.ledger.purge(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS));
+    harness.clock.advance(LEDGER_MEMORY_MS + 2 * DAY_MS);
+    await harness.ledger.purge(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS));
     const preview = await importMail().preview(await mailbox.stored(), daysAgo(5));
     assert.deepEqual([preview.inFolder, preview.known, preview.forgotten, preview.toDeliver], [6, 0, 1, 5]);
     await importMail().start(await mailbox.stored(), daysAgo(5));
-    await bed.runs(mailbox, 2);
-    assert.equal(bed.taken().length, 6);
+    await harness.runs(mailbox, 2);
+    assert.equal(harness.taken().length, 6);
   });
 
   it("is refused where it makes no sense", async () => {

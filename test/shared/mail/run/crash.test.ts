@@ -3,17 +3,17 @@ import { describe, it } from "node:test";
 import type { Delivery } from "../../../../shared/desks/desk.ts";
 import { CLAIM_MS } from "../../../../shared/mail/delivery/deliver.ts";
 import { idempotencyKey, messageKey } from "../../../../shared/mail/message.ts";
-import { type ConnectedMailbox, MINUTE_MS, mail, nameOf, useMailBed } from "../mail-harness.ts";
+import { type ConnectedMailbox, MINUTE_MS, mail, nameOf, useMailHarness } from "../mail-harness.ts";
 import { createInterruptedProcess, type Interruption } from "./interrupted-process.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 
 type DeskName = "uvdesk" | "webhook";
 
 /** A mailbox with a page of mail: two that the desk takes, one that it refuses, one that breaks it. */
 async function mailboxWithMail(desk: DeskName, history: number): Promise<ConnectedMailbox> {
   const address = `history-${history}@example.com`;
-  const mailbox = await bed.connect({ address, desk, acknowledge: { kind: "mark-read" } });
+  const mailbox = await harness.connect({ address, desk, acknowledge: { kind: "mark-read" } });
   mailbox.receive(`one-${history}`, `poison-${history}`);
   const automatic = Buffer.concat([Buffer.from("Auto-Submitted: auto-replied\r\n"), mail(`refused-${history}`)]);
   mailbox.graph.deliver(automatic, { name: `refused-${history}` });
@@ -26,21 +26,21 @@ function planAnswers(): void {
   const times = 1_000_000;
   const refused = { kind: "answer", answer: { status: 422 } } as const;
   const broken = { kind: "answer", answer: { status: 500 } } as const;
-  bed.webhook.standIn.plan(({ body }) => body.includes("Auto-Submitted"), refused, times);
-  bed.webhook.standIn.plan(({ body }) => body.includes("Subject: poison"), broken, times);
-  bed.uvdesk.standIn.plan(({ body }) => body.includes("Subject: poison"), broken, times);
+  harness.webhook.standIn.plan(({ body }) => body.includes("Auto-Submitted"), refused, times);
+  harness.webhook.standIn.plan(({ body }) => body.includes("Subject: poison"), broken, times);
+  harness.uvdesk.standIn.plan(({ body }) => body.includes("Subject: poison"), broken, times);
 }
 
 async function runInterrupted(mailbox: ConnectedMailbox, interruption: Interruption) {
-  return createInterruptedProcess(bed.deps(), interruption).run(mailbox.id, new Date(Date.now() + 10 * MINUTE_MS));
+  return createInterruptedProcess(harness.deps(), interruption).run(mailbox.id, new Date(Date.now() + 10 * MINUTE_MS));
 }
 
 /** How often the desk has each mail of this mailbox. */
 function timesAtDesk(desk: DeskName, name: string): number {
   const names =
     desk === "uvdesk"
-      ? bed.uvdesk.tickets.map(({ subject }) => subject)
-      : bed.webhook.received.map(({ bytes }) => nameOf(bytes));
+      ? harness.uvdesk.tickets.map(({ subject }) => subject)
+      : harness.webhook.received.map(({ bytes }) => nameOf(bytes));
   return names.filter((found) => found === name).length;
 }
 
@@ -54,7 +54,7 @@ interface Expectation {
 
 /** Everything arrived, nothing twice that need not be, and ledger and mailbox agree with the desk. */
 async function assertWhole(mailbox: ConnectedMailbox, { desk, history, mayBeDoubled, about }: Expectation) {
-  const entries = await bed.ledger.entries(mailbox.id);
+  const entries = await harness.ledger.entries(mailbox.id);
   assert.equal(entries.length, mailbox.graph.messages().length, about);
   for (const { immutableId, name = "", isRead } of mailbox.graph.messages()) {
     const entry =
@@ -95,8 +95,8 @@ describe("a process that dies", () => {
         const mailbox = await mailboxWithMail(desk, atCall);
         const { interrupted, inFlight } = await runInterrupted(mailbox, { atCall, when, what: "death" });
         mailbox.receive(`later-${atCall}`);
-        bed.clock.advance(CLAIM_MS + MINUTE_MS);
-        const outcome = await bed.run(mailbox);
+        harness.clock.advance(CLAIM_MS + MINUTE_MS);
+        const outcome = await harness.run(mailbox);
         assert.equal(outcome.kind, "fetched", about);
         await assertWhole(mailbox, { desk, history: atCall, mayBeDoubled: inFlight, about });
         return interrupted;
@@ -107,7 +107,7 @@ describe("a process that dies", () => {
 
 describe("a message that kills the process each time it is offered", () => {
   it("holds up no other, and ends in quarantine", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     const [killer = ""] = mailbox.receive("killer", "one", "two", "three");
     const atCall = (call: string, subject: unknown) =>
       call === "desk.deliver" &&
@@ -115,13 +115,13 @@ describe("a message that kills the process each time it is offered", () => {
     for (let rounds = 0; rounds < 20; rounds += 1) {
       mailbox.receive(`later-${rounds}`);
       await runInterrupted(mailbox, { atCall, when: "before", what: "death" });
-      bed.clock.advance(CLAIM_MS + MINUTE_MS);
+      harness.clock.advance(CLAIM_MS + MINUTE_MS);
     }
     for (const { name = "" } of mailbox.graph.messages().filter(({ immutableId }) => immutableId !== killer)) {
       const times = timesAtDesk("webhook", name);
       assert.ok(times === 1 || times === 2, `${name} is at the desk ${times} times`);
     }
-    assert.equal((await bed.entry(mailbox, killer)).state, "quarantined");
+    assert.equal((await harness.entry(mailbox, killer)).state, "quarantined");
   });
 });
 
@@ -129,28 +129,28 @@ describe("one process that dies", () => {
   const atDelivery = (call: string) => call === "desk.deliver";
 
   it("over a message that failed often before puts it into no quarantine", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     const [id = ""] = mailbox.receive("unlucky");
-    bed.webhook.standIn.plan(() => true, { kind: "answer", answer: { status: 500 } }, 10);
+    harness.webhook.standIn.plan(() => true, { kind: "answer", answer: { status: 500 } }, 10);
     for (let failures = 0; failures < 10; failures += 1) {
-      await bed.run(mailbox);
-      bed.clock.advance(90 * MINUTE_MS);
+      await harness.run(mailbox);
+      harness.clock.advance(90 * MINUTE_MS);
     }
-    assert.ok((await bed.entry(mailbox, id)).attempts >= 8);
+    assert.ok((await harness.entry(mailbox, id)).attempts >= 8);
     await runInterrupted(mailbox, { atCall: atDelivery, when: "before", what: "death" });
-    bed.clock.advance(CLAIM_MS + MINUTE_MS);
-    await bed.run(mailbox);
-    assert.equal((await bed.entry(mailbox, id)).state, "delivered");
+    harness.clock.advance(CLAIM_MS + MINUTE_MS);
+    await harness.run(mailbox);
+    assert.equal((await harness.entry(mailbox, id)).state, "delivered");
   });
 
   it("leaves no message waiting behind others that cannot be read", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     const [waiting = ""] = mailbox.receive("waiting");
     await runInterrupted(mailbox, { atCall: atDelivery, when: "before", what: "death" });
     for (const corrupt of mailbox.receive("1", "2", "3", "4")) mailbox.graph.corrupt(corrupt);
-    bed.clock.advance(CLAIM_MS + MINUTE_MS);
-    await bed.run(mailbox);
-    assert.equal((await bed.entry(mailbox, waiting)).state, "delivered");
+    harness.clock.advance(CLAIM_MS + MINUTE_MS);
+    await harness.run(mailbox);
+    assert.equal((await harness.entry(mailbox, waiting)).state, "delivered");
   });
 });
 
@@ -161,13 +161,13 @@ describe("a process that stands still while another takes over", () => {
       await forEachCall(async (atCall) => {
         const mailbox = await mailboxWithMail("webhook", atCall);
         const other = async () => {
-          bed.clock.advance(LEASE_IS_OVER_AFTER_MS);
+          harness.clock.advance(LEASE_IS_OVER_AFTER_MS);
           mailbox.receive(`later-${atCall}`);
-          await bed.run(mailbox);
+          await harness.run(mailbox);
         };
         const { interrupted } = await runInterrupted(mailbox, { atCall, when, what: other });
-        bed.clock.advance(CLAIM_MS + MINUTE_MS);
-        await bed.run(mailbox);
+        harness.clock.advance(CLAIM_MS + MINUTE_MS);
+        await harness.run(mailbox);
         const about = `still ${when} call ${atCall}`;
         await assertWhole(mailbox, { desk: "webhook", history: atCall, mayBeDoubled: NOTHING, about });
         return interrupted;
@@ -180,12 +180,12 @@ describe("a process that stands still while another takes over", () => {
     await forEachCall(async (atCall) => {
       const mailbox = await mailboxWithMail("uvdesk", atCall);
       const other = async () => {
-        bed.clock.advance(CLAIM_MS + MINUTE_MS);
-        await bed.run(mailbox);
+        harness.clock.advance(CLAIM_MS + MINUTE_MS);
+        await harness.run(mailbox);
       };
       const { interrupted } = await runInterrupted(mailbox, { atCall, when: "before", what: other });
-      bed.clock.advance(CLAIM_MS + MINUTE_MS);
-      await bed.run(mailbox);
+      harness.clock.advance(CLAIM_MS + MINUTE_MS);
+      await harness.run(mailbox);
       const about = `still before call ${atCall}`;
       await assertWhole(mailbox, { desk: "uvdesk", history: atCall, mayBeDoubled: NOTHING, about });
       return interrupted;

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { sampleMails } from "../../../simulator/mails/sample-mails.ts";
-import { ADDRESS, useMailBed } from "../mail-harness.ts";
+import { ADDRESS, useMailHarness } from "../mail-harness.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 
 /** What Deskpost may put in front of a mail for UVdesk, and nothing else. */
 const ADDED = new RegExp(
@@ -85,12 +85,12 @@ describe("any mail, from Graph to the desk", () => {
       );
 
       async function arrives(mails: Buffer[]): Promise<void> {
-        const mailbox = await bed.connect({ desk, address: `history-${history++}@example.com`, folder: "inbox" });
+        const mailbox = await harness.connect({ desk, address: `history-${history++}@example.com`, folder: "inbox" });
         const { address } = await mailbox.stored();
         for (const mail of mails) mailbox.graph.deliver(mail);
-        const before = bed[desk].received.length;
-        await bed.run(mailbox);
-        const received = bed[desk].received.slice(before).map((taken) => taken.bytes);
+        const before = harness[desk].received.length;
+        await harness.run(mailbox);
+        const received = harness[desk].received.slice(before).map((taken) => taken.bytes);
         for (const mail of mails) {
           const at = received.findIndex((taken) => isWhole(taken, mail, address));
           assert.notEqual(at, -1, `not there as it was: ${JSON.stringify(mail.subarray(0, 300).toString("latin1"))}`);

@@ -3,10 +3,10 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Mailbox as GraphMailbox } from "../../../simulator/graph/graph-mailbox.ts";
 import type { Fault } from "../../../simulator/stand-in.ts";
-import { asksForChanges, type ConnectedMailbox, MINUTE_MS, readsContent, useMailBed } from "../mail-harness.ts";
+import { asksForChanges, type ConnectedMailbox, MINUTE_MS, readsContent, useMailHarness } from "../mail-harness.ts";
 import { createInterruptedProcess } from "./interrupted-process.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 
 type DeskName = "uvdesk" | "webhook";
 
@@ -97,29 +97,29 @@ function happen(told: Told, event: Event): void {
       }
       break;
     case "time passes":
-      bed.clock.advance(event.minutes * MINUTE_MS);
+      harness.clock.advance(event.minutes * MINUTE_MS);
       break;
     case "sync state lost":
       mailbox.graph.expireSyncState();
       break;
     case "token ends":
-      bed.tokens.accepted.clear();
+      harness.tokens.accepted.clear();
       break;
     case "throttled":
-      bed.graph.throttle({ times: 1, retryAfter: "45" });
+      harness.graph.throttle({ times: 1, retryAfter: "45" });
       break;
     case "desk fault":
       if (event.fault.kind === "cut-after") told.mayBeDoubled += 1;
-      bed[desk].standIn.plan(() => true, event.fault);
+      harness[desk].standIn.plan(() => true, event.fault);
       break;
     case "changes fault":
-      bed.graph.server.plan(asksForChanges, event.fault);
+      harness.graph.server.plan(asksForChanges, event.fault);
       break;
     case "content fault":
-      bed.graph.server.plan(readsContent(), event.fault);
+      harness.graph.server.plan(readsContent(), event.fault);
       break;
     case "mark fault":
-      bed.graph.server.plan(({ method }) => method === "PATCH", event.fault);
+      harness.graph.server.plan(({ method }) => method === "PATCH", event.fault);
       break;
     default:
       happenToMessage(mailbox.graph, event);
@@ -155,28 +155,31 @@ function happenToMessage(mailbox: GraphMailbox, { kind, which }: Extract<Event, 
 async function tick(told: Told, { events, dies, another }: Tick): Promise<void> {
   for (const event of events) happen(told, event);
   const interruption = dies && { ...dies, what: "death" as const };
-  const run = createInterruptedProcess(bed.deps(), interruption).run(told.mailbox.id, new Date(Date.now() + MINUTE_MS));
-  const [{ interrupted, inFlight }] = await Promise.all([run, another ? bed.run(told.mailbox) : undefined]);
+  const run = createInterruptedProcess(harness.deps(), interruption).run(
+    told.mailbox.id,
+    new Date(Date.now() + MINUTE_MS),
+  );
+  const [{ interrupted, inFlight }] = await Promise.all([run, another ? harness.run(told.mailbox) : undefined]);
   if (interrupted) told.mayBeDoubled += inFlight.size;
-  bed.clock.advance(MINUTE_MS);
+  harness.clock.advance(MINUTE_MS);
 }
 
 /** The faults are over, and there is time for every lease, claim and wait to end. */
 async function comeToRest({ mailbox }: Told): Promise<void> {
-  bed.uvdesk.standIn.clearFaults();
-  bed.webhook.standIn.clearFaults();
-  bed.graph.server.clearFaults();
+  harness.uvdesk.standIn.clearFaults();
+  harness.webhook.standIn.clearFaults();
+  harness.graph.server.clearFaults();
   for (let runs = 0; runs < 3; runs += 1) {
-    bed.clock.advance(LONGER_THAN_ANY_WAIT_MS);
-    await bed.run(mailbox);
+    harness.clock.advance(LONGER_THAN_ANY_WAIT_MS);
+    await harness.run(mailbox);
   }
 }
 
 async function assertWhole({ mailbox, desk, mails, mayBeDoubled }: Told): Promise<void> {
-  const entries = await bed.ledger.entries(mailbox.id);
+  const entries = await harness.ledger.entries(mailbox.id);
   const inbox = new Set(mailbox.graph.messages("inbox").map(({ immutableId }) => immutableId));
   const everywhere = new Set(mailbox.graph.messages().map(({ immutableId }) => immutableId));
-  const atDesk = desk === "uvdesk" ? bed.uvdesk.tickets.map(({ subject }) => subject) : bed.taken();
+  const atDesk = desk === "uvdesk" ? harness.uvdesk.tickets.map(({ subject }) => subject) : harness.taken();
   let doubled = 0;
   for (const { id, name } of mails) {
     const state = entries.find(({ messageId }) => messageId === id)?.state;
@@ -190,7 +193,7 @@ async function assertWhole({ mailbox, desk, mails, mayBeDoubled }: Told): Promis
   }
   const allowed = desk === "uvdesk" ? 0 : mayBeDoubled;
   assert.ok(doubled <= allowed, `${doubled} mails are at the desk once too often; ${allowed} may be`);
-  const ledger = await bed.lease(mailbox);
+  const ledger = await harness.lease(mailbox);
   assert.deepEqual(await ledger.toAcknowledge(new Date(), 100), [], "marks are missing");
   await ledger.release();
 }
@@ -207,7 +210,7 @@ describe("whatever happens to a mailbox", () => {
       fc.asyncProperty(history, async ({ desk, ticks }) => {
         const address = `history-${told}@example.com`;
         told += 1;
-        const mailbox = await bed.connect({ address, desk, acknowledge: { kind: "mark-read" } });
+        const mailbox = await harness.connect({ address, desk, acknowledge: { kind: "mark-read" } });
         const about: Told = { mailbox, desk, mails: [], mayBeDoubled: 0 };
         for (const happening of ticks) await tick(about, happening);
         await comeToRest(about);

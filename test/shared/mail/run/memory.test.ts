@@ -6,7 +6,7 @@ import { execPath } from "node:process";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { listen } from "../../../simulator/stand-in.ts";
-import { mail, readsContent, useMailBed } from "../mail-harness.ts";
+import { mail, readsContent, useMailHarness } from "../mail-harness.ts";
 import type { MemoryProcessOptions, MemoryProcessReport } from "./memory-process.ts";
 
 const MB = 1024 * 1024;
@@ -49,7 +49,7 @@ function createThriftyDesk() {
 }
 
 describe("three messages of 150 MB in flight", () => {
-  const bed = useMailBed();
+  const harness = useMailHarness();
   const desk = createThriftyDesk();
   let url: string;
   let mailboxes = 0;
@@ -69,16 +69,16 @@ describe("three messages of 150 MB in flight", () => {
   /** The most memory that the product's own process takes for three messages of that size. */
   async function peakFor(kind: MemoryProcessOptions["desk"]["kind"], size: number): Promise<number> {
     mailboxes += 1;
-    const mailbox = await bed.connect({ address: `mailbox-${mailboxes}@example.com` });
+    const mailbox = await harness.connect({ address: `mailbox-${mailboxes}@example.com` });
     mailbox.receive("one", "two", "three");
     for (let count = 0; count < IN_FLIGHT; count += 1)
-      bed.graph.server.plan(readsContent(), { kind: "answer", answer: { status: 200, body: body(size) } });
+      harness.graph.server.plan(readsContent(), { kind: "answer", answer: { status: 200, body: body(size) } });
     const options: MemoryProcessOptions = {
       mailboxId: mailbox.id,
-      connectionString: bed.azurite.connectionString,
-      graphUrl: bed.graph.origin,
-      certificate: bed.certificate.cert,
-      accessToken: bed.tokens.current,
+      connectionString: harness.azurite.connectionString,
+      graphUrl: harness.graph.origin,
+      certificate: harness.certificate.cert,
+      accessToken: harness.tokens.current,
       desk: { kind, url },
       concurrency: IN_FLIGHT,
     };

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { MINUTE_MS, useMailBed } from "../mail-harness.ts";
+import { MINUTE_MS, useMailHarness } from "../mail-harness.ts";
 
 /** What a mailbox costs in requests to storage; infra/README.md reckons with it. */
 describe("requests to storage", () => {
-  const bed = useMailBed();
+  const harness = useMailHarness();
 
   it("are eight where there is nothing new, and one more where the mailbox was on the queue", async () => {
-    const mailbox = await bed.connect();
+    const mailbox = await harness.connect();
     // Of a process that has opened its tables.
-    const deps = bed.deps();
-    await bed.run(mailbox, { deps });
+    const deps = harness.deps();
+    await harness.run(mailbox, { deps });
     const costOfRun = async () => {
-      const before = bed.azurite.requestCount;
-      await bed.run(mailbox, { deps });
-      return bed.azurite.requestCount - before;
+      const before = harness.azurite.requestCount;
+      await harness.run(mailbox, { deps });
+      return harness.azurite.requestCount - before;
     };
     assert.equal(await costOfRun(), 8);
     await deps.registry.markQueued([mailbox.id], new Date(Date.now() + MINUTE_MS));
@@ -22,15 +22,15 @@ describe("requests to storage", () => {
   });
 
   it("are four for each mail", async () => {
-    const mailbox = await bed.connect();
-    const deps = bed.deps();
+    const mailbox = await harness.connect();
+    const deps = harness.deps();
     mailbox.receive("one");
-    await bed.run(mailbox, { deps });
+    await harness.run(mailbox, { deps });
     const costOf = async (mails: number) => {
-      const before = bed.azurite.requestCount;
+      const before = harness.azurite.requestCount;
       mailbox.receive(...Array.from({ length: mails }, (_, mail) => `${mails}-${mail}`));
-      await bed.run(mailbox, { deps });
-      return bed.azurite.requestCount - before;
+      await harness.run(mailbox, { deps });
+      return harness.azurite.requestCount - before;
     };
     assert.equal((await costOf(20)) - (await costOf(10)), 40);
   });
