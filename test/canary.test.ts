@@ -226,7 +226,7 @@ describe("no secret gets out", () => {
     });
 
     assert.equal((await connect()).status, 200);
-    assert.equal((await verifierCells()).length, 1, "only the abandoned one is left, until it is swept");
+    assert.equal((await verifierCells()).length, 1, "only the abandoned one is left, until it is purged");
     simulator.clock.advance(25 * HOUR_MS);
     await deskpost.host.runTimer("keep-tokens");
     assert.deepEqual(await verifierCells(), []);
@@ -255,7 +255,7 @@ describe("no secret gets out", () => {
   }
 
   const failures: readonly (readonly [string, () => void | Promise<void>])[] = [
-    ["Entra is ill", () => simulator.entra.server.plan(isRefresh, { kind: "answer", answer: quoting(90033, 503) }, 2)],
+    ["Entra is down", () => simulator.entra.server.plan(isRefresh, { kind: "answer", answer: quoting(90033, 503) }, 2)],
     ["Entra asks to wait", () => simulator.entra.server.plan(isRefresh, { kind: "answer", answer: quoting(50196) })],
     ["the refresh token is called malformed", () => planRefusals(9_002_313)],
     ["conditional access blocks", () => planRefusals(53_003)],

@@ -26,7 +26,7 @@ const hostileMail = (number: number) =>
     ].join("\r\n"),
   );
 
-describe("watching and mending a mailbox in a browser", () => {
+describe("watching and repairing a mailbox in a browser", () => {
   const harness = useBrowserHarness();
   let id = "";
   let mails = 0;

@@ -79,7 +79,7 @@ export function createFaults(options: FaultsOptions): Faults {
   function deskFault(service: string, request: SeenRequest): NetworkFault | undefined {
     const mails = world().mailsIn(request.body);
     const kind = mails[0]?.kind;
-    if (kind === "poison" && mails[0]?.isMended === false)
+    if (kind === "poison" && mails[0]?.isRepaired === false)
       return answerFault({ status: 500, body: "<html>Fatal error</html>" });
     if (kind === "unwanted" && service !== "uvdesk" && !isDeskOut())
       return answerFault({ status: 422, body: "not this one" });

@@ -56,7 +56,7 @@ export interface MailPath {
   readonly quarantine: Quarantine;
   readonly importMail: ImportMail;
   readonly messages: StoredMessages;
-  account(mailbox: StoredMailbox): Promise<Audit>;
+  audit(mailbox: StoredMailbox): Promise<Audit>;
 }
 
 /** The mail path of one process, wired as in shared/app.ts. */
@@ -99,7 +99,7 @@ export function createMailPath(options: MailPathOptions): MailPath {
       now,
       receive: (body, at) => receiveContent(body, at, DISK_FOLDER, options.heldInMemoryBytes),
     });
-  const sweepMailFiles = createMailFileCleanup({ folder: DISK_FOLDER, log, now });
+  const cleanUpMailFiles = createMailFileCleanup({ folder: DISK_FOLDER, log, now });
   const deskOf = ({ desk }: { readonly desk: string }): Desk => (desk === "uvdesk" ? uvdesk : webhook);
 
   const run = createFetchMailbox({
@@ -132,15 +132,15 @@ export function createMailPath(options: MailPathOptions): MailPath {
     log,
     now,
   });
-  const account = createAudit({ ledger, sourceOf, now });
+  const audit = createAudit({ ledger, sourceOf, now });
 
   return {
     async fetchDueMailboxes() {
-      await sweepMailFiles();
+      await cleanUpMailFiles();
       await tick();
     },
     async fetchMailbox(mailboxId) {
-      await sweepMailFiles();
+      await cleanUpMailFiles();
       const outcome = await fetchMailbox(mailboxId, new Date(Date.now() + budgetMs));
       if (outcome.kind === "fetched" && outcome.more) await queueFetches([mailboxId]);
       return outcome;
@@ -150,6 +150,6 @@ export function createMailPath(options: MailPathOptions): MailPath {
     quarantine: createQuarantine({ ledger, fetchNow: changeMailbox.fetchNow, activity: noActivity, log, now }),
     importMail: createImportMail({ ledger, sourceOf, deliverFrom: changeMailbox.deliverFrom, now }),
     messages: createStoredMessages({ registry, ledger, sourceOf }),
-    account: (mailbox) => account(mailbox, { from: new Date(0), until: now() }),
+    audit: (mailbox) => audit(mailbox, { from: new Date(0), until: now() }),
   };
 }

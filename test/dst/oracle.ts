@@ -31,7 +31,7 @@ export interface OracleOptions {
   readonly tables: Tables;
   readonly now: Date;
   /** By mailbox, over all time. */
-  readonly accounts: ReadonlyMap<string, Audit>;
+  readonly audits: ReadonlyMap<string, Audit>;
   readonly atDesk: (mail: Mail) => DeskHolding;
 }
 
@@ -40,7 +40,7 @@ const FILE_LIFE_MS = 3_600_000;
 
 /** Compares, when all is quiet, what arrived with what became of it. Gives what should not be. */
 export async function findFaults(options: OracleOptions): Promise<string[]> {
-  const { world, tables, people, accounts, disk, now } = options;
+  const { world, tables, people, audits, disk, now } = options;
   const ledger = createLedger({ tables, now: () => now });
   const registry = createMailboxRegistry(tables);
   const faults: string[] = [];
@@ -59,7 +59,7 @@ export async function findFaults(options: OracleOptions): Promise<string[]> {
       ...(since !== undefined && deliverFrom > since ? [`imports since ${since.toISOString()}, and does not`] : []),
       ...(await indexFaults(tables, mailbox, "pending", [...entries.values()])),
       ...(await indexFaults(tables, mailbox, "quarantined", [...entries.values()])),
-      ...accountFaults(accounts.get(mailbox.id), mailbox, [...entries.values()]),
+      ...auditFaults(audits.get(mailbox.id), mailbox, [...entries.values()]),
     ];
     faults.push(...others.map((fault) => `${mailbox.plan.address}: ${fault}`));
   }
@@ -90,7 +90,7 @@ function judge(
   const { times, bytes: copies } = atDesk(mail);
   const isTooOld = receivedAt < deliverFrom;
   const isOld = Date.now() - receivedAt.getTime() >= LEDGER_MEMORY_MS;
-  const isForgotten = isOld && mayBePurged(purged, receivedAt);
+  const isPurged = isOld && mayBePurged(purged, receivedAt);
   const wasDelivered = state === "delivered" || watch.delivered.has(mail);
   const allowed = mailbox.plan.desk === "uvdesk" ? 1 : 1 + watch.excuses(mail);
   const faults: string[] = [];
@@ -114,22 +114,21 @@ function judge(
   const mustBeThere = folder === "inbox" || (folder !== undefined && entry !== undefined);
   if (kind === "usual") {
     unless(state !== "quarantined" && state !== "refused" && state !== "discarded", `is ${state}: ${entry?.answer}`);
-    unless(!mustBeThere || wasDelivered || isForgotten, `is in ${folder}, and is ${state ?? "unknown"}`);
+    unless(!mustBeThere || wasDelivered || isPurged, `is in ${folder}, and is ${state ?? "unknown"}`);
   } else {
     const decision = people.decision(mail);
     const usually = kind === "unwanted" ? "refused" : "quarantined";
-    const ends: (string | undefined)[] = mail.isMended ? ["delivered", usually, "discarded"] : [usually, "discarded"];
-    const isRight =
-      ends.includes(state) || state === "gone" || isForgotten || (state === undefined && folder !== "inbox");
+    const ends: (string | undefined)[] = mail.isRepaired ? ["delivered", usually, "discarded"] : [usually, "discarded"];
+    const isRight = ends.includes(state) || state === "gone" || isPurged || (state === undefined && folder !== "inbox");
     unless(isRight, `is ${state}, and should be ${usually}`);
-    if (decision === "discard") unless(state === "discarded" || isForgotten, `was discarded, and is ${state}`);
-    if (decision === "replay" && mail.isMended) {
+    if (decision === "discard") unless(state === "discarded" || isPurged, `was discarded, and is ${state}`);
+    if (decision === "replay" && mail.isRepaired) {
       unless(!mustBeThere || wasDelivered, `was replayed when it could be delivered, and is ${state}`);
     }
     // An attempt whose end nobody knows may have been a success; and UVdesk makes one ticket of a mail to two mailboxes.
     const sharesTicket = (other: Mail) => other.name === mail.name && mailbox.plan.desk === other.mailbox.plan.desk;
     const twins = mailbox.plan.desk === "uvdesk" ? world.mails.filter(sharesTicket) : [mail];
-    const mayBeThere = mail.isMended && twins.some((twin) => watch.delivered.has(twin) || watch.excuses(twin) > 0);
+    const mayBeThere = mail.isRepaired && twins.some((twin) => watch.delivered.has(twin) || watch.excuses(twin) > 0);
     unless(times === 0 || wasDelivered || mayBeThere, "is at the desk");
   }
   unless(bytes.length > 0, "is empty");
@@ -153,14 +152,10 @@ async function indexFaults(
   return isSame ? [] : [`${found.length} are ${state}, and ${indexed.length} are listed as such`];
 }
 
-/** The account against the folder as it is, and against the ledger, of which each mail is judged by itself. */
-function accountFaults(
-  account: Audit | undefined,
-  mailbox: SimulatedMailbox,
-  entries: readonly StoredEntry[],
-): string[] {
-  if (account === undefined) return ["there is no account"];
-  const { from, until, received, states, inFolder, difference, complete } = account;
+/** The audit against the folder as it is, and against the ledger, of which each mail is judged by itself. */
+function auditFaults(audit: Audit | undefined, mailbox: SimulatedMailbox, entries: readonly StoredEntry[]): string[] {
+  if (audit === undefined) return ["there is no audit"];
+  const { from, until, received, states, inFolder, difference, complete } = audit;
   const isInPeriod = ({ receivedAt }: { readonly receivedAt: Date }) => receivedAt >= from && receivedAt < until;
   const known = entries.filter(isInPeriod);
   const expected = [
@@ -170,8 +165,8 @@ function accountFaults(
     ...MESSAGE_STATES.map((state) => [state, states[state], known.filter((entry) => entry.state === state).length]),
   ] as const;
   return [
-    ...(complete ? [] : ["the account is not complete"]),
-    ...expected.flatMap(([what, told, is]) => (told === is ? [] : [`the account tells ${told} ${what}; it is ${is}`])),
+    ...(complete ? [] : ["the audit is not complete"]),
+    ...expected.flatMap(([what, told, is]) => (told === is ? [] : [`the audit tells ${told} ${what}; it is ${is}`])),
   ];
 }
 

@@ -153,7 +153,7 @@ export function createPeople({ plan, world, platform, draws, violated }: PeopleO
     }
   }
 
-  const isBusy = plan.people > 0 || plan.imports || plan.mending;
+  const isBusy = plan.people > 0 || plan.imports || plan.repairs;
 
   return {
     actAtTimes: () => {

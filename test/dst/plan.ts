@@ -35,7 +35,7 @@ export interface Plan {
   readonly heldInMemoryBytes: number;
   /** In the end the desks are out of order for hours, in this way. */
   readonly outage: UvdeskMode | undefined;
-  /** Everything comes to rest, months go by, the ledger is swept, and it all begins again. */
+  /** Everything comes to rest, months go by, the ledger is purged, and it all begins again. */
   readonly monthsPass: boolean;
   /** Of the disk that temporary files lie on, like the rates. */
   readonly diskFaults: number;
@@ -44,7 +44,7 @@ export interface Plan {
   /** Older mail is imported, at some moment or more than one. */
   readonly imports: boolean;
   /** When everything has come to rest, some mail that could not be delivered can be, and a person decides about each. */
-  readonly mending: boolean;
+  readonly repairs: boolean;
   /** Everything comes to rest, all messages get other ids, and it all begins again. */
   readonly migrates: boolean;
   /** Each mailbox has mail of a sender whose clock is ahead, by hours or by months. */
@@ -95,8 +95,8 @@ export function drawPlan(draws: Draws): Plan {
     diskFaults: rate(0.05),
     people: rate(0.01),
     imports: chance(0.25),
-    mending: chance(0.12),
+    repairs: chance(0.12),
   };
-  // A date of the future is forgotten, if ever, after months.
+  // A date of the future is purged, if ever, after months.
   return { ...plan, migrates: chance(0.15), datesOfTheFuture: chance(plan.monthsPass ? 0.7 : 0.1) };
 }

@@ -152,7 +152,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     edits: [{ file: LEASED_LEDGER, find: "await copiesAmong(rows)", replace: "await copiesAmong([])" }],
   },
   {
-    name: "what has a date of the future is forgotten like anything else",
+    name: "what has a date of the future is purged like anything else",
     edits: [
       {
         file: "shared/mail/ledger/retention-table.ts",
@@ -162,7 +162,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
-    name: "a resync delivers what the ledger has forgotten",
+    name: "a resync delivers what the ledger has purged",
     edits: [
       {
         file: "shared/mail/discovery/eligibility.ts",
@@ -224,7 +224,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
-    name: "left-over files are not swept",
+    name: "left-over files are not removed",
     edits: [{ file: FILES, find: "if (createdAt === undefined ||", replace: "if (createdAt !== undefined ||" }],
   },
   {
@@ -248,7 +248,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
-    name: "an import delivers what the ledger has forgotten",
+    name: "an import delivers what the ledger has purged",
     edits: [
       {
         file: "shared/mail/discovery/reconcile.ts",
@@ -299,7 +299,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
-    name: "the account forgets what was refused",
+    name: "the audit forgets what was refused",
     edits: [
       {
         file: LEDGER,
@@ -309,7 +309,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
-    name: "the account misses what the ledger has forgotten",
+    name: "the audit misses what the ledger has purged",
     edits: [{ file: "shared/mail/operator/audit.ts", find: "!mayBePurged(purged, receivedAt)", replace: "receivedAt" }],
   },
 ];

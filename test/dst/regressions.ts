@@ -1,6 +1,6 @@
 /**
  * Seeds that once went wrong, and how. What a seed stands for shifts with the order in which the product makes its calls,
- * so that each fault has a test of its own, too, beside the part that was mended.
+ * so that each fault has a test of its own, too, beside the part that was fixed.
  */
 export const REGRESSIONS: readonly { readonly seed: number; readonly was: string }[] = [
   { seed: 5, was: "a temporary file that could not be removed took the desk's answer along" },
@@ -9,10 +9,10 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly was: string
   { seed: 54, was: "the late report of a run that had stood still wrote over a throttle" },
   { seed: 61, was: "a run that found the mailbox due before a throttle was known asked Graph at once" },
   { seed: 62, was: "a message was quarantined in an outage of the desk, by what the desk had taken before" },
-  { seed: 73, was: "a resync during the sweep delivered again what the sweep had just forgotten" },
+  { seed: 73, was: "a resync during the purge delivered again what the purge had just purged" },
   { seed: 103, was: "a mailbox was given back before its throttle was stored" },
   { seed: 169, was: "what was left of one history ran into the next" },
-  { seed: 184, was: "a mail with a date of the future was forgotten by its marks, and came again under another id" },
+  { seed: 184, was: "a mail with a date of the future was purged by its marks, and came again under another id" },
   { seed: 297, was: "each message that had met a passing fault was quarantined in the next outage" },
   { seed: 1088, was: "a run that had stood still reported in the end as if nobody had taken over" },
   { seed: 2088, was: "what somebody decided about a mail's former id was taken for a decision about the mail" },

@@ -187,16 +187,16 @@ async function play(seed: number, stage: Stage): Promise<SimulationReport> {
 
   async function judge(): Promise<void> {
     if (isOver()) return;
-    const accounts = new Map<string, Audit>();
+    const audits = new Map<string, Audit>();
     for (const { id } of world.mailboxes) {
-      platform.work(`account ${id}`, async ({ registry, account }) => {
+      platform.work(`audit ${id}`, async ({ registry, audit }) => {
         const stored = await registry.get(id);
-        if (stored !== undefined) accounts.set(id, await account(stored));
+        if (stored !== undefined) audits.set(id, await audit(stored));
       });
     }
     await finish();
     if (isOver()) return;
-    const found = await findFaults({ ...stage, tables: storage.unseen, now: new Date(time.now()), accounts });
+    const found = await findFaults({ ...stage, tables: storage.unseen, now: new Date(time.now()), audits });
     for (const fault of found) trace(`FAULT: ${fault}`);
     faults.push(...found);
   }
@@ -218,16 +218,16 @@ async function play(seed: number, stage: Stage): Promise<SimulationReport> {
     stage.isCalm = false;
     const settledBefore = new Date(time.now() - MONTHS_MS + DAY_MS);
     for (const { id } of world.mailboxes) {
-      platform.work(`sweep ${id}`, async ({ ledger }) => void (await ledger.purge(id, settledBefore)));
+      platform.work(`purge ${id}`, async ({ ledger }) => void (await ledger.purge(id, settledBefore)));
     }
     for (const { graph } of world.mailboxes) if (draws.chance(0.7)) graph.expireSyncState();
     await chaos(plan.ticks);
     await comeToRest();
     await judge();
   }
-  if (plan.mending && !isOver()) {
-    trace("mail is mended");
-    world.mend();
+  if (plan.repairs && !isOver()) {
+    trace("mail is repaired");
+    world.repair();
     stage.isCalm = false;
     await chaos(MENDING_TICKS);
     await comeToRest();

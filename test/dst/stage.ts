@@ -58,7 +58,7 @@ const NO_CERTIFICATE = { key: "", cert: "" };
 /** Sets the stage for the history that a seed stands for. The process is no longer itself until it is closed. */
 export async function setStage(seed: number, onTrace?: (line: string) => void): Promise<Stage> {
   // Each matter draws from a stream of its own, so that a change of one leaves the others as they were.
-  const [planned, draws, chances, happenings, noise, diskChances, wishes] = Array.from({ length: 7 }, (_, stream) =>
+  const [planned, draws, chances, events, noise, diskChances, wishes] = Array.from({ length: 7 }, (_, stream) =>
     createDraws(seed * 8 + stream),
   ) as [Draws, Draws, Draws, Draws, Draws, Draws, Draws];
   const plan = drawPlan(planned);
@@ -109,7 +109,7 @@ export async function setStage(seed: number, onTrace?: (line: string) => void): 
   const graph = await startGraph({
     port: 0,
     certificate: NO_CERTIFICATE,
-    random: happenings.number,
+    random: events.number,
     startServer,
     describeAccessToken: (token) =>
       token === `token-${acceptedToken}`
@@ -131,7 +131,7 @@ export async function setStage(seed: number, onTrace?: (line: string) => void): 
   const endTokens = () => {
     acceptedToken += 1;
   };
-  const world = createWorld({ plan, graph, draws: happenings, trace, endTokens });
+  const world = createWorld({ plan, graph, draws: events, trace, endTokens });
 
   function atDesk(mail: Mail): DeskHolding {
     if (mail.mailbox.plan.desk === "uvdesk") {

@@ -58,7 +58,7 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
     pages.set(body["@odata.nextLink"] ?? body["@odata.deltaLink"] ?? "", mails);
   }
 
-  function isWanted({ mailbox, receivedAt }: Mail): boolean {
+  function isEligible({ mailbox, receivedAt }: Mail): boolean {
     return receivedAt >= mailbox.deliverFrom && !mayBePurged(purged.get(mailbox.id), receivedAt);
   }
 
@@ -70,7 +70,7 @@ export function createWatch({ world, isAtDesk, violated }: WatchOptions): Watch 
     }
     if (after.link === before?.link) return;
     for (const mail of pages.get(String(after.link)) ?? []) {
-      if (isWanted(mail) && !recorded.has(mail)) violated(`the checkpoint is past ${mail.name}, the ledger is not`);
+      if (isEligible(mail) && !recorded.has(mail)) violated(`the checkpoint is past ${mail.name}, the ledger is not`);
     }
   }
 

@@ -8,7 +8,7 @@ import type { Plan, PlannedMailbox } from "./plan.ts";
 
 /**
  * usual: to be delivered; unwanted: the desk refuses it; poison: the desk fails over it each time; unreadable: Graph does,
- * until somebody mends it.
+ * until somebody repairs it.
  */
 export type MailKind = "usual" | "unwanted" | "poison" | "unreadable";
 
@@ -24,7 +24,7 @@ export interface Mail {
   readonly receivedAt: Date;
   readonly bytes: Buffer;
   /** What made it poison or unreadable is no more. */
-  isMended: boolean;
+  isRepaired: boolean;
 }
 
 export interface SimulatedMailbox {
@@ -49,7 +49,7 @@ export interface World {
   /** What people and Microsoft put right in the end. */
   calm(): void;
   /** Some of what could not be delivered can be from now on. */
-  mend(): void;
+  repair(): void;
 }
 
 const MINUTE_MS = 60_000;
@@ -90,7 +90,7 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
   }
 
   function kindOf(): MailKind {
-    if (chance(plan.mending ? 0.75 : 0.9)) return "usual";
+    if (chance(plan.repairs ? 0.75 : 0.9)) return "usual";
     return draws.pick(["unwanted", "poison", "unreadable"]);
   }
 
@@ -113,7 +113,16 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
     if (kind === "unreadable") mailbox.graph.corrupt(id);
     // Graph keeps whole seconds.
     const second = new Date(Math.floor(receivedAt.getTime() / 1_000) * 1_000);
-    const mail: Mail = { name, kind, mailbox, id, keys: [messageKey(id)], receivedAt: second, bytes, isMended: false };
+    const mail: Mail = {
+      name,
+      kind,
+      mailbox,
+      id,
+      keys: [messageKey(id)],
+      receivedAt: second,
+      bytes,
+      isRepaired: false,
+    };
     mails.push(mail);
     byId.set(id, mail);
     trace(`${name} arrives in ${folder} of ${mailbox.plan.address}`);
@@ -135,16 +144,16 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
     if (other !== undefined) enter(other, name, kind, bytes, "inbox", receivedAt);
   }
 
-  function mend(mail: Mail): void {
-    mail.isMended = true;
+  function repair(mail: Mail): void {
+    mail.isRepaired = true;
     const { graph: its } = mail.mailbox;
     const isThere = its.messages().some(({ immutableId }) => immutableId === mail.id);
-    if (mail.kind === "unreadable" && isThere) its.mend(mail.id);
+    if (mail.kind === "unreadable" && isThere) its.repair(mail.id);
   }
 
   const someMailbox = () => pickAny(mailboxes) ?? fail("a world without a mailbox");
 
-  const HAPPENINGS: readonly (() => void)[] = [
+  const EVENTS: readonly (() => void)[] = [
     ...Array.from({ length: 6 }, () => () => {
       const mailbox = someMailbox();
       for (let left = between(1, 3); left > 0; left -= 1) put(mailbox);
@@ -208,7 +217,7 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
     },
   ];
 
-  // The oldest that is wanted: both mailboxes begin with it, at the same moment.
+  // The oldest that is eligible: both mailboxes begin with it, at the same moment.
   putInTwo(55 * MINUTE_MS);
   for (const mailbox of mailboxes) {
     if (plan.datesOfTheFuture) put(mailbox, { ageMs: -between(1, 4_000) * HOUR_MS });
@@ -240,18 +249,18 @@ export function createWorld({ plan, graph, draws, trace, endTokens }: WorldOptio
         byId.set(id, mail);
       }
     },
-    happen: () => pickAny(HAPPENINGS)?.(),
+    happen: () => pickAny(EVENTS)?.(),
     calm: () => {
       for (const mailbox of mailboxes) mailbox.graph.setFull(false);
     },
-    mend: () => {
+    repair: () => {
       const names = new Set(
         mails.filter(({ kind }) => kind === "poison" || kind === "unreadable").map(({ name }) => name),
       );
       for (const name of names) {
         if (chance(0.3)) continue;
-        trace(`${name} is mended`);
-        for (const mail of mails.filter((one) => one.name === name)) mend(mail);
+        trace(`${name} is repaired`);
+        for (const mail of mails.filter((one) => one.name === name)) repair(mail);
       }
     },
   };

@@ -3,7 +3,7 @@ import type { Resource } from "./bicep.ts";
 import { findAll } from "./check-template.ts";
 
 export interface Query {
-  /** Where it stands, for whoever mends it. */
+  /** Where it stands, for whoever repairs it. */
   readonly where: string;
   readonly text: string;
 }

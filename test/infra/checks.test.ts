@@ -219,8 +219,8 @@ describe("the repository", () => {
   it("has workflows with limited rights, pinned actions and scripts that exist", () => {
     const well = `permissions: {}\njobs: { test: { steps: [{ uses: ${pinned} }, { run: npm run check }] } }`;
     assert.deepEqual(workflowFaults("w", well, ["check"]), []);
-    const ill = `jobs: { test: { steps: [{ uses: actions/checkout@v6 }, { run: npm run chek }] } }\nenv: { A: secrets.A }`;
-    assert.equal(workflowFaults("w", ill, ["check"]).length, 4);
+    const faulty = `jobs: { test: { steps: [{ uses: actions/checkout@v6 }, { run: npm run chek }] } }\nenv: { A: secrets.A }`;
+    assert.equal(workflowFaults("w", faulty, ["check"]).length, 4);
     assert.match(workflowFaults("w", "a: [", [])[0] ?? "", /^w: /);
   });
 

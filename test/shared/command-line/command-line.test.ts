@@ -109,10 +109,10 @@ describe("the command line", () => {
     assert.deepEqual([well.code, well.aside], [0, "checking; this takes half a minute at most\n"]);
     assert.match(well.out, /^ok +grant +kind owner, by help@contoso\.example/m);
     simulator.uvdesk.standIn.setDown(true);
-    const ill = await run(`mailboxes check ${ADDRESS}`);
+    const failing = await run(`mailboxes check ${ADDRESS}`);
     simulator.uvdesk.standIn.setDown(false);
-    assert.equal(ill.code, 1);
-    assert.match(ill.out, /^failed +desk +The desk does not answer/m);
+    assert.equal(failing.code, 1);
+    assert.match(failing.out, /^failed +desk +The desk does not answer/m);
   });
 
   it("pauses and resumes, by address or by id, in any letters", async () => {
@@ -154,7 +154,7 @@ describe("the command line", () => {
   it("takes a key that begins with a hyphen for what it is", async () => {
     const { code, aside } = await run(`mailboxes quarantine show ${ADDRESS} -${"a".repeat(42)}`);
     assert.equal(code, 1);
-    assert.match(aside, /^MESSAGE_NOT_FOUND: .* has no message -a{42}: it was swept/m);
+    assert.match(aside, /^MESSAGE_NOT_FOUND: .* has no message -a{42}: it was purged/m);
   });
 
   it("accounts and imports, with 1 where mail is missing", async () => {

@@ -19,7 +19,7 @@ describe("the desks of the configuration", () => {
   });
   after(() => Promise.all([azurite.stop(), uvdesk.stop()]));
 
-  it("take turns where two names lead to one UVdesk: a mail that came to two mailboxes makes one ticket", async () => {
+  it("share a lock where two names lead to one UVdesk: a mail that came to two mailboxes makes one ticket", async () => {
     const deskOf = createConfiguredDesks({
       settings: { support: { kind: "uvdesk", url: uvdesk.origin }, sales: { kind: "uvdesk", url: uvdesk.origin } },
       readSecret: async () => undefined,

@@ -64,7 +64,7 @@ describe("oneAtATime", () => {
     assert.equal((await alive.deliver(delivery)).kind, "accepted");
   });
 
-  it("waits for no turn that an instance with a wrong clock has taken for years", async () => {
+  it("waits for no lock that an instance with a wrong clock has taken for years", async () => {
     const yearsAhead = new Date(noon.getTime() + 10 * 365 * 24 * 3_600_000);
     const taken = Promise.withResolvers<void>();
     const dies: Desk["deliver"] = () => {
@@ -84,7 +84,7 @@ describe("oneAtATime", () => {
     assert.equal(answer.kind === "try-again" && answer.code, "BUSY");
   });
 
-  it("does not use a turn that storage was so slow to give that it could end before the desk's answer", async () => {
+  it("does not use a lock that storage was so slow to give that it could end before the desk's answer", async () => {
     let now = noon;
     const later = (ms: number) => {
       now = new Date(now.getTime() + ms);
@@ -97,14 +97,14 @@ describe("oneAtATime", () => {
         began.push(now.getTime());
         return { kind: "accepted", words: "", reference: undefined };
       },
-      // When the claim is looked at, when the turn is asked for, until when it is held, when it is there.
+      // When the claim is looked at, when the lock is asked for, until when it is held, when it is there.
       () => later(began.length === 0 && now.getTime() < noon.getTime() + 100_000 ? 20_000 : 0),
     );
     assert.equal((await desk.deliver(delivery)).kind, "accepted");
-    assert.ok((began[0] ?? 0) > noon.getTime() + 80_000, "the first turn was used, 40 s after it was asked for");
+    assert.ok((began[0] ?? 0) > noon.getTime() + 80_000, "the first lock was used, 40 s after it was asked for");
   });
 
-  it("gives the turn back after a failure of its own", async () => {
+  it("releases the lock after a failure of its own", async () => {
     const failing = instance("failing", async () => {
       throw new Error("a fault of ours");
     });
@@ -118,7 +118,7 @@ describe("oneAtATime", () => {
     while ((await desk.deliver(delivery)).kind !== "accepted") await turnToOthers();
   }
 
-  /** The other instance takes its turn over the network, so the first call may come before it. */
+  /** The other instance takes the lock over the network, so the first call may come before it. */
   async function assertBusyEventually(desk: Desk): Promise<void> {
     for (let attempt = 0; attempt < 20; attempt += 1) {
       const answer = await desk.deliver(delivery);

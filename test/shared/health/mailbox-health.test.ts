@@ -34,7 +34,7 @@ const tokenUntil = (goodUntil: Date) => ({
 });
 
 describe("a mailbox in one line", () => {
-  for (const [line, colour, mend, found] of [
+  for (const [line, colour, remedy, found] of [
     ["Connected; all mail delivered", "good", "none", health({})],
     ["Connected; 3 mails on the way", "good", "none", health({}, { pending: 3 })],
     ["Connected; 1 mail in quarantine", "warn", "replay", health({}, { quarantined: 1, pending: 2 })],
@@ -60,8 +60,8 @@ describe("a mailbox in one line", () => {
     ["Connected, but the sign-in ends soon", "warn", "connect", health({}, { token: tokenUntil(later(29 * DAY_MS)) })],
     ["Connected; all mail delivered", "good", "none", health({}, { token: tokenUntil(later(31 * DAY_MS)) })],
   ] as const) {
-    it(`${line} (${colour}), mended by ${mend}`, () => {
-      assert.deepEqual([found.line, found.colour, found.remedyAction], [line, colour, mend]);
+    it(`${line} (${colour}), remedied by ${remedy}`, () => {
+      assert.deepEqual([found.line, found.colour, found.remedyAction], [line, colour, remedy]);
       assert.equal(found.wrong === undefined, colour === "good");
       if (found.wrong !== undefined) assert.match(found.wrong, /^[A-Z1].*(?:\.|this|ended)$/);
     });

@@ -25,14 +25,14 @@ function viewOf(views: readonly MailboxView[], id: string): MailboxView {
 }
 
 describe("the overview", () => {
-  it("says of each mailbox what waits, what is wrong and which desk rests, with the mail per hour", async () => {
+  it("says of each mailbox what waits, what is wrong and which circuit is open, with the mail per hour", async () => {
     await harness.registry.recordTick(NOON);
     const well = await harness.connect();
-    const ill = await harness.connect({ address: "second@example.com", desk: "uvdesk" });
+    const failing = await harness.connect({ address: "second@example.com", desk: "uvdesk" });
     well.receive("one", "two");
-    ill.receive("three");
+    failing.receive("three");
     await harness.run(well);
-    await harness.run(ill, at(deskThat(() => FAULT_OF_DESK)));
+    await harness.run(failing, at(deskThat(() => FAULT_OF_DESK)));
 
     const { mailboxes, mailPerHour } = await overview();
     assert.partialDeepStrictEqual(viewOf(mailboxes, well.id), {
@@ -41,7 +41,7 @@ describe("the overview", () => {
       health: { colour: "good", remedyAction: "none" },
       openCircuit: undefined,
     });
-    const { pending, health, openCircuit } = viewOf(mailboxes, ill.id);
+    const { pending, health, openCircuit } = viewOf(mailboxes, failing.id);
     assert.equal(pending, 1);
     assert.deepEqual([health.colour, health.remedyAction], ["warn", "fetch"]);
     assert.match(health.wrong ?? "", /The desk "uvdesk" takes no mail since 2026-11-23T12:00.*\(NO_ANSWER\)/);

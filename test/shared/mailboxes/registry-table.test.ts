@@ -130,18 +130,18 @@ describe("the list", () => {
     );
   });
 
-  it("of standings says how each mailbox is, and holds mailboxes alone", async () => {
+  it("of summaries says how each mailbox is, and holds mailboxes alone", async () => {
     const lastError = { code: "GRAPH_UNAVAILABLE", message: "no answer", at: NOON };
     const { etag: _, ...troubled } = await registry.add(
       mailbox({ status: "needs-owner", deliverFrom: NOON, lastSuccessAt: minutesLater(-9), lastError }),
     );
     await registry.add(mailbox({ address: "other@example.com" }));
     await registry.recordTick(NOON);
-    const standings = await registry.summaries();
+    const summaries = await registry.summaries();
     const { id, desk, status, deliverFrom, lastSuccessAt } = troubled;
-    assert.equal(standings.length, 2);
+    assert.equal(summaries.length, 2);
     assert.deepEqual(
-      standings.find((standing) => standing.id === id),
+      summaries.find((summary) => summary.id === id),
       { id, desk, status, deliverFrom, lastSuccessAt, lastError },
     );
   });

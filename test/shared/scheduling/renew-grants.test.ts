@@ -24,10 +24,10 @@ describe("keeping tokens", () => {
     harness.clock.advance(6 * DAY_MS);
     const young = await harness.connectedMailbox();
     const youngSince = await savedAt(young);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 0, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 0, failed: 0, endingSoon: 0 });
 
     harness.clock.advance(DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 2, failed: 0, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 2, failed: 0, endingSoon: 0 });
     for (const mailbox of [idle, paused]) assert.ok(Date.now() - (await savedAt(mailbox)) < 60_000);
     assert.equal(await savedAt(young), youngSince);
     assert.equal(await statusOf(paused), "paused");
@@ -38,7 +38,7 @@ describe("keeping tokens", () => {
     const mailbox = await harness.connectedMailbox();
     for (let day = 0; day < 365; day += 5) {
       harness.clock.advance(5 * DAY_MS);
-      await instance.keepTokens();
+      await instance.renewGrants();
     }
     await instance.accessTokenFor(mailbox.id);
     assert.equal(await statusOf(mailbox), "connected");
@@ -49,11 +49,11 @@ describe("keeping tokens", () => {
     const fine = await harness.connectedMailbox();
     harness.entra.revoke(revoked.account.oid);
     harness.clock.advance(8 * DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 1, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 1, failed: 1, endingSoon: 0 });
     assert.equal(await statusOf(revoked), "needs-owner");
     assert.equal(await statusOf(fine), "connected");
     const requests = harness.entra.tokenRequests.refresh_token;
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 0, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 0, failed: 0, endingSoon: 0 });
     assert.equal(harness.entra.tokenRequests.refresh_token, requests, "a dead grant is not tried again");
   });
 
@@ -61,13 +61,13 @@ describe("keeping tokens", () => {
     const blocked = await harness.connectedMailbox();
     harness.entra.refuseRefresh(53003, blocked.account.oid);
     harness.clock.advance(8 * DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 0, failed: 1, endingSoon: 0 });
     assert.equal(await statusOf(blocked), "needs-admin");
     harness.clock.advance(DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 0, failed: 1, endingSoon: 0 });
     harness.entra.refuseRefresh(undefined, blocked.account.oid);
     harness.clock.advance(DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 0, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 1, failed: 0, endingSoon: 0 });
     assert.equal(await statusOf(blocked), "connected");
   });
 
@@ -75,10 +75,10 @@ describe("keeping tokens", () => {
     const mailbox = await harness.connectedMailbox();
     harness.clock.advance(8 * DAY_MS);
     harness.entra.server.setDown(true);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 0, failed: 1, endingSoon: 0 });
     harness.entra.server.setDown(false);
     assert.equal(await statusOf(mailbox), "connected");
-    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 0, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 1, failed: 0, endingSoon: 0 });
   });
 
   it("goes on where a mailbox was removed in between (law 6)", async () => {
@@ -87,7 +87,7 @@ describe("keeping tokens", () => {
     await instance.registry.remove(removed.id);
     harness.entra.refuseRefresh(53003, removed.account.oid);
     harness.clock.advance(8 * DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 0, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 1, failed: 0, endingSoon: 0 });
     assert.equal(await instance.grants.read(removed.id), undefined, "a grant without a mailbox is removed");
     assert.equal(await statusOf(fine), "connected");
   });
@@ -96,18 +96,18 @@ describe("keeping tokens", () => {
     const mailbox = await harness.connectedMailbox();
     harness.entra.refuseRefresh(90033, mailbox.account.oid);
     harness.clock.advance(59 * DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 0, failed: 1, endingSoon: 0 });
     harness.clock.advance(2 * DAY_MS);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 0, failed: 1, endingSoon: 1 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 0, failed: 1, endingSoon: 1 });
     assert.equal(harness.logged("grant ends soon"), 1);
     assert.equal(await statusOf(mailbox), "connected");
     harness.entra.refuseRefresh(undefined, mailbox.account.oid);
-    assert.deepEqual(await instance.keepTokens(), { renewed: 1, failed: 0, endingSoon: 0 });
+    assert.deepEqual(await instance.renewGrants(), { renewed: 1, failed: 0, endingSoon: 0 });
   });
 
   it("logs how it went", async () => {
     const before = harness.logged("tokens kept");
-    await instance.keepTokens();
+    await instance.renewGrants();
     assert.equal(harness.logged("tokens kept"), before + 1);
     assert.match(harness.logLines.at(-1) ?? "", /"renewed":0,"failed":0/);
   });

@@ -7,24 +7,24 @@ import { createRetention } from "../../../shared/scheduling/retention.ts";
 
 const NOON = new Date("2026-06-01T12:00:00Z");
 
-describe("the daily sweep", () => {
-  const swept: string[] = [];
+describe("the daily retention", () => {
+  const removed: string[] = [];
   const part = (name: string) => ({
     async purge() {
-      swept.push(name);
+      removed.push(name);
     },
   });
   const mailboxes = ["one", "two", "three"].map((id) => ({ id }) as StoredMailbox);
 
-  function sweep(failing: string): Promise<void> {
-    swept.length = 0;
+  function runRetention(failing: string): Promise<void> {
+    removed.length = 0;
     return createRetention({
       registry: { list: async () => mailboxes },
       ledger: {
         async purge(id, settledBefore) {
           assert.equal(settledBefore.getTime(), NOON.getTime() - LEDGER_MEMORY_MS);
           if (id === failing) throw new Error("storage is away");
-          swept.push(id);
+          removed.push(id);
           return 0;
         },
       },
@@ -35,13 +35,13 @@ describe("the daily sweep", () => {
     })();
   }
 
-  it("sweeps the ledger of each mailbox, and what the app itself keeps", async () => {
-    await sweep("none");
-    assert.deepEqual(swept.toSorted(), ["activity", "consents", "invitations", "one", "three", "two"]);
+  it("purges the ledger of each mailbox, and what the app itself keeps", async () => {
+    await runRetention("none");
+    assert.deepEqual(removed.toSorted(), ["activity", "consents", "invitations", "one", "three", "two"]);
   });
 
-  it("does not stop at a mailbox that cannot be swept, and says so in the end", async () => {
-    await assert.rejects(sweep("one"), /1 of 6 sweeps failed, the next day's try again: storage is away/);
-    assert.deepEqual(swept.toSorted(), ["activity", "consents", "invitations", "three", "two"]);
+  it("does not stop at a mailbox that cannot be purged, and says so in the end", async () => {
+    await assert.rejects(runRetention("one"), /1 of 6 sweeps failed, the next day's try again: storage is away/);
+    assert.deepEqual(removed.toSorted(), ["activity", "consents", "invitations", "three", "two"]);
   });
 });

@@ -53,7 +53,7 @@ describe("a refusal of one grant", () => {
   it("proves that Entra accepts the app: the alarm ends, and nobody else has to wait for it", async () => {
     const other = await harness.connectedMailbox();
     harness.entra.revoke(mailbox.account.oid);
-    await instance.registry.raiseAlarm({ code: "APP_MISCONFIGURED", message: "mended by now", since: new Date() });
+    await instance.registry.raiseAlarm({ code: "APP_MISCONFIGURED", message: "over by now", since: new Date() });
     await harness.passEnd(other);
     harness.clock.advance(HOUR_MS);
     try {

@@ -75,7 +75,7 @@ describe("a run that heard of the refusal before the new consent", () => {
 
     // The grant is good, and the daily function renews it: the list must come to say so.
     harness.clock.advance(8 * DAY_MS);
-    await harness.instance().keepTokens();
+    await harness.instance().renewGrants();
     assert.equal((await instance.registry.get(mailbox.id))?.status, "connected");
   });
 });

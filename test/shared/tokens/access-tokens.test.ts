@@ -83,7 +83,7 @@ describe("an access token", () => {
     const keeper = harness.instance();
     for (let day = 0; day < 300; day += 30) {
       harness.clock.advance(30 * DAY_MS);
-      await keeper.keepTokens();
+      await keeper.renewGrants();
     }
     harness.assertServes(mailbox, await harness.instance().accessTokenFor(mailbox.id));
     assert.ok(harness.keyVault.writes((await harness.grantOf(mailbox)).secretName) >= 10);

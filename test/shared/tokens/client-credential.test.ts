@@ -141,7 +141,7 @@ describe("the end of the application's own credential", () => {
   const lines: string[] = [];
   const log = createLog((level, line) => void lines.push(`${level} ${line}`));
 
-  function keepTokens(credential: Parameters<typeof createCredentialEnd>[0]["authentication"]) {
+  function renewGrants(credential: Parameters<typeof createCredentialEnd>[0]["authentication"]) {
     lines.length = 0;
     return createRenewGrants({
       registry: instance.registry,
@@ -174,34 +174,34 @@ describe("the end of the application's own credential", () => {
   it("is reported a month ahead where a certificate names it", async () => {
     const endsAt = inDays(31);
     await store(secretOf(await issueClientCertificate({ notAfter: endsAt })));
-    assertQuiet(await keepTokens(authentication));
+    assertQuiet(await renewGrants(authentication));
     harness.clock.advance(2 * DAY_MS);
-    assertWarned(await keepTokens(authentication), endsAt);
+    assertWarned(await renewGrants(authentication), endsAt);
     harness.clock.advance(31 * DAY_MS);
-    assertWarned(await keepTokens(authentication), endsAt);
+    assertWarned(await renewGrants(authentication), endsAt);
   });
 
   it("is reported for a client secret where Key Vault knows its expiry date, and only there", async () => {
     const secret = { kind: "client-secret", secretName: CLIENT_SECRET_NAME } as const;
-    assertQuiet(await keepTokens(secret));
+    assertQuiet(await renewGrants(secret));
     const value = (await harness.secrets.read(CLIENT_SECRET_NAME))?.value ?? "";
     const endsAt = inDays(29);
     await harness.secrets.write(CLIENT_SECRET_NAME, value, { contentType: "text/plain", expiresOn: endsAt });
-    assertWarned(await keepTokens(secret), endsAt);
+    assertWarned(await renewGrants(secret), endsAt);
     await harness.secrets.write(CLIENT_SECRET_NAME, value, { contentType: "text/plain", expiresOn: inDays(31) });
-    assertQuiet(await keepTokens(secret));
+    assertQuiet(await renewGrants(secret));
   });
 
   it("is nobody's concern with a federated credential, nor where there is no secret at all", async () => {
-    assertQuiet(await keepTokens({ kind: "federated-credential", audience: "api://AzureADTokenExchange" }));
-    assertQuiet(await keepTokens({ kind: "certificate", certificateName: "no-such-certificate" }));
-    assertQuiet(await keepTokens({ kind: "client-secret", secretName: "no-such-secret" }));
+    assertQuiet(await renewGrants({ kind: "federated-credential", audience: "api://AzureADTokenExchange" }));
+    assertQuiet(await renewGrants({ kind: "certificate", certificateName: "no-such-certificate" }));
+    assertQuiet(await renewGrants({ kind: "client-secret", secretName: "no-such-secret" }));
   });
 
   it("keeps no token from being kept where it cannot be read", async () => {
     harness.clock.advance(8 * DAY_MS);
     await harness.secrets.write("unfit", "not PEM", PEM);
-    const report = await keepTokens({ kind: "certificate", certificateName: "unfit" });
+    const report = await renewGrants({ kind: "certificate", certificateName: "unfit" });
     assert.ok(report.renewed > 0);
     assert.equal(report.failed, 0);
     assert.equal(report.credentialEndsAt, undefined);

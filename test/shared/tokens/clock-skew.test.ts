@@ -39,7 +39,7 @@ describe("a clock that is wrong by ten minutes, the same for all instances", () 
       const process = processWith(minutes);
       for (let day = 0; day < 200; day += 20) {
         harness.clock.advance(20 * DAY_MS);
-        await process.keepTokens();
+        await process.renewGrants();
       }
       harness.assertServes(mailbox, await process.accessTokenFor(mailbox.id));
     });
@@ -69,7 +69,7 @@ describe("a clock that is wrong by ten minutes, the same for all instances", () 
 });
 
 describe("two instances whose clocks are twenty minutes apart", () => {
-  it("may give a token that has ended; Graph's 401 mends it with the next request", async () => {
+  it("may give a token that has ended; Graph's 401 repairs it with the next request", async () => {
     const [fast, slow] = [processWith(10), processWith(-10)];
     await fast.renew(mailbox.id);
     // The row says when the token ends by the fast clock; by the slow one that is twenty minutes later.

@@ -35,7 +35,7 @@ export interface Conductor {
 /** A process that waits for longer than this was asleep. */
 const LONGEST_STEP_MS = 30_000;
 
-/** A history that takes more steps than this goes round in circles. */
+/** A history that takes more steps than this goes on without end. */
 const MOST_STEPS = 5_000;
 
 export function createConductor(): Conductor {
@@ -99,7 +99,7 @@ export function createConductor(): Conductor {
       }),
     async runAll() {
       for (let steps = 0; await step(0); steps += 1) {
-        if (steps > MOST_STEPS) throw new Error("The processes go round in circles");
+        if (steps > MOST_STEPS) throw new Error("The processes go on without end");
       }
     },
   };

@@ -197,7 +197,7 @@ describe("an answer that does not belong to a sign-in of this browser", () => {
     await assertRefused({ reason: "used-state" }, () => finish(late.fields, [late.cookie]));
   });
 
-  it("is told as late or used for a day, and is unknown after the sweep", async () => {
+  it("is told as late or used for a day, and is unknown after it was purged", async () => {
     const { cookie, fields } = await signInAtMicrosoft();
     consents.harness.clock.advance(23 * HOUR_MS);
     await consents.instance.consents.purge();

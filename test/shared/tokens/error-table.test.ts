@@ -29,9 +29,9 @@ beforeEach(async () => {
 });
 
 /** Entra gives this answer, twice, to what the daily function asks. */
-async function keepTokensMeets(answer: Answer): Promise<void> {
+async function renewalMeets(answer: Answer): Promise<void> {
   harness.entra.server.plan(isTokenRequest, { kind: "answer", answer }, 2);
-  await instance.keepTokens();
+  await instance.renewGrants();
   harness.entra.server.clearFaults();
 }
 
@@ -68,7 +68,7 @@ describe("each number of the table", () => {
       it(`AADSTS${code} (${row.meaning}) is ${row.class}`, async () => {
         const requests = harness.entra.tokenRequests.refresh_token;
         const before = harness.entra.server.requests.filter(isTokenRequest).length;
-        await keepTokensMeets(entraErrorAnswer(new EntraError(code)));
+        await renewalMeets(entraErrorAnswer(new EntraError(code)));
         assert.equal(harness.entra.tokenRequests.refresh_token, requests, "no refresh came through");
         const asked = harness.entra.server.requests.filter(isTokenRequest).length - before;
         assert.equal(asked, row.class === "owner" || row.class === "tenant-admin" || code === 9002313 ? 2 : 1);
@@ -93,7 +93,7 @@ describe("what the table does not name", () => {
   ];
   for (const [name, answer, kind, alarm] of cases) {
     it(`(${name}) is ${kind}`, async () => {
-      await keepTokensMeets(answer);
+      await renewalMeets(answer);
       await assertEffect(kind, "AADSTS987654", alarm);
     });
   }
@@ -107,7 +107,7 @@ describe("what the table does not name", () => {
   it("is read too where the answer carries a challenge in its header, as some of Entra's 401 do", async () => {
     const refusal = entraErrorAnswer(new EntraError(7000222));
     const headers = { ...refusal.headers, "www-authenticate": 'Basic realm="login.microsoftonline.com"' };
-    await keepTokensMeets({ ...refusal, headers });
+    await renewalMeets({ ...refusal, headers });
     await assertEffect("app", "AADSTS7000222", true);
     assert.match((await instance.registry.alarm())?.message ?? "", /AADSTS7000222/);
   });

@@ -27,7 +27,7 @@ export interface HookedProcess extends AccessTokens {
   readonly grants: GrantStore;
   readonly registry: MailboxRegistry;
   readonly consents: Consents;
-  keepTokens(): Promise<RenewGrantsReport>;
+  renewGrants(): Promise<RenewGrantsReport>;
   /** What a run does that was told of a refusal; one of a consent that has been replaced meanwhile concerns nobody. */
   refused(mailboxId: string, error: AppError): Promise<void>;
 }
@@ -99,7 +99,7 @@ export function createHookedProcess(harness: TokenHarness, options: HookedProces
     registry,
     consents,
     refused,
-    keepTokens: createRenewGrants({
+    renewGrants: createRenewGrants({
       registry,
       grants: () => grants.list(),
       isDue: (savedAt) => isDueForSaving(savedAt, now()),

@@ -8,7 +8,7 @@ import type { Fault } from "../../simulator/stand-in.ts";
 import { type Conductor, createConductor, type Led } from "./conductor.ts";
 import { createHookedProcess, type HookedProcess } from "./hooked-process.ts";
 import { DAY_MS, type ExampleMailbox, HOUR_MS, isTokenRequest, MINUTE_MS, useTokenHarness } from "./token-harness.ts";
-import { type EntraFault, type Happening, type TokenHistory, tokenHistory } from "./token-history.ts";
+import { type EntraFault, type HistoryEvent, type TokenHistory, tokenHistory } from "./token-history.ts";
 import { createWitness, type Witness } from "./token-witness.ts";
 
 const harness = useTokenHarness();
@@ -118,50 +118,50 @@ function begin(told: Told, work: Promise<unknown>): void {
   work.catch((error: unknown) => told.wrong.push(error));
 }
 
-async function happen(told: Told, happening: Happening): Promise<void> {
+async function happen(told: Told, event: HistoryEvent): Promise<void> {
   const { conductor, witness, lives, mailboxes, revoked } = told;
-  switch (happening.kind) {
+  switch (event.kind) {
     case "fetch":
-      begin(told, fetch(told, at(lives, happening.process), at(mailboxes, happening.mailbox), happening.rejected));
+      begin(told, fetch(told, at(lives, event.process), at(mailboxes, event.mailbox), event.rejected));
       break;
     case "rush": {
-      const mailbox = at(mailboxes, happening.mailbox);
+      const mailbox = at(mailboxes, event.mailbox);
       const { refreshAt, expiresAt } = await harness.grantOf(mailbox);
-      harness.clock.advanceTo(happening.at === "renewal" ? refreshAt : expiresAt);
+      harness.clock.advanceTo(event.at === "renewal" ? refreshAt : expiresAt);
       for (const life of lives) begin(told, fetch(told, life, mailbox, false));
       break;
     }
     case "keep":
-      begin(told, at(lives, happening.process).process.keepTokens());
+      begin(told, at(lives, event.process).process.renewGrants());
       break;
     case "die":
-      at(lives, happening.process).led.isDead = true;
-      lives[happening.process % lives.length] = bornProcess(told);
+      at(lives, event.process).led.isDead = true;
+      lives[event.process % lives.length] = bornProcess(told);
       break;
     case "go on":
-      for (const choice of happening.choices) await conductor.step(choice);
+      for (const choice of event.choices) await conductor.step(choice);
       break;
     case "come to an end":
       await conductor.runAll();
       break;
     case "time passes":
-      harness.clock.advance(happening.minutes * MINUTE_MS);
+      harness.clock.advance(event.minutes * MINUTE_MS);
       break;
     case "entra fails":
-      harness.entra.server.plan(isTokenRequest, faultOf(happening.fault), happening.times);
+      harness.entra.server.plan(isTokenRequest, faultOf(event.fault), event.times);
       break;
     case "rotation":
       told.rotates = !told.rotates;
       harness.entra.setRotation(told.rotates ? "returns-new" : "returns-none");
       break;
     case "revoke": {
-      const { id, account } = at(mailboxes, happening.mailbox);
+      const { id, account } = at(mailboxes, event.mailbox);
       harness.entra.revoke(account.oid);
       revoked.add(id);
       break;
     }
     case "reconnect": {
-      const mailbox = at(mailboxes, happening.mailbox);
+      const mailbox = at(mailboxes, event.mailbox);
       harness.entra.server.clearFaults();
       await harness.connect(mailbox);
       witness.connected(await harness.grantOf(mailbox));
@@ -181,7 +181,7 @@ async function comeToRest(told: Told): Promise<void> {
   // While the alarm of the app stands, one mailbox a minute tries for all.
   for (let round = 0; round <= told.mailboxes.length; round += 1) {
     harness.clock.advance(MINUTE_MS);
-    begin(told, life.process.keepTokens());
+    begin(told, life.process.renewGrants());
     await told.conductor.runAll();
     for (const mailbox of told.mailboxes) begin(told, fetch(told, life, mailbox, false));
     await told.conductor.runAll();
@@ -205,7 +205,7 @@ async function assertWhole({ witness, mailboxes, revoked }: Told): Promise<void>
   }
 }
 
-async function tell({ processes, mailboxes, happenings }: TokenHistory): Promise<void> {
+async function tell({ processes, mailboxes, events }: TokenHistory): Promise<void> {
   harness.entra.server.clearFaults();
   const parts = { conductor: createConductor(), witness: createWitness(harness.keyVault) };
   const connected: ExampleMailbox[] = [];
@@ -217,7 +217,7 @@ async function tell({ processes, mailboxes, happenings }: TokenHistory): Promise
   const lives = Array.from({ length: processes }, () => bornProcess(parts));
   const told: Told = { ...parts, lives, mailboxes: connected, revoked: new Set(), rotates: true, wrong: [] };
   try {
-    for (const happening of happenings) await happen(told, happening);
+    for (const event of events) await happen(told, event);
     await comeToRest(told);
     await assertWhole(told);
   } finally {

@@ -15,7 +15,7 @@ export type EntraFault =
   | "cut-after";
 
 /** One thing that happens. Numbers choose among what there is at that moment. */
-export type Happening =
+export type HistoryEvent =
   /** A run asks for a token; where `rejected`, Graph refuses the one that it got, and it asks once more. */
   | { readonly kind: "fetch"; readonly process: number; readonly mailbox: number; readonly rejected: boolean }
   /** The access token is to be renewed, or has ended, and all processes ask for one at once. */
@@ -31,14 +31,14 @@ export type Happening =
 export interface TokenHistory {
   readonly processes: number;
   readonly mailboxes: number;
-  readonly happenings: readonly Happening[];
+  readonly events: readonly HistoryEvent[];
 }
 
 const process = fc.nat(3);
 const mailbox = fc.nat(1);
 const DAY_MINUTES = 24 * 60;
 
-const happening: fc.Arbitrary<Happening> = fc.oneof(
+const event: fc.Arbitrary<HistoryEvent> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
@@ -99,5 +99,5 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
 export const tokenHistory: fc.Arbitrary<TokenHistory> = fc.record({
   processes: fc.integer({ min: 2, max: 4 }),
   mailboxes: fc.constantFrom(1, 1, 2),
-  happenings: fc.array(happening, { minLength: 6, maxLength: 24 }),
+  events: fc.array(event, { minLength: 6, maxLength: 24 }),
 });

@@ -33,7 +33,7 @@ export interface Instance extends AccessTokens {
   readonly grants: GrantStore;
   readonly registry: MailboxRegistry;
   readonly changeMailbox: ChangeMailbox;
-  keepTokens(): Promise<RenewGrantsReport>;
+  renewGrants(): Promise<RenewGrantsReport>;
 }
 
 export interface InstanceOptions {
@@ -114,7 +114,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
     now,
     random,
   });
-  const keepTokens = createRenewGrants({
+  const renewGrants = createRenewGrants({
     registry,
     grants: () => grants.list(),
     isDue: (savedAt) => isDueForSaving(savedAt, now()),
@@ -132,7 +132,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
     changeMailbox,
     accessTokenFor: (id, rejected) => watch.call(tokens.accessTokenFor(id, rejected)),
     renew: (id) => watch.call(tokens.renew(id)),
-    keepTokens: () => watch.call(keepTokens()),
+    renewGrants: () => watch.call(renewGrants()),
     consents: {
       start: (...wanted) => watch.call(consents.start(...wanted)),
       finish: (callback) => watch.call(consents.finish(callback)),

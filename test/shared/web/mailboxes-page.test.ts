@@ -84,7 +84,7 @@ describe("the state of a mailbox", () => {
     { remedyAction: "replay", label: "See the quarantine" },
     { remedyAction: "connect", label: "Connect again" },
   ] as const) {
-    it(`is one line in one colour, with what is wrong and “${label}” to mend it`, async () => {
+    it(`is one line in one colour, with what is wrong and “${label}” as its remedy`, async () => {
       const health = { colour: "warn", line: "Connected, but", wrong: "It is so.", remedyAction } as const;
       const page = await mailboxesPage({ ...overview, mailboxes: [viewOf({}, { health })] }, context);
       assertSafePage(page, urls.origin);

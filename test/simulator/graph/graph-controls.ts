@@ -15,7 +15,7 @@ export type ResetShape =
  * How delta never comes to its deltaLink: one page again and again, all pages around and around, or empty ones, each under
  * another link (https://learn.microsoft.com/answers/a/12762375); or one page whose nextLink is its own.
  */
-export type EndlessPages = "same-page" | "circle" | "empty" | "own-link";
+export type EndlessPages = "same-page" | "cycle" | "empty" | "own-link";
 
 /** How a Graph that has no delta for messages says so; nobody documents which it is. */
 export type DeltaRefusal = 400 | 405 | 501;

@@ -202,9 +202,9 @@ describe("delta", () => {
 
   it("may go around and around over all pages, or empty ones, or through a page that leads to itself", async () => {
     harness.deliver(25);
-    harness.graph.controls.endlessPages = "circle";
+    harness.graph.controls.endlessPages = "cycle";
     const pages = [await page(INBOX_DELTA)];
-    for (let turn = 0; turn < 5; turn += 1) pages.push(await page(pages.at(-1)?.next ?? ""));
+    for (let asked = 0; asked < 5; asked += 1) pages.push(await page(pages.at(-1)?.next ?? ""));
     assert.deepEqual(
       pages.slice(3).map(({ value }) => value),
       pages.slice(0, 3).map(({ value }) => value),

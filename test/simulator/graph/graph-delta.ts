@@ -33,7 +33,7 @@ export function createDelta({ controls, random, origin }: DeltaDeps) {
   function nextOffset(offset: number, onPage: number, inRound: number): number {
     const { endlessPages } = controls;
     if (endlessPages === "same-page" || endlessPages === "own-link") return offset;
-    return endlessPages === "circle" && offset + onPage >= inRound ? 0 : offset + onPage;
+    return endlessPages === "cycle" && offset + onPage >= inRound ? 0 : offset + onPage;
   }
 
   function beginRound(

@@ -313,7 +313,7 @@ export function createMailboxStore(options: MailboxOptions): MailboxStore {
     corrupt: (immutableId) => {
       existing(immutableId).isCorrupt = true;
     },
-    mend: (immutableId) => {
+    repair: (immutableId) => {
       existing(immutableId).isCorrupt = false;
     },
     setFull: (full) => {

@@ -58,7 +58,7 @@ export interface Mailbox {
   /** From now on its MIME cannot be made: a permanent 500. */
   corrupt(immutableId: string): void;
   /** Its MIME can be made again. */
-  mend(immutableId: string): void;
+  repair(immutableId: string): void;
   /** A full mailbox fails on delta only. */
   setFull(full: boolean): void;
   /** Every delta link of this mailbox is dead: 410. */

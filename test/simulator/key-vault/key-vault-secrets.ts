@@ -76,13 +76,13 @@ export function createSecrets(): Secrets {
   const conflicts = new Map<string, number>();
 
   /** What was deleted long enough ago is gone. */
-  function sweep(): void {
+  function purgeOld(): void {
     for (const [key, secret] of deleted) if (secret.purgedAt <= Date.now()) deleted.delete(key);
   }
 
   function checkName(name: string): void {
     const key = name.toLowerCase();
-    sweep();
+    purgeOld();
     if (deleted.has(key)) throw nameConflict(name, "ObjectIsDeletedButRecoverable");
     const state = busy.get(key);
     if (state !== undefined && state.until > Date.now()) throw nameConflict(name, state.why);
@@ -105,7 +105,7 @@ export function createSecrets(): Secrets {
   }
 
   function getDeleted(name: string): DeletedSecret {
-    sweep();
+    purgeOld();
     const secret = deleted.get(name.toLowerCase());
     if (secret === undefined) throw secretNotFound(name);
     return secret;
@@ -159,7 +159,7 @@ export function createSecrets(): Secrets {
     },
     getDeleted,
     listDeleted() {
-      sweep();
+      purgeOld();
       return [...deleted.values()];
     },
     recover(name) {

@@ -77,7 +77,7 @@ export function createControlActions(simulator: Simulator, pacer: Pacer): Contro
       {
         id: "ninety-one-days-off",
         label: "+91 days (Deskpost switched off)",
-        expect: "The refresh token has ended. The mailbox needs its owner; “Connect” mends it, and no mail is lost.",
+        expect: "The refresh token has ended. The mailbox needs its owner; “Connect” repairs it, and no mail is lost.",
         act: () => whileNothingPlays(() => pacer.jump(91 * DAY_MS), "91 days passed without Deskpost."),
       },
     ];
@@ -145,7 +145,7 @@ export function createControlActions(simulator: Simulator, pacer: Pacer): Contro
       {
         id: "revoke",
         label: "Revoke the owner’s grant",
-        expect: "The access token lives on. After +90 minutes the mailbox needs its owner; “Connect” mends it.",
+        expect: "The access token lives on. After +90 minutes the mailbox needs its owner; “Connect” repairs it.",
         act: () => {
           entra.revoke(owner.oid);
           return `Entra refuses the refresh tokens of ${owner.userName}.`;

@@ -169,7 +169,7 @@ describe("the simulator's page", () => {
     assert.equal(await demo.deskpost.api.alarm(), undefined);
   });
 
-  it("revokes the owner's grant, which only the owner mends", async () => {
+  it("revokes the owner's grant, which only the owner repairs", async () => {
     await press("revoke");
     await press("ninety-minutes");
     assert.equal((await mailbox()).status, "needs-owner");

@@ -97,7 +97,7 @@ describe("a message that Graph does not give", () => {
     });
   }
 
-  it("and neither the two after it, means that Graph is ill: the run ends", async () => {
+  it("and neither the two after it, means that Graph is failing: the run ends", async () => {
     const mailbox = await harness.connect();
     mailbox.receive("one", "two", "three", "four", "five", "six", "seven");
     harness.graph.server.plan(readsContent(), { kind: "answer", answer: { status: 503 } }, 1_000);

@@ -179,8 +179,8 @@ describe("a storage that fails between two batches", () => {
     assert.equal((await harness.run(mailbox, { deps: { ledger: failing } })).kind, "failed");
     const { delivered, lastMailAt } = await mailbox.stored();
     assert.deepEqual([delivered, lastMailAt === undefined], [2, false]);
-    const [happening] = (await harness.activity.list(mailbox.id, 10)).filter(({ kind }) => kind === "delivered");
-    assert.ok(happening, "nobody is told of the two");
+    const [event] = (await harness.activity.list(mailbox.id, 10)).filter(({ kind }) => kind === "delivered");
+    assert.ok(event, "nobody is told of the two");
   });
 });
 

@@ -150,12 +150,12 @@ async function stateOfKnown(mailbox: ConnectedMailbox, id: string): Promise<stri
   return (await harness.ledger.entries(mailbox.id)).find(({ messageId }) => messageId === id)?.state;
 }
 
-describe("a desk that is ill", () => {
+describe("a desk that fails", () => {
   it("ends the run: nothing more is offered, no message is blamed, everything arrives later", async () => {
     const mailbox = await harness.connect();
     const ids = mailbox.receive("one", "two", "three");
-    let isIll = true;
-    const desk = deskThat(() => (isIll ? FAULT_OF_DESK : ACCEPTED));
+    let isDown = true;
+    const desk = deskThat(() => (isDown ? FAULT_OF_DESK : ACCEPTED));
     await harness.run(mailbox, at(desk));
     assert.equal(desk.offered.length, 1);
     for (const id of ids) {
@@ -166,7 +166,7 @@ describe("a desk that is ill", () => {
 
     harness.clock.advance(4 * DAY_MS);
     await harness.runs(mailbox, 2, at(desk));
-    isIll = false;
+    isDown = false;
     await harness.runs(mailbox, 2, at(desk));
     for (const id of ids) assert.equal(await stateOf(mailbox, id), "delivered");
     assert.equal((await mailbox.stored()).lastError, undefined);
@@ -249,8 +249,8 @@ describe("an answer that is lost", () => {
   it("is remembered of a run that died: its claim ends, and the attempt counts as uncertain", async () => {
     const mailbox = await harness.connect();
     const [id = ""] = mailbox.receive("one");
-    const ill = deskThat(() => FAULT_OF_DESK);
-    await harness.run(mailbox, at(ill));
+    const failing = deskThat(() => FAULT_OF_DESK);
+    await harness.run(mailbox, at(failing));
     const dead = await harness.lease(mailbox);
     const [entry] = await dead.due(new Date(), 1);
     await dead.claim(entry ?? assert.fail("nothing is due"), new Date(Date.now() + CLAIM_MS));
@@ -286,12 +286,12 @@ describe("a message that is larger than the desk takes", () => {
 });
 
 describe("two mailboxes with one desk", () => {
-  it("leave it alone together while it is ill, and one message tries it for both", async () => {
+  it("leave it alone together while its circuit is open, and one message tries it for both", async () => {
     const [one, other] = [await harness.connect(), await harness.connect({ address: "second@example.com" })];
     one.receive("1", "2", "3");
     other.receive("4", "5", "6");
-    let isIll = true;
-    const desk = { ...deskThat(() => (isIll ? FAULT_OF_DESK : ACCEPTED)), concurrency: 3 };
+    let isDown = true;
+    const desk = { ...deskThat(() => (isDown ? FAULT_OF_DESK : ACCEPTED)), concurrency: 3 };
     await harness.run(one, at(desk));
     const offered = desk.offered.length;
     await harness.run(other, at(desk));
@@ -302,7 +302,7 @@ describe("two mailboxes with one desk", () => {
     await Promise.all([harness.run(one, at(desk)), harness.run(other, at(desk))]);
     assert.equal(desk.offered.length, offered + 1);
 
-    isIll = false;
+    isDown = false;
     harness.clock.advance(2 * MINUTE_MS);
     await harness.run(one, at(desk));
     await harness.run(other, at(desk));

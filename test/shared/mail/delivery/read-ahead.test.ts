@@ -64,15 +64,15 @@ describe("a desk that takes one message at a time", () => {
     assert.equal(timesRead(second), 1);
   });
 
-  it("falls ill, and the message that was read meanwhile is as it was, and leaves no file", async () => {
+  it("fails, and the message that was read meanwhile is as it was, and leaves no file", async () => {
     const mailbox = await harness.connect();
     receive(mailbox, "one");
     harness.clock.advance(SECOND_MS);
     const { immutableId } = mailbox.graph.deliver(mail("two", "a line of text\r\n".repeat(100_000)));
     const before = await files();
     const secondIsRead = isRead(immutableId);
-    const ill: Desk = { concurrency: 1, deliver: () => secondIsRead.then(() => FAULT_OF_DESK) };
-    await harness.run(mailbox, at(ill));
+    const failing: Desk = { concurrency: 1, deliver: () => secondIsRead.then(() => FAULT_OF_DESK) };
+    await harness.run(mailbox, at(failing));
     const { attempts, claimedUntil, answer } = await harness.entry(mailbox, immutableId);
     assert.deepEqual({ attempts, claimedUntil, answer }, { attempts: 0, claimedUntil: undefined, answer: "" });
     assert.deepEqual(await files(), before);
@@ -102,7 +102,7 @@ describe("a desk that takes one message at a time", () => {
     assert.equal(timesRead(second), 1);
   });
 
-  it("is tried with one message after it was ill, and none is read besides", async () => {
+  it("is tried with one message while its circuit is half-open, and none is read besides", async () => {
     const mailbox = await harness.connect();
     const [, second = ""] = receive(mailbox, "one", "two");
     await harness.run(mailbox, at(deskThat(() => FAULT_OF_DESK)));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { detectCycle } from "../../../../shared/mail/discovery/cycle-detection.ts";
 
-/** After how many of these pages a circle is seen; `undefined` where it is not. Each page has a link of its own. */
+/** After how many of these pages a cycle is seen; `undefined` where it is not. Each page has a link of its own. */
 function seenAfter(pages: Iterable<readonly string[]>): number | undefined {
   let memory: string | undefined;
   let count = 0;
@@ -22,9 +22,9 @@ function* around(length: number, before = 0): Generator<string[]> {
   for (let page = 0; ; page += 1) yield [`page ${page % length}`];
 }
 
-describe("pages in a circle", () => {
+describe("pages in a cycle", () => {
   for (const length of [1, 2, 3, 7, 50, 201]) {
-    it(`are noticed within nine turns, wherever the circle begins (${length} long)`, () => {
+    it(`are noticed within nine rounds, wherever the cycle begins (${length} long)`, () => {
       for (const before of [0, 1, 5, 100]) {
         const seen = seenAfter(around(length, before)) ?? assert.fail("not noticed");
         assert.ok(seen <= Math.max(9 * length, 4 * before) + 8, `only after ${seen}`);

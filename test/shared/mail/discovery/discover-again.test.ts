@@ -139,7 +139,7 @@ describe("when the stored position is lost", () => {
     assert.deepEqual(harness.taken().sort(), ["one", "three", "two"]);
   });
 
-  it("nothing is delivered that the ledger has settled and forgotten", async () => {
+  it("nothing is delivered that the ledger has settled and purged", async () => {
     const mailbox = await harness.connect();
     mailbox.receive("forgotten");
     await harness.run(mailbox);

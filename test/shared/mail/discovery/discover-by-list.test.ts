@@ -278,10 +278,10 @@ describe("listing", () => {
 });
 
 describe("changes without an end", () => {
-  for (const shape of ["same-page", "circle", "empty", "own-link"] as const satisfies EndlessPages[]) {
+  for (const shape of ["same-page", "cycle", "empty", "own-link"] as const satisfies EndlessPages[]) {
     it(`are noticed over several runs, and the mail comes through (${shape})`, async () => {
       const mailbox = await harness.connect();
-      // Enough for a circle of three pages.
+      // Enough for a cycle of three pages.
       for (const name of names(1_200))
         mailbox.graph.deliver(mail(name), { receivedAt: new Date(NOON.getTime() - HOUR_MS) });
       mailbox.receive("one");
@@ -296,7 +296,7 @@ describe("changes without an end", () => {
       while (times("changes refused, listing") === 0) {
         await harness.run(mailbox, { budgetMs: shape === "empty" ? 10 * MINUTE_MS : 50 * SECOND_MS });
         runs += 1;
-        assert.ok(runs < 20, "the circle was not noticed");
+        assert.ok(runs < 20, "the cycle was not noticed");
       }
       assert.equal(runs > 1, shape !== "own-link");
       mailbox.receive("two");

@@ -109,7 +109,7 @@ describe("later rounds", () => {
     assert.equal((await harness.entry(mailbox, id)).state, "pending");
   });
 
-  it("deliver nothing again that the ledger has settled and forgotten, when somebody files it anew", async () => {
+  it("deliver nothing again that the ledger has settled and purged, when somebody files it anew", async () => {
     const mailbox = await harness.connect();
     const [id = ""] = mailbox.receive("old");
     await harness.run(mailbox);
@@ -125,7 +125,7 @@ describe("later rounds", () => {
     assert.deepEqual(harness.taken(), ["old"]);
   });
 
-  it("deliver nothing again that the ledger has forgotten, when Graph merely repeats it", async () => {
+  it("deliver nothing again that the ledger has purged, when Graph merely repeats it", async () => {
     const mailbox = await harness.connect();
     const [id = ""] = mailbox.receive("old");
     await harness.run(mailbox);

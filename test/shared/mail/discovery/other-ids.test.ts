@@ -55,7 +55,7 @@ describe("a mailbox whose messages all have other ids, as after a move to anothe
     assert.deepEqual(harness.taken().sort(), ["one", "two"]);
   });
 
-  it("delivers nothing again after months, when the ledger has forgotten it", async () => {
+  it("delivers nothing again after months, when the ledger has purged it", async () => {
     const { mailbox } = await withHistory();
     harness.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
     await harness.ledger.purge(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS));
@@ -68,7 +68,7 @@ describe("a mailbox whose messages all have other ids, as after a move to anothe
 });
 
 describe("a mail with a date of the future", () => {
-  it("is recognised under another id as long as it is not forgotten", async () => {
+  it("is recognised under another id as long as it is not purged", async () => {
     const mailbox = await harness.connect();
     mailbox.graph.deliver(mail("future"), { receivedAt: new Date(NOON.getTime() + 400 * DAY_MS) });
     await harness.run(mailbox);

@@ -134,7 +134,7 @@ describe("the hourly sweep", () => {
     assert.equal((await discoverIn(mailbox)).reconciled, 0);
   });
 
-  it("finds nothing that was settled and forgotten, not even what is forgotten while it looks", async () => {
+  it("finds nothing that was settled and purged, not even what is purged while it looks", async () => {
     const mailbox = await connected();
     mailbox.receive("old");
     await harness.run(mailbox);
@@ -154,7 +154,7 @@ describe("the hourly sweep", () => {
     assert.deepEqual(harness.taken(), ["old", "older than the memory by now"]);
   });
 
-  it("does not list what it would leave alone: the time of which the ledger has forgotten all", async () => {
+  it("does not list what it would leave alone: the time of which the ledger has purged all", async () => {
     const mailbox = await connected();
     mailbox.graph.deliver(mail("old"), { receivedAt: NOON });
     harness.clock.advance(5 * DAY_MS);

@@ -9,7 +9,7 @@ const { harness, discoverIn, known, checkpointOf, planPage } = useDiscovery();
 /** As of a sender, an importer or a restored archive whose clock was wrong. */
 const FAR_FUTURE = new Date("2099-01-01T00:00:00.000Z");
 
-const sweepLedger = (mailboxId: string) => harness.ledger.purge(mailboxId, new Date(Date.now() - LEDGER_MEMORY_MS));
+const purgeLedger = (mailboxId: string) => harness.ledger.purge(mailboxId, new Date(Date.now() - LEDGER_MEMORY_MS));
 
 describe("a mail with a date of the future", () => {
   it("is delivered at once", async () => {
@@ -30,13 +30,13 @@ describe("a mail with a date of the future", () => {
     assert.deepEqual(harness.taken(), ["future"]);
   });
 
-  it("is not forgotten, and with it everything that comes until then", async () => {
+  it("is not purged, and with it everything that comes until then", async () => {
     const mailbox = await harness.connect();
     mailbox.graph.deliver(mail("future"), { receivedAt: FAR_FUTURE });
     mailbox.receive("usual");
     await harness.run(mailbox);
     harness.clock.advance(LEDGER_MEMORY_MS + DAY_MS);
-    assert.equal(await sweepLedger(mailbox.id), 1);
+    assert.equal(await purgeLedger(mailbox.id), 1);
     mailbox.receive("months later");
     mailbox.graph.expireSyncState();
     await harness.run(mailbox);

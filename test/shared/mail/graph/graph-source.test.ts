@@ -292,7 +292,7 @@ describe("the check of a folder", () => {
     assert.match((await cannotOpenFolder(harness.send, "nobody@example.com", "inbox")) ?? "", /no such mailbox/);
   });
 
-  it("says nothing of the folder where Graph is ill", async () => {
+  it("says nothing of the folder where Graph is failing", async () => {
     harness.answer({ status: 503 });
     await assert.rejects(cannotOpenFolder(harness.send, ADDRESS, "inbox"), { code: "GRAPH_UNAVAILABLE" });
   });

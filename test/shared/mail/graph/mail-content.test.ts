@@ -23,7 +23,7 @@ function bytes(length: number): Buffer {
 const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** As a process that has just started. */
-function sweepAt(now: Date): Promise<void> {
+function cleanUpAt(now: Date): Promise<void> {
   return createMailFileCleanup({ folder, log: SILENT, now: () => now })();
 }
 
@@ -80,13 +80,13 @@ describe("a message that is received", () => {
     await receiveContent(inChunks(bytes(2 * MEMORY_LIMIT_BYTES), 60_000), NOON, folder);
     const later = (minutes: number) => new Date(NOON.getTime() + minutes * 60_000);
     await receiveContent(inChunks(bytes(2 * MEMORY_LIMIT_BYTES), 60_000), later(30), folder);
-    await sweepAt(later(59));
+    await cleanUpAt(later(59));
     assert.equal((await readdir(folder)).length, 5);
-    await sweepAt(later(61));
+    await cleanUpAt(later(61));
     const left = await readdir(folder);
     assert.equal(left.length, 4);
     assert.ok(kept.every((name) => left.includes(name)));
-    await sweepAt(later(91));
+    await cleanUpAt(later(91));
     assert.deepEqual((await readdir(folder)).toSorted(), kept.toSorted());
   });
 
@@ -94,7 +94,7 @@ describe("a message that is received", () => {
     const [stuck, other] = [1, 2].map((count) => `deskpost-${NOON.getTime()}-${count}.eml`) as [string, string];
     await mkdir(path.join(folder, stuck));
     await writeFile(path.join(folder, other), "");
-    await sweepAt(new Date(NOON.getTime() + 61 * 60_000));
+    await cleanUpAt(new Date(NOON.getTime() + 61 * 60_000));
     assert.deepEqual(await readdir(folder), [stuck]);
   });
 
@@ -115,12 +115,12 @@ describe("a message that is received", () => {
       looked += 1;
     };
     const log = { ...SILENT, warn };
-    const sweep = createMailFileCleanup({ folder: path.join(folder, "missing"), log, now: () => at });
-    await sweep();
-    await sweep();
+    const cleanUp = createMailFileCleanup({ folder: path.join(folder, "missing"), log, now: () => at });
+    await cleanUp();
+    await cleanUp();
     assert.equal(looked, 1);
     at = new Date(NOON.getTime() + 60 * 60_000);
-    await sweep();
+    await cleanUp();
     assert.equal(looked, 2);
   });
 

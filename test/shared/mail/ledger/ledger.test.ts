@@ -264,7 +264,7 @@ describe("recording a page", () => {
     assert.deepEqual(await run.unknown([...ids, "aaka-x_="]), new Set(["aaka-x_="]));
   });
 
-  it("can be forgotten without what was delivered", async () => {
+  it("can be dropped without what was delivered", async () => {
     const run = await lease();
     await run.record(messages(1), { link: "1" });
     await run.settle(await claim(run), DELIVERED, now());
@@ -278,7 +278,7 @@ describe("recording a page", () => {
     await ledger.forgetCheckpoint(`${mailboxId}-that-never-was`);
   });
 
-  it("can be forgotten while old mail waits, which is delivered all the same", async () => {
+  it("can be dropped while old mail waits, which is delivered all the same", async () => {
     const run = await lease();
     await run.record([{ messageId: "imported", receivedAt: new Date(NOON.getTime() - 30 * DAY_MS) }], { link: "1" });
     await ledger.forgetCheckpoint(mailboxId);
@@ -462,7 +462,7 @@ describe("what is still to be acknowledged", () => {
     assert.deepEqual([state, notAcknowledged], ["delivered", "Graph refused"]);
   });
 
-  it("can be given up although the message was swept meanwhile", async () => {
+  it("can be given up although the message was purged meanwhile", async () => {
     const run = await lease();
     await run.record(messages(1), { link: "1" });
     await run.settle(await claim(run), { ...DELIVERED, acknowledge: true }, now());
@@ -474,7 +474,7 @@ describe("what is still to be acknowledged", () => {
   });
 });
 
-describe("the sweep", () => {
+describe("purging", () => {
   const longAgo = () => new Date(Date.now() - LEDGER_MEMORY_MS);
 
   it("removes what was settled long ago, and keeps what waits, what is quarantined and what is younger", async () => {
@@ -495,12 +495,12 @@ describe("the sweep", () => {
     assert.equal(await ledger.purge(mailboxId, longAgo()), 0);
   });
 
-  it("remembers between which times messages are forgotten, and the range only grows", async () => {
+  it("remembers between which times messages were purged, and the range only grows", async () => {
     const run = await lease();
     const [early, middle, late] = messages(3);
     assert.ok(early !== undefined && middle !== undefined && late !== undefined);
     assert.equal(run.purged, undefined);
-    const forgotten = async () => {
+    const purged = async () => {
       const range = await ledger.purged(mailboxId);
       assert.deepEqual((await lease()).purged, range);
       return [early, middle, late].map(({ receivedAt }) => mayBePurged(range, receivedAt));
@@ -509,8 +509,8 @@ describe("the sweep", () => {
     await run.settle(await claim(run), DELIVERED, now());
     clock.advance(LEDGER_MEMORY_MS + DAY_MS);
     await ledger.purge(mailboxId, longAgo());
-    // What came before the first that was swept was never delivered: it can still be imported.
-    assert.deepEqual(await forgotten(), [false, true, false]);
+    // What came before the first that was purged was never delivered: it can still be imported.
+    assert.deepEqual(await purged(), [false, true, false]);
 
     clock.advance(HOUR_MS);
     const second = await lease();
@@ -518,7 +518,7 @@ describe("the sweep", () => {
     await second.settle(await claim(second), DELIVERED, now());
     clock.advance(LEDGER_MEMORY_MS + DAY_MS);
     assert.equal(await ledger.purge(mailboxId, longAgo()), 1);
-    assert.deepEqual(await forgotten(), [true, true, false]);
+    assert.deepEqual(await purged(), [true, true, false]);
   });
 
   it("leaves what a person has replayed since it was found to be old", async () => {
@@ -553,10 +553,10 @@ describe("the sweep", () => {
     assert.equal((await lease()).purged, undefined);
   });
 
-  it("of more than a transaction holds that breaks off has noted what it may have forgotten", async () => {
+  it("of more than a transaction holds that breaks off has noted what it may have purged", async () => {
     const run = await lease();
-    const swept = messages(120);
-    await run.record(swept, { link: "1" });
+    const old = messages(120);
+    await run.record(old, { link: "1" });
     for (const entry of await run.due(now(), 200)) {
       const claimed = (await run.claim(entry, now())) ?? assert.fail("not claimed");
       await run.settle(claimed, DELIVERED, now());
@@ -566,7 +566,7 @@ describe("the sweep", () => {
     await assert.rejects(broken.purge(mailboxId, longAgo()), /Table Storage is down/);
     assert.equal((await ledger.entries(mailboxId)).length, 20);
     const { purged } = await lease();
-    assert.ok(swept.every(({ receivedAt }) => mayBePurged(purged, receivedAt)));
+    assert.ok(old.every(({ receivedAt }) => mayBePurged(purged, receivedAt)));
     assert.equal(await ledger.purge(mailboxId, longAgo()), 20);
   });
 });
@@ -610,7 +610,7 @@ describe("what a person decides", () => {
     });
   }
 
-  it("a discarded message leaves the quarantine with the reason, and is swept in its time", async () => {
+  it("a discarded message leaves the quarantine with the reason, and is purged in its time", async () => {
     await ledger.discard(mailboxId, await settled("quarantined"), "spam, says Ada", now());
     assert.deepEqual(await ledger.waiting(mailboxId), { pending: 0, quarantined: 0 });
     const { state, answer } = await entryOf("message-0");

@@ -8,17 +8,17 @@ import { type ConnectedMailbox, DAY_MS, HOUR_MS, MINUTE_MS, NOON, now, useMailHa
 const harness = useMailHarness();
 const EVER: Period = { from: new Date(0), until: new Date("2100-01-01") };
 
-async function accountOf(mailbox: ConnectedMailbox, period: Period = EVER) {
-  const account = createAudit({ ledger: harness.ledger, sourceOf: harness.source, now });
-  return account(await mailbox.stored(), period);
+async function auditOf(mailbox: ConnectedMailbox, period: Period = EVER) {
+  const audit = createAudit({ ledger: harness.ledger, sourceOf: harness.source, now });
+  return audit(await mailbox.stored(), period);
 }
 
 async function numbersOf(mailbox: ConnectedMailbox) {
-  const { received, inFolder, difference } = await accountOf(mailbox);
+  const { received, inFolder, difference } = await auditOf(mailbox);
   return { received, inFolder, difference };
 }
 
-describe("the account of a mailbox", () => {
+describe("the audit of a mailbox", () => {
   it("counts what became of each message, and agrees with the folder", async () => {
     const mailbox = await harness.connect();
     const [first = ""] = mailbox.receive("one", "two", "refused", "too-large");
@@ -30,7 +30,7 @@ describe("the account of a mailbox", () => {
     mailbox.graph.move(first, "archive");
     harness.clock.advance(5 * MINUTE_MS);
     await harness.run(mailbox, at(desk));
-    const { received, states, inFolder, difference, complete } = await accountOf(mailbox);
+    const { received, states, inFolder, difference, complete } = await auditOf(mailbox);
     assert.deepEqual(
       { received, inFolder, difference, complete },
       { received: 4, inFolder: 3, difference: 0, complete: true },
@@ -46,9 +46,9 @@ describe("the account of a mailbox", () => {
     const table = await harness.tables("Ledger");
     const [one, two] = await harness.ledger.entries(mailbox.id);
     await table.deleteEntity(mailbox.id, `m_${one?.key}`);
-    assert.equal((await accountOf(mailbox)).difference, 1);
+    assert.equal((await auditOf(mailbox)).difference, 1);
     await table.updateEntity({ partitionKey: mailbox.id, rowKey: `m_${two?.key}`, state: "gone" }, "Merge");
-    assert.equal((await accountOf(mailbox)).difference, 2);
+    assert.equal((await auditOf(mailbox)).difference, 2);
   });
 
   it("looks at the period alone: not at what came before the mailbox was connected, nor at what no run has seen", async () => {
@@ -60,10 +60,10 @@ describe("the account of a mailbox", () => {
     harness.clock.advance(5 * MINUTE_MS);
     await harness.run(mailbox);
     mailbox.receive("not seen yet");
-    const whole = await accountOf(mailbox);
+    const whole = await auditOf(mailbox);
     assert.deepEqual([whole.received, whole.inFolder, whole.difference], [2, 2, 0]);
     assert.deepEqual(whole.from, NOON);
-    const noon = await accountOf(mailbox, { from: NOON, until: new Date(NOON.getTime() + HOUR_MS) });
+    const noon = await auditOf(mailbox, { from: NOON, until: new Date(NOON.getTime() + HOUR_MS) });
     assert.deepEqual([noon.received, noon.inFolder, noon.difference], [1, 1, 0]);
   });
 
@@ -75,7 +75,7 @@ describe("the account of a mailbox", () => {
     harness.clock.advance(5 * MINUTE_MS);
     await harness.run(mailbox);
     assert.deepEqual(harness.taken(), ["one"]);
-    const { received, inFolder, difference } = await accountOf(mailbox);
+    const { received, inFolder, difference } = await auditOf(mailbox);
     assert.deepEqual([received, inFolder, difference], [1, 1, 0]);
   });
 
@@ -86,13 +86,13 @@ describe("the account of a mailbox", () => {
     const idle = at(deskThat(() => ACCEPTED));
     await harness.run(mailbox, { ...idle, budgetMs: 0 });
     assert.equal((await harness.ledger.waiting(mailbox.id)).pending, 500);
-    assert.equal((await accountOf(mailbox)).difference, 0);
+    assert.equal((await auditOf(mailbox)).difference, 0);
     await harness.run(mailbox, { ...idle, budgetMs: 0 });
     assert.deepEqual(await numbersOf(mailbox), { received: 600, inFolder: 600, difference: 0 });
 
     mailbox.graph.deliver(Buffer.from("From: a@b.c\r\n\r\nold"), { receivedAt: new Date(NOON.getTime() - DAY_MS) });
     await harness.registry.update(await mailbox.stored(), { deliverFrom: new Date(NOON.getTime() - 2 * DAY_MS) });
-    assert.equal((await accountOf(mailbox)).difference, 0);
+    assert.equal((await auditOf(mailbox)).difference, 0);
     harness.clock.advance(MINUTE_MS);
     await harness.run(mailbox);
     harness.clock.advance(MINUTE_MS);
@@ -114,18 +114,18 @@ describe("the account of a mailbox", () => {
       const leased = await harness.lease(mailbox);
       await leased.record([], moved);
       await leased.release();
-      assert.deepEqual((await accountOf(mailbox)).until, until);
+      assert.deepEqual((await auditOf(mailbox)).until, until);
     }
   });
 
-  it("does not miss what was delivered so long ago that the ledger has forgotten it", async () => {
+  it("does not miss what was delivered so long ago that the ledger has purged it", async () => {
     const mailbox = await harness.connect();
     mailbox.receive("one");
     await harness.run(mailbox);
     harness.clock.advance(100 * DAY_MS);
     await harness.ledger.purge(mailbox.id, now());
     await harness.run(mailbox);
-    const { received, inFolder, difference } = await accountOf(mailbox);
+    const { received, inFolder, difference } = await auditOf(mailbox);
     assert.deepEqual([received, inFolder, difference], [0, 1, 0]);
   });
 });

@@ -87,7 +87,7 @@ describe("an import", () => {
     assert.deepEqual(await harness.ledger.waiting(mailbox.id), { pending: 0, quarantined: 0 });
   });
 
-  it("leaves alone what was delivered so long ago that the ledger has forgotten it", async () => {
+  it("leaves alone what was delivered so long ago that the ledger has purged it", async () => {
     const mailbox = await mailboxWithPast(5);
     harness.clock.advance(LEDGER_MEMORY_MS + 2 * DAY_MS);
     await harness.ledger.purge(mailbox.id, new Date(Date.now() - LEDGER_MEMORY_MS));

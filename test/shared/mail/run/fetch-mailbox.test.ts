@@ -74,7 +74,7 @@ describe("a run that finds nothing new", () => {
     assert.equal((await harness.run(mailbox, { deps })).kind, "fetched");
     assert.deepEqual(requests, [
       "Mailboxes getEntity",
-      // The lease, with what was swept.
+      // The lease, with what was purged.
       "Ledger listEntities",
       "Ledger updateEntity",
       // Once more: only what is read under the lease counts.
@@ -138,18 +138,18 @@ describe("the report on the mailbox", () => {
     assert.notEqual(after.lastSuccessAt, undefined);
   });
 
-  it("calls a desk that is ill no success, and says which desk", async () => {
+  it("calls a desk that fails no success, and says which desk", async () => {
     const mailbox = await harness.connect();
     mailbox.receive("one");
-    const ill = deskThat(() => ({ ...FAULT_OF_DESK, retryAfterMs: 5 * MINUTE_MS }));
-    assert.deepEqual(await harness.run(mailbox, at(ill)), { kind: "fetched", more: false, delivered: 0 });
+    const failing = deskThat(() => ({ ...FAULT_OF_DESK, retryAfterMs: 5 * MINUTE_MS }));
+    assert.deepEqual(await harness.run(mailbox, at(failing)), { kind: "fetched", more: false, delivered: 0 });
     const { lastError, lastSuccessAt, throttledUntil } = await mailbox.stored();
     assert.equal(lastError?.code, "DESK_UNAVAILABLE");
     assert.match(lastError?.message ?? "", /"webhook"/);
     assert.deepEqual([lastSuccessAt, throttledUntil], [undefined, undefined]);
     harness.clock.advance(4 * MINUTE_MS);
-    await harness.run(mailbox, at(ill));
-    assert.equal(ill.offered.length, 1);
+    await harness.run(mailbox, at(failing));
+    assert.equal(failing.offered.length, 1);
     assert.equal((await mailbox.stored()).lastError?.code, "DESK_UNAVAILABLE");
   });
 

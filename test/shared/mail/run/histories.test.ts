@@ -212,7 +212,7 @@ describe("whatever happens to a mailbox", () => {
         told += 1;
         const mailbox = await harness.connect({ address, desk, acknowledge: { kind: "mark-read" } });
         const about: Told = { mailbox, desk, mails: [], mayBeDoubled: 0 };
-        for (const happening of ticks) await tick(about, happening);
+        for (const event of ticks) await tick(about, event);
         await comeToRest(about);
         await assertWhole(about);
       }),
