@@ -201,9 +201,9 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     edits: [
       {
         file: "shared/desks/exclusive-desk-table.ts",
-        find: "deliver: (delivery) => inThisProcess(() => inTurn(delivery)),",
+        find: "deliver: (delivery) => inThisProcess(() => deliverLocked(delivery)),",
         replace:
-          "deliver: (delivery) => (inTurn.length < 0 ? inThisProcess(() => inTurn(delivery)) : desk.deliver(delivery)),",
+          "deliver: (delivery) => (deliverLocked.length < 0 ? inThisProcess(() => deliverLocked(delivery)) : desk.deliver(delivery)),",
       },
     ],
   },
