@@ -9,7 +9,8 @@ import { probeDesk } from "./desks/desk-probe.ts";
 import { testDelivery } from "./desks/test-message.ts";
 import { createAppHealth } from "./health/app-health.ts";
 import { type CheckMailbox, createDiagnostics } from "./health/checks/diagnostics.ts";
-import { type Check, createNewMailboxChecks } from "./health/checks/new-mailbox-checks.ts";
+import { createNewMailboxChecks } from "./health/checks/new-mailbox-checks.ts";
+import type { CheckStep } from "./health/checks/run-checks.ts";
 import { askOwnAddress, tryKeyVault, tryStorage } from "./health/checks/try-services.ts";
 import { createMailboxGauges } from "./health/mailbox-gauges.ts";
 import { createMailboxView, createOverview, type MailboxView, type Overview } from "./health/overview.ts";
@@ -87,7 +88,7 @@ export interface App {
   readonly sessions: Sessions;
   /** Makes a link for the owner of a mailbox. */
   invite(mailboxId: string, anyAccount: boolean): Promise<{ readonly url: string; readonly endsAt: Date }>;
-  checkNewMailbox(wanted: NewMailbox): Promise<readonly Check[]>;
+  checkNewMailbox(wanted: NewMailbox): Promise<readonly CheckStep[]>;
   /** One tick. What does not fit into it goes to the queue. */
   fetchDueMailboxes(): Promise<void>;
   /**
@@ -333,6 +334,7 @@ export function createApp({
       scopes: mailScopes,
       deskUrls: Object.fromEntries(Object.entries(config.desks).map(([name, { url }]) => [name, url])),
       probeDesk,
+      now,
     }),
     async fetchDueMailboxes() {
       await removeLeftOverMailFiles();

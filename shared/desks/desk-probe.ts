@@ -15,3 +15,8 @@ export async function probeDesk(url: string): Promise<DeskProbe> {
     return { fault: typeof code === "string" ? code : name };
   }
 }
+
+/** True where the desk itself answers, be it with a refusal: what asked was no mail. */
+export function isAnswering(probe: DeskProbe): boolean {
+  return "status" in probe && probe.status < 500;
+}

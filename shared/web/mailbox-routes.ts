@@ -61,7 +61,7 @@ async function add({ app, form, page }: Visit): Promise<WebAnswer> {
   try {
     const wanted = readForm(entered);
     const checks = entered.do === "add-anyway" ? [] : await app.checkNewMailbox(wanted);
-    if (entered.do === "check" || checks.some(({ result }) => result === "bad")) return await again({ checks });
+    if (entered.do === "check" || checks.some(({ result }) => result === "failed")) return await again({ checks });
     await app.changeMailbox.add(wanted);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { Check } from "../health/checks/new-mailbox-checks.ts";
+import type { CheckStep, Evidence } from "../health/checks/run-checks.ts";
 import { formToken, type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
 
 /** The form as it was filled in, and what came of it. */
@@ -7,7 +7,7 @@ export interface FilledForm {
   readonly entered: Readonly<Record<string, string>>;
   /** What is wrong with the entries themselves. */
   readonly fault?: string;
-  readonly checks?: readonly Check[];
+  readonly checks?: readonly CheckStep[];
 }
 
 /** The form for a mailbox. It checks before it adds, and adds all the same for whoever knows better. */
@@ -17,7 +17,7 @@ export function newMailboxPage(
   { entered, fault, checks = [] }: FilledForm = { entered: {} },
 ): Promise<HtmlAnswer> {
   const { urls, session } = context;
-  const failed = checks.some(({ result }) => result === "bad");
+  const failed = checks.some(({ result }) => result === "failed");
   const selected = (name: string, value: string) => (entered[name] === value ? "selected" : "");
   const body = html`
 ${fault === undefined ? "" : html`<p class="trouble" role="alert">${fault}</p>`}
@@ -49,16 +49,44 @@ ${failed ? html`<button name="do" value="add-anyway">Add it all the same</button
   return htmlAnswer(fault === undefined && !failed ? 200 : 400, context, { title: "Add a mailbox", body });
 }
 
-const TONES = {
-  good: { tone: "good", word: "well" },
-  bad: { tone: "bad", word: "to be put right" },
-  unknown: { tone: "warn", word: "to be seen" },
+const RESULTS: Readonly<Record<CheckStep["result"], { readonly tone: string; readonly word: string }>> = {
+  ok: { tone: "good", word: "well" },
+  failed: { tone: "bad", word: "to be put right" },
+  warning: { tone: "warn", word: "to be seen" },
+  skipped: { tone: "warn", word: "to be seen" },
 };
 
-function checkList(checks: readonly Check[]): Html {
-  const items = checks.map(
-    ({ name, result, evidence, remedy }) =>
-      html`<li><span class="state ${TONES[result].tone}">${name}: ${TONES[result].word}</span><br>${evidence} ${remedy}</li>`,
-  );
+/** Each check as people know it, and what it found in a sentence. */
+const WORDS: Readonly<Record<string, { readonly title: string; readonly found: (evidence: Evidence) => string }>> = {
+  organisation: {
+    title: "Microsoft knows the organisation",
+    found: ({ asked, tenantId }) => (tenantId === undefined ? "" : `${asked} is the tenant ${tenantId}.`),
+  },
+  redirect: {
+    title: "The redirect URL is registered",
+    found: ({ entraCode, redirectUrl = "" }) => `${entraCode === undefined ? "" : `${entraCode} for `}${redirectUrl}`,
+  },
+  permissions: {
+    title: "Permissions",
+    found: ({ kind, scopes }) =>
+      kind === "owner"
+        ? `Microsoft will ask the owner for ${scopes}.`
+        : "Microsoft will ask an administrator for what the registration lists as application permissions.",
+  },
+  desk: {
+    title: "The desk answers",
+    found: ({ desk, host, status, fault }) => {
+      if (host === undefined) return desk === undefined ? "" : `There is no desk "${desk}".`;
+      return status === undefined ? `${host}: ${fault}` : `${host} answers with HTTP ${status}.`;
+    },
+  },
+};
+
+function checkList(checks: readonly CheckStep[]): Html {
+  const items = checks.map(({ name, result, evidence, remedy }) => {
+    const { title, found } = WORDS[name] ?? { title: name, found: () => "" };
+    const words = result === "skipped" ? "" : found(evidence);
+    return html`<li><span class="state ${RESULTS[result].tone}">${title}: ${RESULTS[result].word}</span><br>${words} ${remedy}</li>`;
+  });
   return html`<section class="card" role="status"><h2>What was tried</h2><ul class="check">${items}</ul></section>`;
 }

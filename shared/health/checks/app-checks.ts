@@ -2,6 +2,8 @@ import type { AppAlarm, MailboxRegistry, StoredMailbox } from "../../mailboxes/m
 import { isLoopback } from "../../platform/base-url.ts";
 import type { RedirectProbe } from "../../tokens/redirect-probe.ts";
 import { TICK_OVERDUE_MS, WARN_BEFORE_END_MS } from "../thresholds.ts";
+import { organisationCheck, tenantOf } from "./organisation-check.ts";
+import { redirectRemedy } from "./redirect-remedy.ts";
 import type { Check, Finding } from "./run-checks.ts";
 
 /** What answers at the app's own address; `status` undefined where nothing does. */
@@ -42,7 +44,7 @@ export interface AppCheckDeps {
 /** The checks of the app as a whole; the mailbox only names its organisation and its desk. */
 export function appChecks(deps: AppCheckDeps, mailbox: StoredMailbox | undefined): Check[] {
   const { config, registry, now } = deps;
-  const tenant = config.tenant ?? mailbox?.address.slice(mailbox.address.lastIndexOf("@") + 1);
+  const organisation = { tenant: config.tenant, address: mailbox?.address, tenantId: deps.tenantId };
 
   async function configuration(): Promise<Finding> {
     const evidence = {
@@ -85,12 +87,8 @@ export function appChecks(deps: AppCheckDeps, mailbox: StoredMailbox | undefined
     return { result: "failed", evidence, remedy };
   }
 
-  async function organisation(): Promise<Finding> {
-    if (tenant === undefined) throw new Error("No mailbox names an organisation");
-    return { result: "ok", evidence: { asked: tenant, tenantId: await deps.tenantId(tenant) } };
-  }
-
   async function application(): Promise<Finding> {
+    const tenant = tenantOf(organisation);
     if (tenant === undefined) throw new Error("No mailbox names an organisation");
     const [alarm, endsAt, redirect] = await Promise.all([
       registry.alarm(),
@@ -110,7 +108,7 @@ export function appChecks(deps: AppCheckDeps, mailbox: StoredMailbox | undefined
       alarmSince: alarm?.since,
     };
     if (redirect.kind === "refused") {
-      const remedy = `In Entra, App registrations, ${config.clientId}, Authentication: add under the platform "Web" exactly ${deps.redirectUrl}, or put PUBLIC_BASE_URL right.`;
+      const remedy = redirectRemedy(redirect.code, config.clientId, deps.redirectUrl);
       return { result: "failed", evidence, remedy };
     }
     if (alarm !== undefined) {
@@ -156,13 +154,7 @@ export function appChecks(deps: AppCheckDeps, mailbox: StoredMailbox | undefined
       remedy: "Look at the function fetch-mail in the Azure portal.",
       run: timer,
     },
-    {
-      name: "organisation",
-      needs: tenant === undefined ? ["storage"] : [],
-      limitMs: 8_000,
-      remedy: "Look at the address of the mailbox, the setting ENTRA_TENANT, and the app's way to the internet.",
-      run: organisation,
-    },
+    organisationCheck(organisation),
     {
       name: "application",
       needs: config.authentication === "federated-credential" ? ["organisation"] : ["organisation", "key vault"],

@@ -1,6 +1,6 @@
 import type { OpenCircuit } from "../../desks/circuit-breaker.ts";
 import type { DeskAnswer } from "../../desks/desk.ts";
-import type { DeskProbe } from "../../desks/desk-probe.ts";
+import { type DeskProbe, isAnswering } from "../../desks/desk-probe.ts";
 import type { StoredEntry } from "../../mail/ledger/ledger.ts";
 import type { MailboxRegistry, StoredMailbox } from "../../mailboxes/mailbox.ts";
 import { REFRESH_TOKEN_LIFE_MS } from "../../tokens/expiry.ts";
@@ -106,11 +106,11 @@ export function mailboxChecks(
 
   async function desk(): Promise<Finding> {
     const { desk: name } = found();
-    const [probe, resting] = await Promise.all([deps.probeDesk(found()), deps.openCircuits()]);
-    const openCircuit = resting.find((one) => one.desk === name);
+    const [probe, openCircuits] = await Promise.all([deps.probeDesk(found()), deps.openCircuits()]);
+    const openCircuit = openCircuits.find((one) => one.desk === name);
     const reached = { desk: name, ...probe, restsUntil: openCircuit?.until };
     const where = `the address of "${name}" in the setting DESKS, whether the desk runs, and whether its firewall lets Deskpost in; mail waits meanwhile`;
-    if (!("status" in probe) || probe.status >= 500) {
+    if (!isAnswering(probe)) {
       return { result: "failed", evidence: reached, remedy: `The desk does not answer: look at ${where}.` };
     }
     if (testMessage) {
@@ -124,14 +124,14 @@ export function mailboxChecks(
 
   async function backlog(): Promise<Finding> {
     const { id, status, lastFetchAt, lastSuccessAt, lastMailAt, lastError, desk: name } = found();
-    const [counts, pending, alarm, lastTick, resting] = await Promise.all([
+    const [counts, pending, alarm, lastTick, openCircuits] = await Promise.all([
       deps.waiting(id),
       deps.pending(id, OLDEST_AMONG),
       deps.registry.alarm(),
       deps.registry.lastTick(),
       deps.openCircuits(),
     ]);
-    const openCircuit = resting.find((one) => one.desk === name);
+    const openCircuit = openCircuits.find((one) => one.desk === name);
     // What was old already when it was found waits behind new mail, and says nothing of a delay.
     const waits = pending.flatMap(({ isBacklog, receivedAt }) =>
       isBacklog ? [] : [now().getTime() - receivedAt.getTime()],

@@ -1,15 +1,9 @@
+import { type DeskProbe, isAnswering } from "../../desks/desk-probe.ts";
 import type { NewMailbox } from "../../mailboxes/new-mailbox.ts";
-import { AppError } from "../../platform/errors.ts";
 import type { RedirectProbe } from "../../tokens/redirect-probe.ts";
-
-/** What became of one check. `unknown`: it could not be made, or only the sign-in will tell. */
-export interface Check {
-  readonly name: string;
-  readonly result: "good" | "bad" | "unknown";
-  readonly evidence: string;
-  /** What to change, and where; for whatever is not good. */
-  readonly remedy: string;
-}
+import { organisationCheck, tenantOf } from "./organisation-check.ts";
+import { redirectRemedy } from "./redirect-remedy.ts";
+import { type CheckStep, type Finding, runChecks } from "./run-checks.ts";
 
 export interface NewMailboxChecksDeps {
   /** The id of the tenant behind a domain or id. @throws where Microsoft knows none, or does not answer */
@@ -23,100 +17,82 @@ export interface NewMailboxChecksDeps {
   readonly scopes: (wanted: { readonly writes: boolean }) => readonly string[];
   /** Addresses of the desks of the configuration, by name. */
   readonly deskUrls: Readonly<Record<string, string>>;
-  readonly probeDesk: (url: string) => Promise<{ readonly status: number } | { readonly fault: string }>;
+  readonly probeDesk: (url: string) => Promise<DeskProbe>;
+  readonly now: () => Date;
 }
 
-/** Tries, before a mailbox is added, what can be tried without its owner. Nothing is changed by it. */
-export function createNewMailboxChecks(deps: NewMailboxChecksDeps): (wanted: NewMailbox) => Promise<readonly Check[]> {
-  async function organisation({ address }: NewMailbox): Promise<{ check: Check; tenantId: string | undefined }> {
-    const name = "Microsoft knows the organisation";
-    const tenant = deps.tenant ?? address.slice(address.lastIndexOf("@") + 1);
-    try {
-      const tenantId = await deps.tenantId(tenant);
-      return {
-        tenantId,
-        check: { name, result: "good", evidence: `${tenant} is the tenant ${tenantId}.`, remedy: "" },
-      };
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      const where =
-        deps.tenant === undefined
-          ? "Check the part of the address after the @. If it is no domain of a Microsoft 365 organisation, set ENTRA_TENANT to the tenant's id."
-          : "Put the setting ENTRA_TENANT right: a tenant id, or a domain of the tenant.";
-      return { tenantId: undefined, check: { name, result: "bad", evidence: error.message, remedy: where } };
-    }
-  }
+/**
+ * Tries, before a mailbox is added, what can be tried without its owner. Nothing is changed by it. A warning is what
+ * only the sign-in will tell.
+ */
+export function createNewMailboxChecks(
+  deps: NewMailboxChecksDeps,
+): (wanted: NewMailbox) => Promise<readonly CheckStep[]> {
+  const { redirectUrl, clientId, tenant, now } = deps;
 
-  async function redirect(tenantId: string | undefined): Promise<Check> {
-    const name = "The redirect URL is registered";
-    const later = "The first sign-in will tell.";
-    if (tenantId === undefined) {
-      return { name, result: "unknown", evidence: "Not tried, without a tenant to ask.", remedy: later };
-    }
-    const probe = await deps.probeRedirect(tenantId);
-    if (probe.kind === "registered") return { name, result: "good", evidence: deps.redirectUrl, remedy: "" };
+  async function redirect(address: string): Promise<Finding> {
+    const probe = await deps.probeRedirect(tenantOf({ tenant, address }) ?? "");
+    const evidence = { redirectUrl };
+    if (probe.kind === "registered") return { result: "ok", evidence };
     if (probe.kind === "unclear") {
-      return { name, result: "unknown", evidence: "Microsoft gave no clear answer.", remedy: later };
-    }
-    return {
-      name,
-      result: "bad",
-      evidence: `AADSTS${probe.code} for ${deps.redirectUrl}`,
-      remedy: remedyFor(probe.code),
-    };
-  }
-
-  function remedyFor(code: number): string {
-    const registration = `In Entra, App registrations, the application ${deps.clientId}`;
-    switch (code) {
-      case 50011:
-      case 900971:
-        return `${registration}, Authentication: add under the platform “Web” exactly ${deps.redirectUrl}, letter for letter; or put the setting PUBLIC_BASE_URL right.`;
-      case 700016:
-      case 50194:
-        return `The application is not known in that organisation. Check the setting ENTRA_CLIENT_ID; for mailboxes of other organisations: ${registration}, Authentication, must allow accounts in any organisational directory.`;
-      default:
-        return "Its meaning is listed at learn.microsoft.com/entra/identity-platform/reference-error-codes.";
-    }
-  }
-
-  function permissions({ access, acknowledge }: NewMailbox): Check {
-    const scopes = deps.scopes({ writes: acknowledge.kind !== "nothing" }).join(", ");
-    const evidence =
-      access === "owner"
-        ? `Microsoft will ask the owner for ${scopes}.`
-        : "Microsoft will ask an administrator for what the registration lists as application permissions.";
-    const remedy =
-      access === "owner"
-        ? "The sign-in will tell whether the organisation wants an administrator's approval; its page then gives the link to forward."
-        : "If none is listed: API permissions, Microsoft Graph, application permissions, Mail.Read or Mail.ReadWrite.";
-    return { name: "Permissions", result: "unknown", evidence, remedy };
-  }
-
-  async function desk({ desk: deskName }: NewMailbox): Promise<Check> {
-    const name = "The desk answers";
-    const url = deps.deskUrls[deskName];
-    if (url === undefined) {
-      const known = Object.keys(deps.deskUrls).join(", ");
       return {
-        name,
-        result: "bad",
-        evidence: `There is no desk "${deskName}".`,
-        remedy: `The setting DESKS names: ${known}.`,
+        result: "warning",
+        evidence: {},
+        remedy: "Microsoft gave no clear answer. The first sign-in will tell.",
       };
     }
-    const { host } = new URL(url);
-    const answer = await deps.probeDesk(url);
-    if ("status" in answer && answer.status < 500) {
-      return { name, result: "good", evidence: `${host} answers with HTTP ${answer.status}.`, remedy: "" };
-    }
-    const evidence = "status" in answer ? `${host} answers with HTTP ${answer.status}.` : `${host}: ${answer.fault}`;
-    const remedy = `Check the address of “${deskName}” in the setting DESKS, that the desk runs, and that its firewall lets Deskpost in. Until then mail stays pending; none is lost.`;
-    return { name, result: "bad", evidence, remedy };
+    const refusal = { entraCode: `AADSTS${probe.code}`, ...evidence };
+    return { result: "failed", evidence: refusal, remedy: redirectRemedy(probe.code, clientId, redirectUrl) };
   }
 
-  return async (wanted) => {
-    const [{ check, tenantId }, deskCheck] = await Promise.all([organisation(wanted), desk(wanted)]);
-    return [check, await redirect(tenantId), permissions(wanted), deskCheck];
+  async function permissions({ access, acknowledge }: NewMailbox): Promise<Finding> {
+    if (access === "application") {
+      const remedy =
+        "If none is listed: API permissions, Microsoft Graph, application permissions, Mail.Read or Mail.ReadWrite.";
+      return { result: "warning", evidence: { kind: access }, remedy };
+    }
+    const scopes = deps.scopes({ writes: acknowledge.kind !== "nothing" }).join(", ");
+    const remedy =
+      "The sign-in will tell whether the organisation wants an administrator's approval; its page then gives the link to forward.";
+    return { result: "warning", evidence: { kind: access, scopes }, remedy };
+  }
+
+  async function desk({ desk: name }: NewMailbox): Promise<Finding> {
+    const url = deps.deskUrls[name];
+    if (url === undefined) {
+      const remedy = `The setting DESKS names: ${Object.keys(deps.deskUrls).join(", ")}.`;
+      return { result: "failed", evidence: { desk: name }, remedy };
+    }
+    const probe = await deps.probeDesk(url);
+    const evidence = { desk: name, host: new URL(url).host, ...probe };
+    if (isAnswering(probe)) return { result: "ok", evidence };
+    const remedy = `Check the address of “${name}” in the setting DESKS, that the desk runs, and that its firewall lets Deskpost in. Until then mail stays pending; none is lost.`;
+    return { result: "failed", evidence, remedy };
+  }
+
+  return (wanted) => {
+    const { address } = wanted;
+    const reach = "Look at the app's way to the internet. The first sign-in will tell.";
+    return runChecks(
+      [
+        organisationCheck({ tenant, address, tenantId: deps.tenantId }),
+        {
+          name: "redirect",
+          needs: ["organisation"],
+          limitMs: 16_000,
+          remedy: reach,
+          run: () => redirect(address),
+        },
+        { name: "permissions", needs: [], limitMs: 1_000, remedy: reach, run: () => permissions(wanted) },
+        {
+          name: "desk",
+          needs: [],
+          limitMs: 12_000,
+          remedy: "Look at the setting DESKS, and whether the desk runs.",
+          run: () => desk(wanted),
+        },
+      ],
+      now,
+    );
   };
 }

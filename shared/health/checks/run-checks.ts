@@ -3,7 +3,7 @@ import { TimeLimitError, withTimeout } from "../../platform/with-timeout.ts";
 import { redact } from "../../telemetry/redact.ts";
 
 /** Facts that show what was found: ids, times, codes, counts. Never a secret, never anything of a mail. */
-type Evidence = Readonly<Record<string, string | number | boolean | Date | undefined>>;
+export type Evidence = Readonly<Record<string, string | number | boolean | Date | undefined>>;
 
 export interface Finding {
   readonly result: "ok" | "warning" | "failed";
@@ -56,7 +56,7 @@ async function findingOf(running: Promise<Finding>, remedy: string): Promise<Fin
   try {
     return await running;
   } catch (error) {
-    const evidence = { code: codeOf(error), ...answerOf(error) };
+    const evidence = evidenceOf(error);
     // Our own errors say what to do; of others the code alone is shown, because their texts can hold anything.
     if (error instanceof AppError) return { result: "failed", evidence, remedy: redact(error.message) };
     if (error instanceof TimeLimitError)
@@ -65,11 +65,12 @@ async function findingOf(running: Promise<Finding>, remedy: string): Promise<Fin
   }
 }
 
-/** What Microsoft answered, where it did: its support asks for these. */
-function answerOf(error: unknown): Evidence {
+/** The code of an error, and what Microsoft answered, where it did: its support asks for these. */
+export function evidenceOf(error: unknown): Evidence {
   const { answer, traceId } = (error ?? {}) as { answer?: Record<string, unknown>; traceId?: unknown };
   const { status, graphCode, requestId, codes } = answer ?? {};
   return {
+    code: codeOf(error),
     ...(typeof status === "number" && { status }),
     ...(typeof graphCode === "string" && { graphCode }),
     ...(typeof requestId === "string" && { requestId }),

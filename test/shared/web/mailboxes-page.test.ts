@@ -264,8 +264,20 @@ describe("the form for a new mailbox", () => {
 describe("what was tried before a mailbox is added", () => {
   it("is listed with what to change, and can be overruled", async () => {
     const checks = [
-      { name: "The desk answers", result: "bad", evidence: HOSTILE, remedy: "Look at DESKS." },
-      { name: "Permissions", result: "unknown", evidence: "Mail.Read", remedy: "The sign-in will tell." },
+      {
+        name: "desk",
+        result: "failed",
+        evidence: { host: HOSTILE, fault: HOSTILE },
+        remedy: "Look at DESKS.",
+        durationMs: 1,
+      },
+      {
+        name: "permissions",
+        result: "warning",
+        evidence: { kind: "owner", scopes: "Mail.Read" },
+        remedy: "The sign-in will tell.",
+        durationMs: 1,
+      },
     ] as const;
     const page = await newMailboxPage(["support"], context, { entered: { address: "a@contoso.test" }, checks });
     assertSafePage(page, urls.origin);
