@@ -9,7 +9,7 @@ import { countMail, forgetMail, MAIL_PER_HOUR, readMailPerHour } from "./mail-pe
 const KEPT_MS = 30 * 24 * 3_600_000;
 /** Of each mailbox, so many are kept at most. */
 const KEPT_AT_MOST = 500;
-/** A run has delivered its mail when it notes that, and others wait for their turn. */
+/** A run has delivered its mail when it notes that, and others wait for it. */
 const NOTE_LIMIT_MS = 5_000;
 /** Times count down from here in the keys, because a table lists its rows in ascending order only. */
 const END_OF_TIME_MS = 9_999_999_999_999;
@@ -36,26 +36,26 @@ export interface ActivityOptions {
 export function createActivity({ tables, noteLimitMs = NOTE_LIMIT_MS, log, now }: ActivityOptions): Activity {
   const table = () => tables("Activity");
 
-  async function write(mailboxId: string, happenings: readonly ActivityEvent[]): Promise<void> {
+  async function write(mailboxId: string, events: readonly ActivityEvent[]): Promise<void> {
     const client = await table();
     const at = now();
     const note = randomUUID();
-    const rows = happenings.map((happening, index): TransactionAction => {
+    const rows = events.map((event, index): TransactionAction => {
       // The last one of several comes first.
       const rowKey = `${keyOfTime(at)}_${String(99 - index).padStart(2, "0")}_${note}`;
-      const row = { partitionKey: mailboxId, rowKey, at: at.toISOString(), happening: JSON.stringify(happening) };
+      const row = { partitionKey: mailboxId, rowKey, at: at.toISOString(), happening: JSON.stringify(event) };
       return ["upsert", row, "Replace"];
     });
     await client.submitTransaction(rows);
-    const delivered = happenings.reduce((sum, one) => sum + (one.kind === "delivered" ? one.count : 0), 0);
+    const delivered = events.reduce((sum, one) => sum + (one.kind === "delivered" ? one.count : 0), 0);
     if (delivered > 0) await countMail(client, { mailboxId, delivered, note, at });
   }
 
   return {
-    async note(mailboxId, ...happenings) {
-      if (happenings.length === 0) return;
+    async note(mailboxId, ...events) {
+      if (events.length === 0) return;
       try {
-        await withTimeout(noteLimitMs, write(mailboxId, happenings));
+        await withTimeout(noteLimitMs, write(mailboxId, events));
       } catch (error) {
         log.warn("activity not noted", { mailboxId, ...errorFields(error) });
       }

@@ -1,8 +1,8 @@
 import type { ActivityEvent } from "./activity.ts";
 
-/** A happening in words for people, such as "3 mails delivered as tickets 812–814". */
-export function inWords(happening: ActivityEvent): string {
-  switch (happening.kind) {
+/** An event in words for people, such as "3 mails delivered as tickets 812–814". */
+export function inWords(event: ActivityEvent): string {
+  switch (event.kind) {
     case "added":
       return "added to the list";
     case "paused":
@@ -10,27 +10,27 @@ export function inWords(happening: ActivityEvent): string {
     case "resumed":
       return "resumed";
     case "connected":
-      return happening.by === undefined ? "connected" : `connected by ${happening.by}`;
+      return event.by === undefined ? "connected" : `connected by ${event.by}`;
     case "needs-owner":
-      return `needs its owner, who must connect it again (${happening.code})`;
+      return `needs its owner, who must connect it again (${event.code})`;
     case "needs-admin":
-      return `needs an administrator: its organisation blocks the sign-in (${happening.code})`;
+      return `needs an administrator: its organisation blocks the sign-in (${event.code})`;
     case "delivered":
-      return `${mails(happening.count)} delivered${asTickets(happening.tickets)}`;
+      return `${mails(event.count)} delivered${asTickets(event.tickets)}`;
     case "refused":
-      return `${mails(happening.count)} refused by the desk${because(happening.codes)}`;
+      return `${mails(event.count)} refused by the desk${because(event.codes)}`;
     case "quarantined":
-      return `${mails(happening.count)} quarantined${because(happening.codes)}`;
+      return `${mails(event.count)} quarantined${because(event.codes)}`;
     case "gone":
-      return `${mails(happening.count)} deleted from the mailbox before delivery`;
+      return `${mails(event.count)} deleted from the mailbox before delivery`;
     case "replayed":
-      return `${mails(happening.count)} taken out of quarantine to be delivered again`;
+      return `${mails(event.count)} taken out of quarantine to be delivered again`;
     case "discarded":
       return "a mail in quarantine was given up";
     case "trouble":
-      return TROUBLES[happening.code] ?? `the fetch failed (${happening.code})`;
+      return TROUBLES[event.code] ?? `the fetch failed (${event.code})`;
     case "well":
-      return happening.code === "DESK_UNAVAILABLE" ? "the desk takes mail again" : "fetched again without a fault";
+      return event.code === "DESK_UNAVAILABLE" ? "the desk takes mail again" : "fetched again without a fault";
   }
 }
 

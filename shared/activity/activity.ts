@@ -15,7 +15,7 @@ export type ActivityEvent =
   /** A fault begins, or changes; or the one before is over. */
   | { readonly kind: "trouble" | "well"; readonly code: string };
 
-/** A happening as it was noted. */
+/** An event as it was noted. */
 export type NotedActivityEvent = ActivityEvent & { readonly at: Date };
 
 /** Mail that the desks took in each of the last 24 hours, the running one included. */
@@ -31,7 +31,7 @@ export interface MailPerHour {
 /** What happened to each mailbox of late. It is a by-product: no mail waits for it, and none is lost with it. */
 export interface Activity {
   /** Notes what happened just now, in this order. Never throws, and never takes long. */
-  note(mailboxId: string, ...happenings: readonly ActivityEvent[]): Promise<void>;
+  note(mailboxId: string, ...events: readonly ActivityEvent[]): Promise<void>;
   /** The newest first. */
   list(mailboxId: string, limit: number): Promise<NotedActivityEvent[]>;
   mailPerHour(): Promise<MailPerHour>;

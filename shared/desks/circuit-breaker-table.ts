@@ -9,7 +9,7 @@ const PARTITION = "desk-rest";
 /** After a failure a desk is left alone for so long, each time twice as long; just less than so many ticks. */
 const FIRST_OPEN_MS = 50_000;
 const LONGEST_OPEN_MS = 290_000;
-/** Longer than the longest wait for a desk: a run that ended while it tried the desk is forgotten after this. */
+/** Longer than the longest wait for a desk: a run that ended while it tried the desk no longer counts after this. */
 const PROBE_MS = 150_000;
 
 interface CircuitRow {

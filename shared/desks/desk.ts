@@ -40,7 +40,7 @@ export type DeskAnswer =
   | { readonly kind: "refused"; readonly code: DeskCode; readonly words: string }
   /** It can never take it as it is; a person must look. */
   | { readonly kind: "impossible"; readonly code: DeskCode; readonly words: string }
-  /** Not now: because of this message (`message`) or because the desk itself is ill (`desk`). */
+  /** Not now: because of this message (`message`) or because the desk itself fails (`desk`). */
   | {
       readonly kind: "try-again";
       readonly because: "message" | "desk";

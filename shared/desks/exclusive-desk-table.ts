@@ -6,7 +6,7 @@ import type { Delivery, Desk, DeskAnswer } from "./desk.ts";
 import { DESK_TIMEOUT_MS, deskUnavailable } from "./post.ts";
 
 const PARTITION = "desk";
-/** Longer than the longest wait for a desk: a turn that was not given back is over after this. */
+/** Longer than the longest wait for a desk: a lock that was not released is over after this. */
 const LOCK_MS = 150_000;
 /** How often a run looks whether the desk is free, and how often before it leaves the message to the next run. */
 const POLL_MS = 250;
@@ -37,15 +37,15 @@ export function createExclusiveDesk({ desk, url, tables, now, random, sleep }: E
   async function acquire(): Promise<string | undefined> {
     const client = await tables("Mailboxes");
     const heldUntil = new Date(now().getTime() + LOCK_MS).toISOString();
-    const turn = { partitionKey: PARTITION, rowKey, heldUntil };
+    const lock = { partitionKey: PARTITION, rowKey, heldUntil };
     try {
       if (lastEtag === undefined) {
         const row = await unlessAbsent(client.getEntity<{ heldUntil: string }>(PARTITION, rowKey));
-        if (row === undefined) return etagOf(await client.createEntity(turn));
+        if (row === undefined) return etagOf(await client.createEntity(lock));
         if (!isDue(row.heldUntil, now())) return undefined;
         lastEtag = etagOf(row);
       }
-      return etagOf(await client.updateEntity(turn, "Replace", { etag: lastEtag }));
+      return etagOf(await client.updateEntity(lock, "Replace", { etag: lastEtag }));
     } catch (error) {
       if (isLostRace(error)) return undefined;
       throw error;
@@ -60,7 +60,7 @@ export function createExclusiveDesk({ desk, url, tables, now, random, sleep }: E
       const free = { partitionKey: PARTITION, rowKey, heldUntil: "" };
       lastEtag = etagOf(await client.updateEntity(free, "Replace", { etag }));
     } catch {
-      // The desk's answer must not be lost over this: the turn runs out by itself, or has done so already.
+      // The desk's answer must not be lost over this: the lock runs out by itself, or has done so already.
       lastEtag = undefined;
     }
   }
@@ -74,7 +74,7 @@ export function createExclusiveDesk({ desk, url, tables, now, random, sleep }: E
         continue;
       }
       try {
-        // Storage may take its time: a turn that could end before the desk's answer is not used.
+        // Storage may take its time: a lock that could end before the desk's answer is not used.
         if (now().getTime() - askedAt < LOCK_MS - DESK_TIMEOUT_MS) return await desk.deliver(delivery);
       } finally {
         await release(etag);

@@ -32,13 +32,13 @@ export interface PostOptions {
 export type WatchPost = (post: () => Promise<BlobAnswer>, request: SendBlobOptions) => Promise<BlobAnswer>;
 
 /**
- * Posts to a desk. What comes back is its response, or already the answer where the desk as a whole is ill: not
+ * Posts to a desk. What comes back is its response, or already the answer where the desk as a whole fails: not
  * reachable, overloaded, redirecting, or asking for a sign-in.
  */
 export async function postToDesk(options: PostOptions): Promise<DeskResponse | DeskAnswer> {
   const { url, headers, body, now, offerUntil, watch = (post) => post() } = options;
   if (now >= offerUntil)
-    return deskUnavailable("BUSY", "It took too long until its turn came; the next run goes on", undefined, false);
+    return deskUnavailable("BUSY", "It took too long until the desk was free; the next run goes on", undefined, false);
   let response: BlobAnswer;
   let text: string;
   try {
@@ -84,7 +84,7 @@ export function isPage(text: string): boolean {
   return /^\s*<(?:!doctype|html)/i.test(text);
 }
 
-/** The desk as a whole is ill: the message waits, and it does not count against the message. */
+/** The desk as a whole fails: the message waits, and it does not count against the message. */
 export function deskUnavailable(
   code: DeskCode,
   words: string,

@@ -5,7 +5,7 @@ import type { TokenView } from "./token-view.ts";
 
 /**
  * What a person can do here about a mailbox. connect: its owner signs in; approve: an administrator of its organisation
- * consents; none: nothing is wrong, or it is mended elsewhere.
+ * consents; none: nothing is wrong, or its remedy is elsewhere.
  */
 type RemedyAction = "connect" | "approve" | "resume" | "fetch" | "replay" | "none";
 
@@ -26,7 +26,7 @@ export interface HealthFacts {
   readonly token: TokenView | undefined;
   readonly alarm: AppAlarm | undefined;
   readonly lastTick: Date | undefined;
-  /** Set where the mailbox's desk is ill. */
+  /** Set where the circuit of the mailbox's desk is open. */
   readonly openCircuit: OpenCircuit | undefined;
   readonly now: Date;
 }
@@ -102,14 +102,14 @@ function connectedHealth({ mailbox, pending, quarantined, token, ...facts }: Hea
     return { colour: "warn", line: "Connected, but the desk takes no mail", wrong, remedyAction: "fetch" };
   }
   if (lastError !== undefined) {
-    const mend = LASTING[lastError.code];
-    const colour = mend === undefined ? "warn" : "bad";
+    const remedy = LASTING[lastError.code];
+    const colour = remedy === undefined ? "warn" : "bad";
     // What a fetch that went well says is a note: mail comes all the same.
     if (lastFetchAt !== undefined && lastFetchAt.getTime() === lastSuccessAt?.getTime()) {
       return { colour: "warn", line: "Connected, with a note", wrong: lastError.message, remedyAction: "none" };
     }
     const line = "Connected, but the last fetch failed";
-    return { colour, line, wrong: lastError.message, remedyAction: mend ?? "fetch" };
+    return { colour, line, wrong: lastError.message, remedyAction: remedy ?? "fetch" };
   }
   if (quarantined > 0) {
     const wrong = `${mails(quarantined)} could not be delivered and must be replayed or given up.`;

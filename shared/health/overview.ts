@@ -17,7 +17,7 @@ export interface MailboxView {
   readonly health: MailboxHealth;
   /** `undefined` while nothing is fetched. */
   readonly nextFetchAt: Date | undefined;
-  /** Set where its desk is ill and left alone. */
+  /** Set where the circuit of its desk is open. */
   readonly openCircuit: OpenCircuit | undefined;
 }
 
@@ -75,14 +75,14 @@ export function createMailboxView(
 ): (mailbox: StoredMailbox) => Promise<MailboxView> {
   const { registry, now } = deps;
   return async (mailbox) => {
-    const [alarm, lastTick, counts, token, resting] = await Promise.all([
+    const [alarm, lastTick, counts, token, openCircuits] = await Promise.all([
       registry.alarm(),
       registry.lastTick(),
       deps.waiting(mailbox.id),
       deps.token(mailbox.id),
       deps.openCircuits(),
     ]);
-    const openCircuit = resting.find(({ desk }) => desk === mailbox.desk);
+    const openCircuit = openCircuits.find(({ desk }) => desk === mailbox.desk);
     return viewOf({ mailbox, ...counts, token, alarm, lastTick, openCircuit, now: now() });
   };
 }

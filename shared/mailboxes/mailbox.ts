@@ -98,7 +98,7 @@ export interface MailboxRegistry {
   recordTick(at: Date): Promise<void>;
   alarm(): Promise<AppAlarm | undefined>;
   /**
-   * Asks for the turn to try again while the alarm stands. True for one caller in each interval, over all instances.
+   * Asks for the right to try again while the alarm stands. True for one caller in each interval, over all instances.
    * @param before the last try must lie before this moment
    */
   takeProbe(before: Date, at: Date): Promise<boolean>;

@@ -33,7 +33,7 @@ export interface RenewGrantsDeps {
 export interface RenewGrantsReport {
   readonly renewed: number;
   readonly failed: number;
-  /** Grants that end within 30 days unless somebody mends what keeps them from being renewed. */
+  /** Grants that end within 30 days unless somebody removes what keeps them from being renewed. */
   readonly endingSoon: number;
   /** Set where the application's own credential ends within 30 days, or has ended. */
   readonly credentialEndsAt?: Date;
@@ -83,7 +83,7 @@ export function createRenewGrants(deps: RenewGrantsDeps): () => Promise<RenewGra
     return report;
   };
 
-  /** A grant that nothing has renewed for two months: whatever keeps it from being renewed, a month is left to mend it. */
+  /** A grant that nothing has renewed for two months: whatever keeps it from being renewed, a month is left to fix it. */
   function warnIfEnding(grant: RenewableGrant): boolean {
     const endsAt = endOf(grant);
     if (grant.kind === "application" || !isSoon(endsAt)) return false;

@@ -21,25 +21,25 @@ export interface RetentionDeps {
 
 /**
  * Removes what is older than the ledger's memory, and sign-ins that are over.
- * @throws {AggregateError} where something failed; everything else is swept
+ * @throws {AggregateError} where something failed; everything else is purged
  */
 export function createRetention({ registry, ledger, consents, invitations, activity, now }: RetentionDeps) {
   return async (): Promise<void> => {
     const settledBefore = new Date(now().getTime() - LEDGER_MEMORY_MS);
     const atOnce = pLimit(AT_ONCE);
     const mailboxes = await registry.list();
-    const sweeps = [
+    const purges = [
       consents.purge(),
       invitations.purge(),
       activity.purge(),
       ...mailboxes.map(({ id }) => atOnce(() => ledger.purge(id, settledBefore))),
     ];
-    const failed = (await Promise.allSettled(sweeps)).flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
+    const failed = (await Promise.allSettled(purges)).flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
     if (failed.length === 0) return;
     const first = failed[0] instanceof Error ? failed[0].message : String(failed[0]);
     throw new AggregateError(
       failed,
-      `${failed.length} of ${sweeps.length} sweeps failed, the next day's try again: ${first}`,
+      `${failed.length} of ${purges.length} purges failed, the next day's try again: ${first}`,
     );
   };
 }

@@ -148,10 +148,10 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
           `No access token for mailbox ${mailboxId}: the last ${grant.failures} refresh(es) failed; the next try is at ${grant.nextAttemptAt.toISOString()}`,
         );
       }
-      const standing = await appHealth.misconfiguration();
-      if (standing !== undefined) {
+      const misconfigured = await appHealth.misconfiguration();
+      if (misconfigured !== undefined) {
         if (serves(held, wish)) return held.value;
-        throw standing;
+        throw misconfigured;
       }
       const leased = await lease(grant);
       if (leased === undefined) continue;
@@ -246,8 +246,8 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
   async function saveIfDue(grant: StoredGrant, answer: TokenAnswer, issued: Date, wish: Wish): Promise<GrantChanges> {
     if (answer.refreshToken === undefined) return {};
     // After a step-up the old refresh token may no longer do: the new one has proved more.
-    const isWanted = wish.renew || wish.rejected?.claims !== undefined;
-    if (!isWanted && !isDueForSaving(grant.refreshTokenSavedAt, issued, deps.saveAfterMs)) return {};
+    const isAskedFor = wish.renew || wish.rejected?.claims !== undefined;
+    if (!isAskedFor && !isDueForSaving(grant.refreshTokenSavedAt, issued, deps.saveAfterMs)) return {};
     const endsAt = new Date(issued.getTime() + REFRESH_TOKEN_LIFE_MS);
     const isFull = grant.secretVersions >= VERSIONS_LIMIT;
     const secretName = isFull ? secretNameOf(grant.mailboxId, newGeneration()) : grant.secretName;
@@ -255,7 +255,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     try {
       secretVersion = await grants.saveRefreshToken(secretName, answer.refreshToken, endsAt);
     } catch (error) {
-      if (isWanted) throw error;
+      if (isAskedFor) throw error;
       // The stored one is good for weeks, and the access token must not be lost over this: the next refresh saves.
       log.error("refresh token not saved", { mailboxId: grant.mailboxId, ...errorFields(error) });
       return {};
@@ -329,7 +329,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
   async function newestOf(grant: StoredGrant): Promise<{ value: string; version: string }> {
     const newest = await grants.refreshToken(grant.secretName);
     if (newest !== undefined) return newest;
-    // Not Entra's word, so it is not for the owner to mend: whoever deleted or disabled the secret can bring it back.
+    // Not Entra's word, so it is not for the owner to fix: whoever deleted or disabled the secret can bring it back.
     throw new AppError(
       "TOKEN_UNAVAILABLE",
       `Key Vault holds no usable refresh token under ${grant.secretName}: recover or enable the secret there, or connect the mailbox again`,
@@ -357,15 +357,15 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     if (error instanceof AppError && concernsEveryMailbox(error)) await appHealth.refused(error);
     // Whoever says no to a grant has accepted the application that asked.
     if (refusal?.class === "owner" || refusal?.class === "tenant-admin") await appHealth.accepted();
-    // A service that is ill is left alone for a while; a credential of ours that was put right must work at once.
-    const isIll = ["ENTRA_UNAVAILABLE", "KEY_VAULT_UNAVAILABLE"].includes(codeOf(error));
+    // A service that is down is left alone for a while; a credential of ours that was put right must work at once.
+    const isOutage = ["ENTRA_UNAVAILABLE", "KEY_VAULT_UNAVAILABLE"].includes(codeOf(error));
     const wait = refreshBackoffMs(failures, refusal?.retryAfterMs);
     await grants.update(grant, {
       failures,
       leaseUntil: undefined,
       refused: refusal?.class === "owner" && grant.kind === "owner",
       claims: refusal?.claims,
-      nextAttemptAt: isIll ? new Date(now().getTime() + wait) : undefined,
+      nextAttemptAt: isOutage ? new Date(now().getTime() + wait) : undefined,
     });
   }
 

@@ -3,7 +3,7 @@ import type { MailboxHealth } from "../health/mailbox-health.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
 import { buttonForm, type Html, type PageContext } from "./layout.ts";
 
-/** Every button of a mailbox; the one that mends what is wrong stands out. */
+/** Every button of a mailbox; the remedy for what is wrong stands out. */
 export function mailboxActions(
   { id, status, address, access }: StoredMailbox,
   { remedyAction }: MailboxHealth,

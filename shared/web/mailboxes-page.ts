@@ -11,7 +11,7 @@ import { moment, whenever } from "./times.ts";
 const REFRESH_SECONDS = 10;
 
 /**
- * The page of all mailboxes: what each one does, what is wrong, and the button that mends it.
+ * The page of all mailboxes: what each one does, what is wrong, and the button that is its remedy.
  * @param renewsItself only where somebody asked for it: a page that goes away under a reader cannot be read.
  * https://www.w3.org/WAI/WCAG22/Understanding/timing-adjustable
  */
@@ -63,8 +63,8 @@ ${restingDesks(mailboxes).map(
 }
 
 function restingDesks(mailboxes: readonly MailboxView[]): readonly OpenCircuit[] {
-  const resting = mailboxes.flatMap(({ openCircuit }) => (openCircuit === undefined ? [] : [openCircuit]));
-  return [...new Map(resting.map((rest) => [rest.desk, rest])).values()];
+  const openCircuits = mailboxes.flatMap(({ openCircuit }) => (openCircuit === undefined ? [] : [openCircuit]));
+  return [...new Map(openCircuits.map((rest) => [rest.desk, rest])).values()];
 }
 
 function chart({ mailPerHour: { hours, total } }: Overview): Html {

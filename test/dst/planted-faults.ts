@@ -232,7 +232,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     edits: [
       {
         file: FILES,
-        find: "  } catch {\n    // The sweep tells where it fails as well.",
+        find: "  } catch {\n    // The cleanup tells where it fails as well.",
         replace: "  } catch (error) {\n    throw error;",
       },
     ],

@@ -30,13 +30,13 @@ export interface AttemptOptions {
   readonly log: Log;
 }
 
-/** The desk answers with faults, and nothing shows whether it is ill or the mail. */
+/** The desk answers with faults, and nothing shows whether it fails or the mail is at fault. */
 export type DeskDoubt = Pick<DeskFailure, "code" | "words">;
 
 /** What became of a message in one attempt. */
 export interface Outcome {
   readonly counted: "delivered" | "refused" | "quarantined" | "gone" | "failed";
-  /** How the desk was: it took the message (or refused it for good), it answered at least, it was not asked, or it is ill. */
+  /** How the desk was: it took the message (or refused it for good), it answered at least, it was not asked, or it fails. */
   readonly desk: "took" | "answered" | "unasked" | DeskFailure;
   /** Why the message could not be read, where that is its own fault as far as one can see. */
   readonly unreadable?: { readonly error: unknown };
@@ -138,7 +138,7 @@ async function settleBy(
         const failed = { attempts: claimed.attempts, firstFailedAt, lastFailedAt, deskLastTookAt };
         if (isForQuarantine(failed, now())) return quarantine(claimed, answer, options, asked);
       }
-      // How long a desk that is ill rests is kept with the desk; see desk-rests.ts.
+      // How long the circuit stays open is kept with the desk; see circuit-breaker-table.ts.
       const wait = isDeskFault ? 0 : waitBeforeNextAttemptMs(claimed.attempts, retryAfterMs);
       await ledger.postpone(claimed, {
         // Behind the others, in any case: one message must not hold them up.

@@ -10,7 +10,7 @@ import { createReadAhead } from "./read-ahead.ts";
 export const CLAIM_MS = 10 * 60_000;
 /** Pending messages looked up at once. */
 const BATCH = 24;
-/** So many messages that cannot be read, and none delivered: it is Graph that is ill, not the messages. */
+/** So many messages that cannot be read, and none delivered: it is Graph that fails, not the messages. */
 const UNREADABLE_LIMIT = 3;
 
 export interface DeliverOptions extends AttemptOptions {
@@ -32,9 +32,9 @@ export interface DeliveryReport {
   readonly reasons: { readonly refused: readonly string[]; readonly quarantined: readonly string[] };
   /** Attempts that failed and will be made again. */
   readonly failed: number;
-  /** Set where the desk as a whole is ill; no further message was offered. */
+  /** Set where the desk as a whole fails; no further message was offered. */
   readonly deskFailure: DeskFailure | undefined;
-  /** Set where the desk answers with faults, and nothing shows whether it is ill or the mail. */
+  /** Set where the desk answers with faults, and nothing shows whether it fails or the mail is at fault. */
   readonly deskDoubt: DeskDoubt | undefined;
   readonly deskLastTookAt: Date | undefined;
   /** True where the deadline came before the last message that is due. */
@@ -45,7 +45,7 @@ export interface DeliveryReport {
 
 /**
  * Delivers what is pending and due: claim, read, offer to the desk, settle by the desk's own words. A message that fails
- * is put back and never holds up the others; a desk that is ill ends the delivery of this run.
+ * is put back and never holds up the others; a desk that fails ends the delivery of this run.
  */
 export async function deliver(options: DeliverOptions): Promise<DeliveryReport> {
   const { deadline, now, deskLastTookAt } = options;
@@ -151,7 +151,7 @@ async function deliverBatches(
   while (batch.length > 0) {
     progress = 0;
     const abandoned = batch.filter(({ claimedUntil }) => claimedUntil !== undefined);
-    // Those that have failed come after those that have not: a message that makes the desk look ill must not be the one
+    // Those that have failed come after those that have not: a message that makes the desk look broken must not be the one
     // by which it is tried.
     const others = batch
       .filter((entry) => !abandoned.includes(entry))

@@ -18,7 +18,7 @@ const START = { link: undefined, circles: undefined, roundBeganAt: undefined };
 
 /**
  * Reads the changes of the folder, page by page: first the page's messages into the ledger, then the checkpoint. A
- * message that was seen is thereby never forgotten, and one that is seen again is known.
+ * message that was seen is thereby never lost, and one that is seen again is known.
  */
 export async function syncDelta(options: DiscoverOptions): Promise<DeltaSync> {
   const { mailboxId, source, ledger, deliverFrom, deadline, now, log } = options;

@@ -18,12 +18,12 @@ export async function syncList(
   let pages = 0;
   for await (const { messages, next, complete } of listPages(source, ledger, start)) {
     pages += 1;
-    const wanted = messages.flatMap(({ id, receivedAt, fingerprint }) =>
+    const eligible = messages.flatMap(({ id, receivedAt, fingerprint }) =>
       isEligible(receivedAt, options) ? [{ messageId: id, receivedAt, fingerprint }] : [],
     );
     // Only behind the last page: within a list of many pages, going back would never come to the end.
     const listFrom = complete ? lookBack(next, start, now()) : next;
-    discovered += await ledger.record(wanted, { listFrom });
+    discovered += await ledger.record(eligible, { listFrom });
     if (complete) break;
     if (now() >= deadline) return { discovered, pages, more: true };
   }

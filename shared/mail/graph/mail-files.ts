@@ -19,13 +19,13 @@ export async function createMailFile(folder: string, now: Date): Promise<MailFil
 
 /**
  * Removes a message's file, and never fails: what the desk said of the message must not be lost over it. One that cannot
- * be removed now, as where a virus scanner looks at it, is left over for the sweep.
+ * be removed now, as where a virus scanner looks at it, is left over for the cleanup.
  */
 export async function removeMailFile(path: string): Promise<void> {
   try {
     await rm(path, { force: true });
   } catch {
-    // The sweep tells where it fails as well.
+    // The cleanup tells where it fails as well.
   }
 }
 

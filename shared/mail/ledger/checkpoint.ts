@@ -8,7 +8,7 @@ export interface Checkpoint {
   readonly folder: string | undefined;
   /** When the round began that is under way. */
   readonly roundBeganAt: Date | undefined;
-  /** What is remembered of that round's pages, to notice that they go in circles. */
+  /** What is remembered of that round's pages, to detect a cycle. */
   readonly circles: string | undefined;
   /** When the last whole round began: what arrived before is in the ledger. */
   readonly completeUntil: Date | undefined;

@@ -117,7 +117,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
 
     async record(messages, moved) {
       const absent = await unknown([...new Set(messages.map((message) => message.messageId))]);
-      // Known when this run began, some may have been swept since; the mark is written before the rows go.
+      // Known when this run began, some may have been purged since; the mark is written before the rows go.
       if (absent.size > 0) purged = await purgedIn(client, mailboxId);
       const fresh = new Map(
         messages
@@ -260,7 +260,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
           ["update", message, "Merge"],
         ]);
       } catch (error) {
-        // The message was swept meanwhile: nobody is left to be told.
+        // The message was purged meanwhile: nobody is left to be told.
         if (!isNotFound(error)) throw error;
         await unlessAbsent(client.deleteEntity(mailboxId, entry.row));
       }

@@ -10,7 +10,7 @@ import type { MessageState, NewEntry, Purged, StoredEntry } from "./ledger.ts";
 /**
  * Rows of a mailbox's partition, by the first letters of their key:
  *   state             lease and checkpoint
- *   state-forgotten   between which times of arrival settled messages may have been swept
+ *   state-forgotten   between which times of arrival settled messages may have been purged
  *   m_<key>           a message
  *   p_<due>_<key>     index of the pending ones, by the time when they are due
  *   r_<due>_<key>     the same of old mail that was never tried: it comes after all others

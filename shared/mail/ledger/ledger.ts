@@ -56,13 +56,13 @@ export interface ClaimedEntry extends StoredEntry {
   readonly claimedUntil: Date;
 }
 
-/** Between these times of arrival, both included, settled messages were swept. */
+/** Between these times of arrival, both included, settled messages were purged. */
 export interface Purged {
   readonly from: Date;
   readonly until: Date;
 }
 
-/** True where an unknown message received at this moment may be one that was delivered and swept: it is not new. */
+/** True where an unknown message received at this moment may be one that was delivered and purged: it is not new. */
 export function mayBePurged(purged: Purged | undefined, receivedAt: Date): boolean {
   return purged !== undefined && receivedAt >= purged.from && receivedAt <= purged.until;
 }
@@ -97,7 +97,7 @@ interface Postponement {
   readonly firstFailedAt: Date | undefined;
   readonly lastFailedAt: Date | undefined;
   readonly uncertain: boolean;
-  /** False where the attempt says nothing about the message, because the desk or Graph was ill: it is not counted. */
+  /** False where the attempt says nothing about the message, because the desk or Graph failed: it is not counted. */
   readonly counts: boolean;
 }
 
@@ -123,7 +123,7 @@ export class LeaseLostError extends AppError {
  */
 export interface LeasedLedger {
   readonly checkpoint: Checkpoint;
-  /** What was settled long ago has been swept: see `mayBePurged`. `undefined` where nothing was. */
+  /** What was settled long ago has been purged: see `mayBePurged`. `undefined` where nothing was. */
   readonly purged: Purged | undefined;
   /** Gives those of the messages that the ledger does not know. */
   unknown(messageIds: readonly string[]): Promise<ReadonlySet<string>>;
@@ -206,7 +206,7 @@ export interface Ledger {
   discard(mailboxId: string, entry: StoredEntry, note: string, at: Date): Promise<void>;
   /** Where discovery stands; `undefined` before the first run. */
   checkpoint(mailboxId: string): Promise<Checkpoint | undefined>;
-  /** Between which times of arrival messages have been swept. */
+  /** Between which times of arrival messages have been purged. */
   purged(mailboxId: string): Promise<Purged | undefined>;
   /** Forgets where discovery stands, not what was delivered: the next run walks the folder again. */
   forgetCheckpoint(mailboxId: string): Promise<void>;
@@ -225,6 +225,6 @@ export async function existingMessage(
   if (found !== undefined) return found;
   throw new AppError(
     "MESSAGE_NOT_FOUND",
-    `The ledger of mailbox ${mailboxId} has no message ${key}: it was swept, or the link is mistyped`,
+    `The ledger of mailbox ${mailboxId} has no message ${key}: it was purged, or the link is mistyped`,
   );
 }

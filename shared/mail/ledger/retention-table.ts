@@ -13,8 +13,8 @@ type OldRow = Pick<MessageRow, "rowKey" | "receivedAt" | "state">;
 const COLUMNS: (keyof OldRow)[] = ["rowKey", "receivedAt", "state"];
 
 /**
- * Removes what was settled before this moment, and notes between which times of arrival messages are forgotten.
- * @throws {RowChangedError} where another sweep was at it at the same moment
+ * Removes what was settled before this moment, and notes between which times of arrival messages were purged.
+ * @throws {RowChangedError} where another purge was at it at the same moment
  */
 export async function purgeLedger(client: Table, mailboxId: string, settledBefore: Date): Promise<number> {
   const old = await settledRows(client, mailboxId, settledBefore);
@@ -60,7 +60,7 @@ async function notePurged(client: Table, mailboxId: string, old: readonly OldRow
   const range = { receivedFrom: first, receivedUntil: times.at(-1) ?? first };
   const row = { partitionKey: mailboxId, rowKey: PURGED_ROW, ...range };
   await orRowChanged(
-    `What is forgotten of mailbox ${mailboxId}`,
+    `What was purged of mailbox ${mailboxId}`,
     mark === undefined ? client.createEntity(row) : client.updateEntity(row, "Replace", { etag: etagOf(mark) }),
   );
 }

@@ -27,16 +27,16 @@ export interface Audit extends Period {
 }
 
 /**
- * Accounts for a period: counts what the ledger knows, and compares it with the folder. The period is cut to what the
+ * Audits a period: counts what the ledger knows, and compares it with the folder. The period is cut to what the
  * ledger can know: not before the mailbox's mail is delivered from, or an import has reached, and not after the beginning of
  * the last whole round of changes.
  */
 export function createAudit({ ledger, sourceOf, now }: AuditDeps) {
-  return async function audit(mailbox: StoredMailbox, wanted: Period): Promise<Audit> {
+  return async function audit(mailbox: StoredMailbox, asked: Period): Promise<Audit> {
     const { deliverFrom = now() } = mailbox;
     const checkpoint = await ledger.checkpoint(mailbox.id);
-    const from = latest(wanted.from, latest(deliverFrom, checkpoint?.coveredFrom ?? deliverFrom));
-    const period = { from, until: latest(from, earliest(wanted.until, seenUntil(checkpoint) ?? from)) };
+    const from = latest(asked.from, latest(deliverFrom, checkpoint?.coveredFrom ?? deliverFrom));
+    const period = { from, until: latest(from, earliest(asked.until, seenUntil(checkpoint) ?? from)) };
 
     const { messages, complete } = await listFolder(sourceOf(mailbox), period, now);
     const purged = await ledger.purged(mailbox.id);

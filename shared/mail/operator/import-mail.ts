@@ -19,7 +19,7 @@ export interface ImportPreview {
   readonly inFolder: number;
   /** Those that the ledger knows: whatever became of them, nothing happens to them. */
   readonly known: number;
-  /** Those that may have been delivered so long ago that the ledger has forgotten them: they are left alone. */
+  /** Those that may have been delivered so long ago that the ledger has purged them: they are left alone. */
   readonly forgotten: number;
   readonly toDeliver: number;
   /** False where the folder was too large to be counted to the end in time. */

@@ -297,7 +297,7 @@ function troubleIn(
     return { error: { code, message: redact(messageOf(error)), at }, waitMs };
   }
   if (deskFailure !== undefined) {
-    // A desk that is ill is not a success: nothing came through.
+    // A desk that fails is not a success: nothing came through.
     const message = `The desk "${mailbox.desk}" takes no mail: ${deskFailure.words}`;
     // When it is tried again is kept with the desk; meanwhile new mail is found all the same.
     return { error: { code: "DESK_UNAVAILABLE", message, at }, waitMs: undefined };

@@ -41,7 +41,7 @@ describe("the daily retention", () => {
   });
 
   it("does not stop at a mailbox that cannot be purged, and says so in the end", async () => {
-    await assert.rejects(runRetention("one"), /1 of 6 sweeps failed, the next day's try again: storage is away/);
+    await assert.rejects(runRetention("one"), /1 of 6 purges failed, the next day's try again: storage is away/);
     assert.deepEqual(removed.toSorted(), ["activity", "consents", "invitations", "three", "two"]);
   });
 });
