@@ -15,6 +15,7 @@ app.http("finish-sign-in", {
       const parameters = request.method === "POST" ? await formOf(request) : new URLSearchParams();
       const result = await signIn.finish({ parameters, cookie: (name) => cookieOf(request, name) });
       if (result.kind === "signed-in") return redirectTo(new URL(result.returnTo, urls.origin).href, result.cookies);
+      if (result.kind === "once-more") return redirectTo(result.location.href, result.cookies);
       const page = await signInRefusedPage(result, { urls, links: {}, session: undefined });
       return { ...page, cookies: result.cookies };
     }),

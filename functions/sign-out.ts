@@ -18,6 +18,6 @@ app.http("sign-out", {
       }
       const page = { urls, links: {}, session: undefined };
       const answer = await signedOutPage((await signIn.signOutUrl()).href, page);
-      return { ...answer, cookies: [sessions.end()] };
+      return { ...answer, cookies: [await sessions.end(session)] };
     }),
 });

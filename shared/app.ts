@@ -61,6 +61,7 @@ import { createTokenSealer } from "./tokens/token-sealer.ts";
 import { consentSubject } from "./web/consent-subject.ts";
 import { createCookieKeys } from "./web/session/cookie-keys.ts";
 import { createCookieSealer } from "./web/session/cookie-sealer.ts";
+import { createRevocations } from "./web/session/revocations-table.ts";
 import { createSessions, type Sessions } from "./web/session/sessions.ts";
 import { createSignIn, type SignIn } from "./web/session/sign-in.ts";
 import { createUrls, type Urls } from "./web/urls.ts";
@@ -259,11 +260,13 @@ export function createApp({
 
   const { adminTenant } = config.entra;
   const cookieSealer = createCookieSealer(createCookieKeys({ secrets, log, now }));
-  const sessions = createSessions({ sealer: cookieSealer, tenant: adminTenant, now });
+  const revocations = createRevocations({ tables, now });
+  const sessions = createSessions({ sealer: cookieSealer, tenant: adminTenant, revocations, now });
   const signIn = createSignIn({
     endpoint,
     sealer: cookieSealer,
     sessions,
+    revocations,
     tenant: adminTenant,
     redirectUrl: urls.signInRedirect,
     log,
@@ -360,7 +363,7 @@ export function createApp({
       log,
       now,
     }),
-    purge: createRetention({ registry, ledger, consents, invitations, activity, now }),
+    purge: createRetention({ registry, ledger, consents, invitations, revocations, activity, now }),
     checkMailbox,
     view: createMailboxView({
       registry,

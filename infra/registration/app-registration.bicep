@@ -48,7 +48,8 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
   signInAudience: signInAudience
   web: {
     redirectUris: ['${publicBaseUrl}/api/finish-consent', '${publicBaseUrl}/api/finish-sign-in']
-    implicitGrantSettings: { enableAccessTokenIssuance: false, enableIdTokenIssuance: false }
+    // Administrators sign in by an ID token alone where the app's own credential has ended; no access token comes that way.
+    implicitGrantSettings: { enableAccessTokenIssuance: false, enableIdTokenIssuance: true }
   }
   requiredResourceAccess: [
     {

@@ -15,6 +15,8 @@ export interface RetentionDeps {
   readonly ledger: Pick<Ledger, "purge">;
   readonly consents: Purgeable;
   readonly invitations: Purgeable;
+  /** Of sessions and sign-ins. */
+  readonly revocations: Purgeable;
   readonly activity: Purgeable;
   readonly now: () => Date;
 }
@@ -23,7 +25,15 @@ export interface RetentionDeps {
  * Removes what is older than the ledger's memory, and sign-ins that are over.
  * @throws {AggregateError} where something failed; everything else is purged
  */
-export function createRetention({ registry, ledger, consents, invitations, activity, now }: RetentionDeps) {
+export function createRetention({
+  registry,
+  ledger,
+  consents,
+  invitations,
+  revocations,
+  activity,
+  now,
+}: RetentionDeps) {
   return async (): Promise<void> => {
     const settledBefore = new Date(now().getTime() - LEDGER_MEMORY_MS);
     const atOnce = pLimit(AT_ONCE);
@@ -31,6 +41,7 @@ export function createRetention({ registry, ledger, consents, invitations, activ
     const purges = [
       consents.purge(),
       invitations.purge(),
+      revocations.purge(),
       activity.purge(),
       ...mailboxes.map(({ id }) => atOnce(() => ledger.purge(id, settledBefore))),
     ];

@@ -47,6 +47,15 @@ interface AuthorizationRequest {
   readonly claims: string | undefined;
 }
 
+interface IdTokenRequest extends Pick<AuthorizationRequest, "tenant" | "redirectUrl" | "scopes" | "state" | "nonce"> {}
+
+interface IdTokenAnswer {
+  readonly tenant: string;
+  readonly nonce: string;
+  /** The fields of the form that Entra made the browser post. */
+  readonly parameters: URLSearchParams;
+}
+
 interface AdminConsentRequest {
   readonly tenant: string;
   readonly redirectUrl: string;
@@ -88,6 +97,13 @@ export interface TokenEndpoint {
 export interface SignInEndpoint extends Pick<TokenEndpoint, "tenantId" | "authorizationUrl"> {
   /** Redeems a code for who signed in. The tokens that come along are dropped. */
   identify(redemption: CodeRedemption): Promise<Identity>;
+  /**
+   * A sign-in that Entra answers with the id token itself, by form: it needs no credential of ours.
+   * The registration must allow it. https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc
+   */
+  idTokenUrl(request: IdTokenRequest): Promise<URL>;
+  /** Who signed in, by such an answer: signature, issuer, audience, times and nonce are checked. */
+  identifyByIdToken(answer: IdTokenAnswer): Promise<Identity>;
   /** Where the browser ends its session at Microsoft. */
   signOutUrl(tenant: string): Promise<URL>;
 }
@@ -184,6 +200,12 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
     );
   }
 
+  async function idTokenConfiguration(tenant: string): Promise<client.Configuration> {
+    const config = await configuration(tenant, client.None());
+    client.useIdTokenResponseType(config);
+    return config;
+  }
+
   /** Where an administrator consents, Graph's permissions are written in full. */
   function inFull(scope: string): string {
     return /^Mail\./.test(scope) ? applicationScope.replace(/\.default$/, scope) : scope;
@@ -215,6 +237,28 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
     },
 
     identify: async (redemption) => identityIn((await redeem(redemption)).claims()),
+
+    async idTokenUrl({ tenant, redirectUrl, scopes, state, nonce }) {
+      return client.buildAuthorizationUrl(await idTokenConfiguration(tenant), {
+        redirect_uri: redirectUrl,
+        response_mode: "form_post",
+        scope: scopes.join(" "),
+        state,
+        nonce,
+      });
+    },
+
+    async identifyByIdToken({ tenant, nonce, parameters }) {
+      const config = await idTokenConfiguration(tenant);
+      const answer = new URL("https://answer.invalid");
+      answer.hash = new URLSearchParams({ id_token: parameters.get("id_token") ?? "" }).toString();
+      return asked("confirm the sign-in", async () =>
+        // State was checked before this; see sign-in.ts.
+        identityIn(
+          await client.implicitAuthentication(config, answer, nonce, { expectedState: client.skipStateCheck }),
+        ),
+      );
+    },
 
     async signOutUrl(tenant) {
       const url = (await metadataOf(tenant)).end_session_endpoint;

@@ -59,7 +59,7 @@ function wordsFor(refusal: SignInRefusal): Words {
       return {
         title: "Microsoft reports an error",
         happened: `Microsoft ended the sign-in with the error ${refusal.error}.`,
-        next: "Its meaning is listed at learn.microsoft.com/entra/identity-platform/reference-error-codes. AADSTS50105 and AADSTS90094 mean that an administrator must let you use the application first, in Entra under Enterprise applications. If the code names the application or the redirect URI, whoever runs Deskpost must put the app registration right.",
+        next: "Its meaning is listed at learn.microsoft.com/entra/identity-platform/reference-error-codes. AADSTS700054 means that Microsoft refuses Deskpost's own credential and the registration allows no sign-in without it: store a new client secret in Key Vault, or tick “ID tokens” in Entra under App registrations, Authentication. AADSTS50105 and AADSTS90094 mean that an administrator must let you use the application first, in Entra under Enterprise applications. If the code names the application or the redirect URI, whoever runs Deskpost must put the app registration right.",
       };
     case "token-refused":
       return {

@@ -325,6 +325,16 @@ describe("the sign-in to the pages", () => {
     });
   });
 
+  it("that somebody ended is over for every copy of its cookie, and for no other session", async () => {
+    const [mine, other] = [await session(), await session()];
+    const formToken = /name="form-token" value="([^"]+)"/.exec(await (await open(mine)).text())?.[1] ?? "";
+    const headers = { ...page, cookie: mine };
+    const body = new URLSearchParams({ "form-token": formToken });
+    assert.equal((await harness.ask("sign-out", { method: "POST", body, headers })).status, 200);
+    assert.equal((await open(mine)).status, 303);
+    assert.equal((await open(other)).status, 200);
+  });
+
   describe("the key of the cookies", () => {
     const vault = () => {
       const clientId = harness.simulator.settings.MANAGED_IDENTITY_CLIENT_ID ?? "";

@@ -146,6 +146,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
             clientId: CLIENT_ID,
             name: "Deskpost",
             homeTenantId: TENANT.id,
+            issuesIdTokens: true,
             redirectUris: [`${publicBaseUrl}/api/finish-consent`, `${publicBaseUrl}/api/finish-sign-in`],
             roleAssignments: { [ADMINISTRATOR.oid]: ["Deskpost.Admin"] },
             // An administrator agreed for everybody to what a sign-in alone needs.

@@ -1,7 +1,8 @@
-import { randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import type { CookieSealer } from "./cookie-sealer.ts";
 import { type HostCookie, hostCookie } from "./host-cookie.ts";
+import type { Revocations } from "./revocations-table.ts";
 
 /** After this long somebody signs in again, and with that Entra is asked again whether they still may. */
 export const SESSION_LIFE_MS = 12 * 3_600_000;
@@ -22,7 +23,7 @@ export interface Session {
   readonly seenAt: Date;
 }
 
-/** Sessions without a store: the browser keeps them, sealed. */
+/** Sessions that the browser keeps, sealed; only those that somebody ended are stored. */
 export interface Sessions {
   /** A new one at each sign-in, whatever the browser had before. */
   begin(person: Pick<Session, "userName" | "objectId">): Promise<HostCookie>;
@@ -30,14 +31,15 @@ export interface Sessions {
   read(cookie: string | undefined): Promise<Session | undefined>;
   /** The cookie with which the session counts as used now; `undefined` while the one at hand will do. */
   touch(session: Session): Promise<HostCookie | undefined>;
-  /** The cookie that removes it. */
-  end(): HostCookie;
+  /** Ends it, for copies of the cookie as well, and gives the cookie that removes it. */
+  end(session: Session | undefined): Promise<HostCookie>;
 }
 
 export interface SessionsDeps {
   readonly sealer: CookieSealer;
   /** The setting that says whose administrators may come in: with another one, sessions from before end. */
   readonly tenant: string | undefined;
+  readonly revocations: Pick<Revocations, "revoke" | "isRevoked">;
   readonly now: () => Date;
 }
 
@@ -50,7 +52,7 @@ const contents = z.object({
   seenAt: z.number(),
 });
 
-export function createSessions({ sealer, tenant = "", now }: SessionsDeps): Sessions {
+export function createSessions({ sealer, tenant = "", revocations, now }: SessionsDeps): Sessions {
   async function cookieFor({ signedInAt, seenAt, ...session }: Session): Promise<HostCookie> {
     const times = { signedInAt: signedInAt.getTime(), seenAt: seenAt.getTime() };
     const value = await sealer.seal("session", { tenant, ...session, ...times });
@@ -69,6 +71,7 @@ export function createSessions({ sealer, tenant = "", now }: SessionsDeps): Sess
       const { tenant: _, ...session } = found.data;
       const ms = now().getTime();
       if (ms - session.signedInAt > SESSION_LIFE_MS || ms - session.seenAt > SESSION_IDLE_MS) return undefined;
+      if (await revocations.isRevoked(idOf(session))) return undefined;
       return { ...session, signedInAt: new Date(session.signedInAt), seenAt: new Date(session.seenAt) };
     },
 
@@ -77,8 +80,17 @@ export function createSessions({ sealer, tenant = "", now }: SessionsDeps): Sess
       return cookieFor({ ...session, seenAt: now() });
     },
 
-    end: () => hostCookie(SESSION_COOKIE, "", { sameSite: "Lax", maxAgeSeconds: 0 }),
+    async end(session) {
+      const signedInAt = session?.signedInAt.getTime() ?? 0;
+      if (session !== undefined) await revocations.revoke(idOf(session), new Date(signedInAt + SESSION_LIFE_MS));
+      return hostCookie(SESSION_COOKIE, "", { sameSite: "Lax", maxAgeSeconds: 0 });
+    },
   };
+}
+
+/** The same for every copy of a session's cookie, however often it was written anew. */
+function idOf({ formToken }: Pick<Session, "formToken">): string {
+  return createHash("sha256").update(formToken).digest("hex");
 }
 
 /** True where a form carries the token of this very session. */

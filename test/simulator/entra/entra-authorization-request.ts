@@ -11,8 +11,11 @@ export interface ReplyAddress {
   readonly state: string | undefined;
 }
 
+type ResponseType = "code" | "id_token";
+
 /** An authorization request that is in order. */
 export interface AuthorizationRequest extends ReplyAddress {
+  readonly responseType: ResponseType;
   readonly segment: string;
   readonly tenant: PathTenant;
   readonly application: Application;
@@ -58,7 +61,11 @@ export function readAuthorizationRequest(
 ): AuthorizationRequest {
   const responseType = query.get("response_type") ?? "";
   if (responseType === "") throw new EntraError(900144, { name: "response_type" });
-  if (responseType !== "code") throw new EntraError(700054, { responseType });
+  // https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#enable-id-tokens
+  const isIdToken = responseType === "id_token" && place.application.issuesIdTokens;
+  if (responseType !== "code" && !isIdToken) throw new EntraError(700054, { responseType });
+  if (isIdToken && reply.responseMode === "query") throw new EntraError(70007, { mode: "query" });
+  if (isIdToken && !query.get("nonce")) throw new EntraError(900144, { name: "nonce" });
   const scope = query.get("scope") ?? "";
   if (scope === "") throw new EntraError(900144, { name: "scope" });
   const scopes = parseScopes(scope);
@@ -68,6 +75,7 @@ export function readAuthorizationRequest(
   }
   return {
     ...reply,
+    responseType: isIdToken ? "id_token" : "code",
     ...place,
     scope,
     scopes,

@@ -27,6 +27,8 @@ export interface Application {
   readonly homeTenantId: string;
   readonly multitenant?: boolean;
   readonly redirectUris: readonly string[];
+  /** "ID tokens" ticked under Authentication: sign-ins may then be answered without a code. */
+  readonly issuesIdTokens?: boolean;
   readonly secrets: readonly ClientSecret[];
   readonly certificates?: readonly RegisteredCertificate[];
   readonly federatedCredentials?: readonly FederatedCredential[];

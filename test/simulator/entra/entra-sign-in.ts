@@ -145,12 +145,16 @@ export function createSignInPages({ directory, tokens, requiresAdminApproval }: 
     return finish(ctx, asked, account);
   }
 
-  function finish(ctx: string, asked: AuthorizationRequest, { oid }: Account): Answer {
+  function finish(ctx: string, asked: AuthorizationRequest, account: Account): Answer {
     visits.delete(ctx);
+    if (asked.responseType === "id_token") {
+      const idToken = tokens.issueIdToken(account, asked.application, asked.nonce);
+      return replyTo(asked, { id_token: idToken, ...stateOf(asked), session_state: randomUUID() });
+    }
     const { scope, redirectUri, nonce, codeChallenge, codeChallengeMethod } = asked;
     const code = tokens.issueCode({
       clientId: asked.application.clientId,
-      oid,
+      oid: account.oid,
       scope,
       redirectUri,
       nonce,

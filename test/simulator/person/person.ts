@@ -88,25 +88,30 @@ export function createPerson(signsIn: PersonOptions): Person {
     return browse(url, { method: "POST", body: new URLSearchParams(fields), from });
   }
 
-  /** Follows Deskpost's own redirects until they lead to Microsoft, and goes through. */
+  /** Follows Deskpost's own redirects, and goes through Microsoft wherever they lead there. */
   async function throughMicrosoft(address: string | URL): Promise<Page> {
     let url = new URL(address);
+    const { origin } = url;
+    let next: BrowserRequest = { method: "GET" };
     for (let redirects = 0; redirects < MOST_REDIRECTS; redirects += 1) {
-      const response = await request(url, { method: "GET" });
+      const response = await request(url, next);
       const location = response.headers.get("location");
       if (location === null) {
         const text = await response.text();
         openPage = { url, referrerPolicy: response.headers.get("referrer-policy") ?? undefined, text };
         return { url: url.href, status: response.status, text };
       }
-      const next = new URL(location, url);
-      if (next.origin !== url.origin) {
-        const answer = await signIn(next, signsIn);
-        const from = { url: next, referrerPolicy: undefined };
-        const { method, fields } = answer;
-        return browse(answer.url, method === "GET" ? { method, from } : { method, body: fields, from });
+      const target = new URL(location, url);
+      if (target.origin === origin) {
+        const referrerPolicy = response.headers.get("referrer-policy") ?? undefined;
+        next = { method: "GET", from: { url, referrerPolicy } };
+        url = target;
+        continue;
       }
-      url = next;
+      const { method, url: back, fields } = await signIn(target, signsIn);
+      const from = { url: target, referrerPolicy: undefined };
+      next = method === "GET" ? { method, from } : { method, body: fields, from };
+      url = new URL(back);
     }
     throw new Error(`More than ${MOST_REDIRECTS} redirects, the last one to ${url}`);
   }

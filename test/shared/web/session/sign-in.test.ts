@@ -17,7 +17,12 @@ const ADMINISTRATOR: Identity = {
 const key = { id: "0".repeat(32), bytes: Buffer.alloc(32, 1) };
 const sealer = createCookieSealer({ newest: async () => key, named: async (id) => (id === key.id ? key : undefined) });
 const now = () => NOON;
-const sessions = createSessions({ sealer, tenant: TENANT, now });
+const revoked = new Set<string>();
+const revocations = {
+  revoke: async (id: string) => !revoked.has(id) && revoked.add(id) !== undefined,
+  isRevoked: async (id: string) => revoked.has(id),
+};
+const sessions = createSessions({ sealer, tenant: TENANT, revocations, now });
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** A sign-in at a Microsoft that answers with this identity. */
@@ -26,10 +31,22 @@ function signInOf(identity: Identity, changes: Partial<SignInDeps> = {}) {
     tenantId: async () => TENANT,
     authorizationUrl: async ({ state }) => new URL(`https://login.test/authorize?state=${state}`),
     identify: async () => identity,
+    idTokenUrl: async ({ state }) => new URL(`https://login.test/authorize?state=${state}&response_type=id_token`),
+    identifyByIdToken: async () => identity,
     signOutUrl: async () => new URL("https://login.test/logout"),
   };
   const redirectUrl = "https://deskpost.test/api/finish-sign-in";
-  return createSignIn({ endpoint, sealer, sessions, tenant: TENANT, redirectUrl, log: silent, now, ...changes });
+  return createSignIn({
+    endpoint,
+    sealer,
+    sessions,
+    revocations,
+    tenant: TENANT,
+    redirectUrl,
+    log: silent,
+    now,
+    ...changes,
+  });
 }
 
 async function resultOf(identity: Identity) {
@@ -62,7 +79,7 @@ describe("a session", () => {
     const { value } = await sessions.begin(ADMINISTRATOR);
     assert.equal((await sessions.read(value))?.userName, "ada@contoso.test");
     for (const tenant of ["fabrikam.test", undefined]) {
-      assert.equal(await createSessions({ sealer, tenant, now }).read(value), undefined);
+      assert.equal(await createSessions({ sealer, tenant, revocations, now }).read(value), undefined);
     }
   });
 });
