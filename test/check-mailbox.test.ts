@@ -155,6 +155,13 @@ describe("the check of a mailbox", () => {
     assert.match(step(report, "desk").remedy ?? "", /address of "uvdesk" in the setting DESKS/);
   });
 
+  it("does not call a desk well at whose address there is nothing", async () => {
+    simulator.uvdesk.standIn.plan(({ method }) => method === "HEAD", { kind: "answer", answer: { status: 404 } });
+    const report = await check();
+    assert.deepEqual(results(report), { desk: "warning" });
+    assert.match(step(report, "desk").remedy ?? "", /nothing at this address/);
+  });
+
   it("tells a client secret that has ended", async () => {
     simulator.entra.expireSecrets(simulator.clientId);
     const report = await check();

@@ -184,12 +184,12 @@ describe("the messages of a mailbox, for programs", () => {
       "added to the list",
       `connected by ${simulator.owner.userName}`,
       "2 mails delivered",
-      "2 mails quarantined: TOO_LARGE",
+      "2 mails quarantined: it is larger than the desk takes (TOO_LARGE)",
       "a mail in quarantine was given up",
       "1 mail taken out of quarantine to be delivered again",
-      "1 mail quarantined: TOO_LARGE",
+      "1 mail quarantined: it is larger than the desk takes (TOO_LARGE)",
       "1 mail taken out of quarantine to be delivered again",
-      "1 mail quarantined: TOO_LARGE",
+      "1 mail quarantined: it is larger than the desk takes (TOO_LARGE)",
     ]);
     const { mailPerHour } = await jsonOf<{ mailPerHour: { hours: string[]; total: number[] } }>(ask("mailboxes"));
     assert.deepEqual([mailPerHour.hours.length, mailPerHour.total.at(-1)], [24, 2]);

@@ -1,4 +1,5 @@
 import type { ActivityEvent } from "./activity.ts";
+import { codeWords, hasWords } from "./code-words.ts";
 
 /** An event in words for people, such as "3 mails delivered as tickets 812–814". */
 export function inWords(event: ActivityEvent): string {
@@ -16,7 +17,7 @@ export function inWords(event: ActivityEvent): string {
     case "needs-admin":
       return `needs an administrator: its organisation blocks the sign-in (${event.code})`;
     case "delivered":
-      return `${mails(event.count)} delivered${asTickets(event.tickets)}`;
+      return `${mails(event.count)} delivered${asTickets(event)}`;
     case "refused":
       return `${mails(event.count)} refused by the desk${because(event.codes)}`;
     case "quarantined":
@@ -28,35 +29,28 @@ export function inWords(event: ActivityEvent): string {
     case "discarded":
       return "a mail in quarantine was given up";
     case "trouble":
-      return TROUBLES[event.code] ?? `the fetch failed (${event.code})`;
+      return hasWords(event.code) ? codeWords(event.code) : `the fetch failed (${event.code})`;
     case "well":
       return event.code === "DESK_UNAVAILABLE" ? "the desk takes mail again" : "fetched again without a fault";
   }
 }
 
-const TROUBLES: Readonly<Record<string, string>> = {
-  DESK_UNAVAILABLE: "the desk is down; mail waits",
-  DESK_FAILING: "the desk answers each mail with a fault; mail waits",
-  GRAPH_THROTTLED: "Microsoft asks to wait; mail waits",
-  GRAPH_UNAVAILABLE: "Microsoft's mail service does not answer; mail waits",
-  GRAPH_REFUSED: "Microsoft does not open the mailbox or its folder",
-  ENTRA_UNAVAILABLE: "Microsoft's sign-in does not answer; mail waits",
-  APP_MISCONFIGURED: "Microsoft refuses Deskpost's own credential; mail waits",
-  CONFIGURATION_INVALID: "a setting of Deskpost is wrong; mail waits",
-  MAILBOX_FULL: "the mailbox is full; what is in it comes through",
-  CHANGES_WITHOUT_END: "mail comes by listing, because Graph's changes have no end",
-  KEY_VAULT_UNAVAILABLE: "Key Vault does not answer; mail waits",
-};
-
 function mails(count: number): string {
   return count === 1 ? "1 mail" : `${count} mails`;
 }
 
-function asTickets(tickets: string): string {
+/** Tickets are named as those of all mails only where each mail has one. */
+function asTickets({ count, tickets, named }: ActivityEvent & { kind: "delivered" }): string {
   if (tickets === "") return "";
-  return /[–,…]/.test(tickets) ? ` as tickets ${tickets}` : ` as ticket ${tickets}`;
+  const isOne = !/[–,…]/.test(tickets);
+  const names = isOne ? `ticket ${tickets}` : `tickets ${tickets}`;
+  if (named !== count && !(named === undefined && count === 1)) return `, among them ${names}`;
+  return isOne && count > 1 ? `, all to ${names}` : ` as ${names}`;
 }
 
+/** Each code in words, with the code behind them for whoever looks it up. */
 function because(codes: string): string {
-  return codes === "" ? "" : `: ${codes}`;
+  if (codes === "") return "";
+  const reasons = codes.split(", ").map((code) => (hasWords(code) ? `${codeWords(code)} (${code})` : code));
+  return `: ${reasons.join("; ")}`;
 }

@@ -7,8 +7,11 @@ export type ActivityEvent =
   /** `by`: the account that signed in, where one did. */
   | { readonly kind: "connected"; readonly by?: string | undefined }
   | { readonly kind: "needs-owner" | "needs-admin"; readonly code: string }
-  /** `tickets`: such as "812–814, 820"; "" where the desk names none. */
-  | { readonly kind: "delivered"; readonly count: number; readonly tickets: string }
+  /**
+   * `tickets`: such as "812–814, 820"; "" where the desk names none. `named`: of how many mails the desk named the ticket;
+   * absent from what an earlier version noted.
+   */
+  | { readonly kind: "delivered"; readonly count: number; readonly tickets: string; readonly named?: number }
   /** `codes`: why, each once. */
   | { readonly kind: "refused" | "quarantined"; readonly count: number; readonly codes: string }
   | { readonly kind: "gone" | "replayed"; readonly count: number }

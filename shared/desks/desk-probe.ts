@@ -16,6 +16,11 @@ export async function probeDesk(url: string): Promise<DeskProbe> {
   }
 }
 
+/** Something answers, and says that there is nothing at this address: nobody knows whether the desk would take mail there. */
+export function isNothingThere(probe: DeskProbe): boolean {
+  return "status" in probe && (probe.status === 404 || probe.status === 410);
+}
+
 /** True where the desk itself answers, be it with a refusal: what asked was no mail. */
 export function isAnswering(probe: DeskProbe): boolean {
   return "status" in probe && probe.status < 500;

@@ -1,3 +1,4 @@
+import { codeWords } from "../activity/code-words.ts";
 import type { OpenCircuit } from "../desks/circuit-breaker.ts";
 import type { AppAlarm, StoredMailbox } from "../mailboxes/mailbox.ts";
 import { TICK_OVERDUE_MS, WARN_BEFORE_END_MS } from "./thresholds.ts";
@@ -40,6 +41,13 @@ const LASTING: Readonly<Record<string, RemedyAction>> = {
 
 /** Decides what to say of a mailbox: what keeps mail from coming first, then what waits for a person. */
 export function mailboxHealth(facts: HealthFacts): MailboxHealth {
+  const { id, address } = facts.mailbox;
+  const health = healthOf(facts);
+  // Errors of parts that know a mailbox by its id alone: people know it by its address.
+  return { ...health, wrong: health.wrong?.replaceAll(id, address) };
+}
+
+function healthOf(facts: HealthFacts): MailboxHealth {
   const { status, access } = facts.mailbox;
   const connecting = access === "application" ? "approve" : "connect";
   switch (status) {
@@ -98,7 +106,7 @@ function connectedHealth({ mailbox, pending, quarantined, token, ...facts }: Hea
     const wrong =
       openCircuit === undefined
         ? (lastError?.message ?? "")
-        : `The desk "${desk}" takes no mail since ${openCircuit.since.toISOString()} (${openCircuit.code}); mail waits, and it is tried again by itself.`;
+        : `The desk "${desk}" takes no mail since ${openCircuit.since.toISOString()}: ${codeWords(openCircuit.code)} (${openCircuit.code}). Mail waits, and it is tried again by itself.`;
     return { colour: "warn", line: "Connected, but the desk takes no mail", wrong, remedyAction: "fetch" };
   }
   if (lastError !== undefined) {
@@ -120,8 +128,14 @@ function connectedHealth({ mailbox, pending, quarantined, token, ...facts }: Hea
     const wrong = `Its sign-in ends at ${endsAt.toISOString()} and nothing has renewed it for two months: connect it again.`;
     return { colour: "warn", line: "Connected, but the sign-in ends soon", wrong, remedyAction: "connect" };
   }
-  const line = pending > 0 ? `Connected; ${mails(pending)} on the way` : "Connected; all mail delivered";
-  return { colour: "good", line, wrong: undefined, remedyAction: "none" };
+  return { colour: "good", line: deliveredLine(pending, mailbox.refused), wrong: undefined, remedyAction: "none" };
+}
+
+/** A mail that the desk refused is not delivered, and nobody has to do anything about it: the line says both. */
+function deliveredLine(pending: number, refused: number): string {
+  if (pending > 0) return `Connected; ${mails(pending)} on the way`;
+  if (refused === 0) return "Connected; all mail delivered";
+  return `Connected; all mail delivered but ${mails(refused)} that the desk refused`;
 }
 
 function messageOf({ mailbox }: HealthFacts, otherwise: string): string {

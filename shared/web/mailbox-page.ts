@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import type { NotedActivityEvent } from "../activity/activity.ts";
 import { inWords } from "../activity/activity-words.ts";
+import { codeWords, hasWords } from "../activity/code-words.ts";
 import type { MailboxView } from "../health/overview.ts";
 import type { StoredMailbox } from "../mailboxes/mailbox.ts";
 import { type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layout.ts";
@@ -30,14 +31,14 @@ ${lastError(mailbox, now)}
 <div><dt>Last fetch that went well</dt><dd>${whenever(mailbox.lastSuccessAt, now, "none yet")}</dd></div>
 <div><dt>Delivers mail received since</dt><dd>${mailbox.deliverFrom === undefined ? "its connection" : moment(mailbox.deliverFrom)}</dd></div>
 <div><dt>Delivered</dt><dd>${mailbox.delivered}</dd></div>
-<div><dt>Refused by the desk</dt><dd>${mailbox.refused}</dd></div>
+<div><dt>Refused by the desk</dt><dd>${mailbox.refused === 0 ? 0 : html`<a href="${at("refused")}" aria-label="${mailbox.refused} refused by the desk">${mailbox.refused}</a>`}</dd></div>
 <div><dt>Pending</dt><dd>${pending}</dd></div>
 <div><dt>In quarantine</dt><dd>${quarantined}</dd></div>
 ${tokenFacts(view, now)}
 </dl>
 <div class="actions">${mailboxActions(mailbox, health, context)}</div></section>
 <section class="card" aria-labelledby="more"><h2 id="more">Look closer</h2>
-<div class="actions"><a class="button" href="${at("quarantine")}">Quarantine</a> <a class="button" href="${at("check")}">Test it from end to end</a> <a class="button" href="${at("account")}">Account for a period</a>${token === undefined ? "" : html` <a class="button" href="${at("import")}">Import older mail</a>`}</div></section>
+<div class="actions"><a class="button" href="${at("quarantine")}">Quarantine</a> <a class="button" href="${at("refused")}">Refused mail</a> <a class="button" href="${at("check")}">Test it from end to end</a> <a class="button" href="${at("account")}">Account for a period</a>${token === undefined ? "" : html` <a class="button" href="${at("import")}">Import older mail</a>`}</div></section>
 <section class="card" aria-labelledby="activity"><h2 id="activity">What happened</h2>${events(happenings)}</section>`;
   return htmlAnswer(200, context, { title: mailbox.address, body });
 }
@@ -52,7 +53,9 @@ function events(happenings: readonly NotedActivityEvent[]): Html {
 }
 
 function lastError({ lastError: error }: StoredMailbox, now: Date): Html {
-  return error === undefined ? html`` : html`<p><strong>${error.code}</strong>, ${whenever(error.at, now, "")}</p>`;
+  return error === undefined
+    ? html``
+    : html`<p><strong>${codeWords(error.code)}</strong>${hasWords(error.code) ? ` (${error.code})` : ""}, ${whenever(error.at, now, "")}</p>`;
 }
 
 function tokenFacts({ token }: MailboxView, now: Date): Html {

@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import { codeWords } from "../activity/code-words.ts";
 import type { OpenCircuit } from "../desks/circuit-breaker.ts";
 import type { MailboxView, Overview } from "../health/overview.ts";
 import { TICK_OVERDUE_MS } from "../health/thresholds.ts";
@@ -58,7 +59,7 @@ ${restingDesks(mailboxes).map(
     since,
     until,
   }) => html`<section class="card alarm" role="alert"><h2 class="warn">The desk “${desk}” takes no mail, since ${moment(since)}</h2>
-<p>${code}. Its mail waits, and nothing is lost. The desk is tried again ${until <= now ? "with the next fetch" : whenever(until, now, "")}; “Fetch now” tries it at once.</p></section>`,
+<p>What happens: ${codeWords(code)}. Its mail waits, and nothing is lost. The desk is tried again ${until <= now ? "with the next fetch" : whenever(until, now, "")}; “Fetch now” tries it at once.</p></section>`,
 )}`;
 }
 

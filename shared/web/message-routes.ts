@@ -3,11 +3,12 @@ import { AppError } from "../platform/errors.ts";
 import { downloadHeaders, redirectTo, type WebAnswer } from "./layout.ts";
 import { type MailPreview, readPreview } from "./mail-preview.ts";
 import type { PageRoute, Visit } from "./page-routes.ts";
-import { messagePage, QUARANTINE_SHOWN, quarantinePage } from "./quarantine-page.ts";
+import { messagePage, QUARANTINE_SHOWN, quarantinePage, REFUSED_SHOWN, refusedPage } from "./quarantine-page.ts";
 
 /** The quarantine of a mailbox, and single messages. */
 export const messageRoutes: readonly PageRoute[] = [
   { method: "GET", path: "mailboxes/:id/quarantine", answer: list },
+  { method: "GET", path: "mailboxes/:id/refused", answer: listRefused },
   { method: "POST", path: "mailboxes/:id/quarantine/replay", answer: replayAll },
   { method: "GET", path: "mailboxes/:id/messages/:key", answer: show },
   { method: "GET", path: "mailboxes/:id/messages/:key/content", answer: download },
@@ -18,6 +19,12 @@ export const messageRoutes: readonly PageRoute[] = [
 async function list({ app, page, parameter }: Visit): Promise<WebAnswer> {
   const mailbox = await existingMailbox(app.registry, parameter("id"));
   return quarantinePage(mailbox, await app.quarantine.list(mailbox.id, QUARANTINE_SHOWN), page);
+}
+
+async function listRefused({ app, page, parameter }: Visit): Promise<WebAnswer> {
+  const mailbox = await existingMailbox(app.registry, parameter("id"));
+  const entries = await app.ledger.messages(mailbox.id, "refused", REFUSED_SHOWN);
+  return refusedPage(mailbox, entries, page);
 }
 
 async function show({ app, page, parameter }: Visit): Promise<WebAnswer> {

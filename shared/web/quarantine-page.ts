@@ -8,6 +8,7 @@ import { moment } from "./times.ts";
 
 /** Shown at once. */
 export const QUARANTINE_SHOWN = 100;
+export const REFUSED_SHOWN = 100;
 
 /** What could not be delivered, and why. Nothing of the mail itself: the ledger holds none of it. */
 export function quarantinePage(
@@ -16,17 +17,33 @@ export function quarantinePage(
   context: PageContext,
 ): Promise<HtmlAnswer> {
   const { urls, session } = context;
-  const items = entries.map((entry) => {
-    const url = urls.message(mailbox.id, entry.key);
+  const all = entries.length === 0 ? "" : replayAll(mailbox, entries.length, context);
+  const body = html`<p>Mail that could not be delivered to the desk “${mailbox.desk}”. It stays here, and in the mailbox, until somebody decides.</p>
+${entries.length === 0 ? html`<section class="card"><h2 class="good">Nothing is in quarantine</h2></section>` : messageCards(mailbox, entries, context)}
+<div class="actions">${all} <a class="button" href="${urls.mailbox(mailbox.id)}">Back to ${mailbox.address}</a></div>`;
+  return htmlAnswer(200, { urls, links: context.links, session }, { title: "Quarantine", body });
+}
+
+/** What the desk will not have, and its reason. Whoever has changed the desk's mind may offer it again. */
+export function refusedPage(
+  mailbox: StoredMailbox,
+  entries: readonly StoredEntry[],
+  context: PageContext,
+): Promise<HtmlAnswer> {
+  const more = entries.length < REFUSED_SHOWN ? "" : html`<p><small>${REFUSED_SHOWN} are shown.</small></p>`;
+  const body = html`<p>Mail that the desk “${mailbox.desk}” will not have, with its reason. Nothing has to be done about it; it stays in the mailbox. What is looked at here can be offered again.</p>
+${entries.length === 0 ? html`<section class="card"><h2 class="good">The desk has refused nothing of late</h2></section>` : messageCards(mailbox, entries, context)}${more}
+<div class="actions"><a class="button" href="${context.urls.mailbox(mailbox.id)}">Back to ${mailbox.address}</a></div>`;
+  return htmlAnswer(200, context, { title: "Refused by the desk", body });
+}
+
+function messageCards({ id }: StoredMailbox, entries: readonly StoredEntry[], { urls }: PageContext): Html[] {
+  return entries.map((entry) => {
+    const url = urls.message(id, entry.key);
     return html`<section class="card"><div class="top"><h2><a href="${url}">Received ${moment(entry.receivedAt)}</a></h2><small>${tries(entry)}</small></div>
 <p class="trouble warn-line">${entry.answer}</p>
 <p class="actions"><a class="button" href="${url}" aria-label="Look at it: received ${moment(entry.receivedAt)}">Look at it</a></p></section>`;
   });
-  const all = entries.length === 0 ? "" : replayAll(mailbox, entries.length, context);
-  const body = html`<p>Mail that could not be delivered to the desk “${mailbox.desk}”. It stays here, and in the mailbox, until somebody decides.</p>
-${entries.length === 0 ? html`<section class="card"><h2 class="good">Nothing is in quarantine</h2></section>` : items}
-<div class="actions">${all} <a class="button" href="${urls.mailbox(mailbox.id)}">Back to ${mailbox.address}</a></div>`;
-  return htmlAnswer(200, { urls, links: context.links, session }, { title: "Quarantine", body });
 }
 
 function replayAll({ id }: StoredMailbox, count: number, { urls, session }: PageContext): Html {

@@ -1,6 +1,7 @@
+import { codeWords } from "../../activity/code-words.ts";
 import type { OpenCircuit } from "../../desks/circuit-breaker.ts";
 import type { DeskAnswer } from "../../desks/desk.ts";
-import { type DeskProbe, isAnswering } from "../../desks/desk-probe.ts";
+import { type DeskProbe, isAnswering, isNothingThere } from "../../desks/desk-probe.ts";
 import type { StoredEntry } from "../../mail/ledger/ledger.ts";
 import type { MailboxRegistry, StoredMailbox } from "../../mailboxes/mailbox.ts";
 import { REFRESH_TOKEN_LIFE_MS } from "../../tokens/expiry.ts";
@@ -117,8 +118,12 @@ export function mailboxChecks(
       const { key, answer } = await deps.sendTestMessage(found());
       return testFinding(key, answer, reached);
     }
+    if (openCircuit === undefined && isNothingThere(probe)) {
+      const remedy = `Something answers there, and says that there is nothing at this address: look at ${where}. Some receivers answer so to everything but mail; a test message shows it.`;
+      return { result: "warning", evidence: reached, remedy };
+    }
     if (openCircuit === undefined) return { result: "ok", evidence: reached };
-    const remedy = `It answers, but takes no mail since ${openCircuit.since.toISOString()} (${openCircuit.code}): look at ${where}.`;
+    const remedy = `It answers, but takes no mail since ${openCircuit.since.toISOString()} (${codeWords(openCircuit.code)}): look at ${where}.`;
     return { result: "warning", evidence: reached, remedy };
   }
 
@@ -194,6 +199,6 @@ function testFinding(key: string, answer: DeskAnswer, reached: Finding["evidence
   if (answer.kind === "accepted" || answer.kind === "duplicate") {
     return { result: "ok", evidence: { ...evidence, ticket: answer.reference } };
   }
-  const remedy = `The desk did not take the test message (${answer.code}): look at its log, and at what it takes mail for.`;
+  const remedy = `The desk did not take the test message, because ${codeWords(answer.code)}: look at its log, and at what it takes mail for.`;
   return { result: "failed", evidence: { ...evidence, code: answer.code }, remedy };
 }

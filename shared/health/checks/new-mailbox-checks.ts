@@ -1,4 +1,4 @@
-import { type DeskProbe, isAnswering } from "../../desks/desk-probe.ts";
+import { type DeskProbe, isAnswering, isNothingThere } from "../../desks/desk-probe.ts";
 import type { NewMailbox } from "../../mailboxes/new-mailbox.ts";
 import type { RedirectProbe } from "../../tokens/redirect-probe.ts";
 import { organisationCheck, tenantOf } from "./organisation-check.ts";
@@ -65,6 +65,10 @@ export function createNewMailboxChecks(
     }
     const probe = await deps.probeDesk(url);
     const evidence = { desk: name, host: new URL(url).host, ...probe };
+    if (isNothingThere(probe)) {
+      const remedy = `Something answers there, and says that there is nothing at this address. Check the address of “${name}” in the setting DESKS; some receivers answer so to everything but mail, and the first mail will tell.`;
+      return { result: "warning", evidence, remedy };
+    }
     if (isAnswering(probe)) return { result: "ok", evidence };
     const remedy = `Check the address of “${name}” in the setting DESKS, that the desk runs, and that its firewall lets Deskpost in. Until then mail stays pending; none is lost.`;
     return { result: "failed", evidence, remedy };

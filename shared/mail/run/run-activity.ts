@@ -16,7 +16,7 @@ export function activityOfRun(
   { before, after }: TroubleChange,
 ): ActivityEvent[] {
   const told: ActivityEvent[] = [
-    { kind: "delivered", count: report.delivered, tickets: ticketRanges(tickets) },
+    { kind: "delivered", count: report.delivered, tickets: ticketRanges(tickets), named: tickets.length },
     { kind: "refused", count: report.refused, codes: distinct(reasons.refused) },
     { kind: "quarantined", count: report.quarantined, codes: distinct(reasons.quarantined) },
     { kind: "gone", count: report.gone },

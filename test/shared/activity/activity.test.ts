@@ -29,6 +29,18 @@ describe("what is told of a mailbox", () => {
     assert.ok(noted && Math.abs(noted.at.getTime() - NOON.getTime()) < MINUTE_MS);
   });
 
+  it("names tickets as those of all mails only where each mail has one", () => {
+    const told = (count: number, named: number, tickets: string) =>
+      inWords({ kind: "delivered", count, tickets, named });
+    assert.equal(told(1, 1, "12"), "1 mail delivered as ticket 12");
+    assert.equal(told(13, 1, "12"), "13 mails delivered, among them ticket 12");
+    assert.equal(told(13, 13, "12"), "13 mails delivered, all to ticket 12");
+    assert.equal(told(13, 3, "12–14"), "13 mails delivered, among them tickets 12–14");
+    assert.equal(told(13, 0, ""), "13 mails delivered");
+    // As an earlier version noted it.
+    assert.equal(inWords({ kind: "delivered", count: 2, tickets: "12" }), "2 mails delivered, among them ticket 12");
+  });
+
   it("gives codes for what a desk refuses or can never take, and not its words, which may quote the mail", async () => {
     const mailbox = await harness.connect();
     mailbox.receive("one", "two", "three");
@@ -40,8 +52,8 @@ describe("what is told of a mailbox", () => {
     let offered = 0;
     await harness.run(mailbox, at(deskThat(() => answers[offered++] ?? ACCEPTED)));
     assert.deepEqual(await told(mailbox.id), [
-      "1 mail refused by the desk: SENDER_BLOCKED",
-      "2 mails quarantined: TOO_LARGE",
+      "1 mail refused by the desk: its sender is on the desk's block list (SENDER_BLOCKED)",
+      "2 mails quarantined: it is larger than the desk takes (TOO_LARGE)",
     ]);
     for await (const row of (await harness.tables("Activity")).listEntities())
       assert.doesNotMatch(JSON.stringify(row), /customer|Subject|blocked/);

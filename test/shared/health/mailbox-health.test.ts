@@ -36,6 +36,7 @@ const tokenUntil = (goodUntil: Date) => ({
 describe("a mailbox in one line", () => {
   for (const [line, colour, remedy, found] of [
     ["Connected; all mail delivered", "good", "none", health({})],
+    ["Connected; all mail delivered but 2 mails that the desk refused", "good", "none", health({ refused: 2 })],
     ["Connected; 3 mails on the way", "good", "none", health({}, { pending: 3 })],
     ["Connected; 1 mail in quarantine", "warn", "replay", health({}, { quarantined: 1, pending: 2 })],
     ["Not connected yet", "warn", "connect", health({ status: "new" })],
@@ -66,4 +67,12 @@ describe("a mailbox in one line", () => {
       if (found.wrong !== undefined) assert.match(found.wrong, /^[A-Z1].*(?:\.|this|ended)$/);
     });
   }
+
+  it("names a mailbox by its address, where an error knows its id alone", () => {
+    const { id, address } = validMailbox();
+    const message = `Mailbox ${id}: Key Vault has lost the refresh token. Its owner must connect it again.`;
+    const lastError = { code: "CONSENT_REQUIRED", message, at: NOON };
+    const { wrong } = health({ status: "needs-owner", lastError });
+    assert.equal(wrong, message.replace(id, address));
+  });
 });

@@ -9,7 +9,7 @@ import { importPage } from "../../../shared/web/import-page.ts";
 import type { PageContext } from "../../../shared/web/layout.ts";
 import { mailChart } from "../../../shared/web/mail-chart.ts";
 import { mailboxPage } from "../../../shared/web/mailbox-page.ts";
-import { messagePage, quarantinePage } from "../../../shared/web/quarantine-page.ts";
+import { messagePage, quarantinePage, refusedPage } from "../../../shared/web/quarantine-page.ts";
 import { createUrls } from "../../../shared/web/urls.ts";
 import { validMailbox } from "../mailboxes/valid-mailbox.ts";
 import { assertSafePage, visibleText } from "./page-checks.ts";
@@ -69,7 +69,7 @@ const entry: StoredEntry = {
 
 describe("the pages about one mailbox", () => {
   it("tell what happened, and all about its tokens", async () => {
-    const happenings = [{ kind: "delivered", count: 3, tickets: "812–814", at: NOON }] as const;
+    const happenings = [{ kind: "delivered", count: 3, tickets: "812–814", named: 3, at: NOON }] as const;
     const page = await mailboxPage({ view, happenings, now: NOON }, context);
     assertSafePage(page, urls.origin);
     const text = visibleText(page);
@@ -82,6 +82,16 @@ describe("the pages about one mailbox", () => {
     ]) {
       assert.ok(text.includes(words), `"${words}" is missing in: ${text}`);
     }
+  });
+
+  it("list what the desk refused, with its reason and the way to offer it again", async () => {
+    const refused = { ...entry, state: "refused", answer: "Received an auto-forwarded email" } as const;
+    const page = await refusedPage(mailbox, [refused], context);
+    assertSafePage(page, urls.origin);
+    assert.match(visibleText(page), /Received an auto-forwarded email/);
+    assert.ok(page.body.includes(`href="${urls.message(mailbox.id, refused.key)}"`));
+    const none = await refusedPage(mailbox, [], context);
+    assert.match(visibleText(none), /The desk has refused nothing of late/);
   });
 
   it("show hostile values as text", async () => {

@@ -105,7 +105,8 @@ export async function startUvdesk(options: UvdeskOptions): Promise<Uvdesk> {
     if (mode === "503") return html(503, "<h1>503 Service Unavailable</h1>", { "retry-after": "120" });
     if (mode === "slow") await setTimeout(slowMs);
     if (request.path === "/mailbox/listener") return takeMail(request);
-    if (request.path === "/" && request.method === "GET") return html(200, page(tickets.all));
+    if (request.path === "/" && (request.method === "GET" || request.method === "HEAD"))
+      return html(200, page(tickets.all));
     return html(404, "<h1>Oops! An Error Occurred</h1>");
   }
 
