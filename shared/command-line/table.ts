@@ -20,10 +20,10 @@ export function facts(values: Readonly<Record<string, unknown>>): string {
   return present.map(([name, value]) => `${name.padEnd(width)}  ${cell(value)}\n`).join("");
 }
 
-/** A value on one line; times in UTC, to the minute. */
+/** A value on one line; times to the minute, with their zone. */
 export function cell(value: unknown): string {
   if (value === undefined || value === null) return "";
   const text = typeof value === "object" ? JSON.stringify(value) : String(value);
   const time = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d\.\d{3}Z$/.exec(text);
-  return time === null ? text.replace(CONTROL, " ") : `${time[1]} ${time[2]}`;
+  return time === null ? text.replace(CONTROL, " ") : `${time[1]} ${time[2]} UTC`;
 }

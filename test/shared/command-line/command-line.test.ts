@@ -98,10 +98,13 @@ describe("the command line", () => {
     assert.match(list.out, /^ID +ADDRESS +FOLDER +PENDING/);
     assert.match(
       list.out,
-      /help@contoso\.example +inbox +0 +0 +20\d\d-\d\d-\d\d \d\d:\d\d +Connected; all mail delivered\n$/,
+      /help@contoso\.example +inbox +0 +0 +20\d\d-\d\d-\d\d \d\d:\d\d UTC +Connected; all mail delivered\n$/,
     );
     assert.match((await run(`mailboxes show ${ADDRESS}`)).out, /^connected by +help@contoso\.example$/m);
-    assert.match((await run(`mailboxes activity ${ADDRESS}`)).out, /^20\d\d-\d\d-\d\d \d\d:\d\d +1 mail delivered$/m);
+    assert.match(
+      (await run(`mailboxes activity ${ADDRESS}`)).out,
+      /^20\d\d-\d\d-\d\d \d\d:\d\d UTC +1 mail delivered$/m,
+    );
   });
 
   it("checks a mailbox, and ends with 1 where something is wrong", async () => {

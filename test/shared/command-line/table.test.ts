@@ -11,7 +11,7 @@ describe("a table for people", () => {
         ["long", undefined, ""],
       ],
     );
-    assert.equal(text, "KEY   AT                NOTE\na     2026-11-23 14:02  x\nlong\n");
+    assert.equal(text, "KEY   AT                    NOTE\na     2026-11-23 14:02 UTC  x\nlong\n");
     assert.equal(facts({ one: 1, none: undefined, longer: true }), "one     1\nlonger  true\n");
   });
 

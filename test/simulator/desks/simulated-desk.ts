@@ -1,4 +1,5 @@
 import { readMailHeaders } from "../graph/graph-mail-headers.ts";
+import type { StandIn } from "../stand-in.ts";
 import type { Uvdesk, UvdeskMode } from "./uvdesk.ts";
 import type { WebhookReceiver } from "./webhook-receiver.ts";
 
@@ -41,9 +42,16 @@ export interface SimulatedDesk {
   readonly moods: readonly DeskMood[];
   readonly mood: string;
   setMood(name: string): void;
+  /** The next mail is too large for it, whatever its size. */
+  refuseOne(): void;
 }
 
-const WELL: DeskMood = { name: "ok", label: "takes mail", expect: "What waited is delivered with the next fetch." };
+const WELL: DeskMood = {
+  name: "ok",
+  label: "takes mail",
+  expect:
+    "What waited is delivered within five minutes: a desk that failed is tried again after a while. “Fetch now” on Deskpost’s page tries it at once.",
+};
 const UNREACHABLE: DeskMood = {
   name: "unreachable",
   label: "is down",
@@ -68,6 +76,10 @@ const UVDESK_MOODS: readonly (DeskMood & { readonly name: UvdeskMode })[] = [
 ];
 
 const WEBHOOK_MOODS = [WELL, UNREACHABLE, OVERLOADED] as const;
+
+function tooLargeOnce(standIn: StandIn): void {
+  standIn.plan(({ method }) => method === "POST", { kind: "answer", answer: { status: 413 } });
+}
 
 /** UVdesk as the desk of the simulator. */
 export function uvdeskAsDesk(uvdesk: Uvdesk): SimulatedDesk {
@@ -100,6 +112,7 @@ export function uvdeskAsDesk(uvdesk: Uvdesk): SimulatedDesk {
       if (mood === undefined) throw new Error(`UVdesk cannot be "${name}"`);
       uvdesk.mode = mood.name;
     },
+    refuseOne: () => tooLargeOnce(uvdesk.standIn),
   };
 }
 
@@ -136,5 +149,6 @@ export function webhookAsDesk(webhook: WebhookReceiver): SimulatedDesk {
       webhook.standIn.setDown(name === UNREACHABLE.name);
       webhook.answerWith(name === OVERLOADED.name ? 503 : undefined);
     },
+    refuseOne: () => tooLargeOnce(webhook.standIn),
   };
 }

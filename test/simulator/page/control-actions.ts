@@ -96,6 +96,18 @@ export function createControlActions(simulator: Simulator, pacer: Pacer): Contro
     }));
   }
 
+  function refuseOne(): DoableControl {
+    return {
+      id: "desk-refuses-one",
+      label: "The desk finds one mail too large",
+      expect: "The next mail comes into quarantine, with the reason. “Replay it” there delivers it.",
+      act: () => {
+        desk.refuseOne();
+        return "The desk answers the next mail with 413: send one.";
+      },
+    };
+  }
+
   function microsoft(): DoableControl[] {
     return [
       down(
@@ -186,7 +198,7 @@ export function createControlActions(simulator: Simulator, pacer: Pacer): Contro
 
   const groups = (): { title: string; controls: DoableControl[] }[] => [
     { title: "Time", controls: time() },
-    { title: `The desk: ${desk.title}`, controls: moods() },
+    { title: `The desk: ${desk.title}`, controls: [...moods(), refuseOne()] },
     { title: "Microsoft’s services", controls: microsoft() },
     { title: "Permissions and secrets", controls: permissions() },
   ];

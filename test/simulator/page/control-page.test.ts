@@ -108,6 +108,17 @@ describe("the simulator's page", () => {
     assert.equal((await press("toString")).status, 404);
   });
 
+  it("lets the desk refuse one mail, so that the quarantine can be tried", async () => {
+    await press("desk-refuses-one");
+    await press("drop-written", { from: "a@example.org", subject: "Into quarantine", text: "" });
+    await press("minute");
+    assert.equal((await mailbox()).quarantined, 1);
+    await press("drop-written", { from: "a@example.org", subject: "The one behind", text: "" });
+    await press("minute");
+    assert.equal(ticketsWith("The one behind").length, 1);
+    assert.equal(ticketsWith("Into quarantine").length, 0);
+  });
+
   it("keeps mail pending while the desk is down or shows a maintenance page, and loses none", async () => {
     for (const [mood, subject] of [
       ["desk-unreachable", "While down"],

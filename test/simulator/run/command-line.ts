@@ -12,7 +12,10 @@ export async function runCommand(command: string, run: (args: string[]) => Promi
     process.exitCode = await run(process.argv.slice(2));
   } catch (error) {
     if (isUsageError(error)) {
-      process.stderr.write(`${error.message}\nTry: ${command} -- --help\n`);
+      const isDesk = /--desk <value>' argument missing/.test(error.message);
+      process.stderr.write(
+        `${isDesk ? `--desk must be ${DESKS.join(" or ")}` : error.message}\nTry: ${command} -- --help\n`,
+      );
       process.exitCode = 2;
     } else {
       const text = error instanceof PortInUseError ? error.message : ((error as Error).stack ?? String(error));
@@ -28,10 +31,13 @@ function isUsageError(error: unknown): error is Error {
   return error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith("ERR_PARSE_ARGS_");
 }
 
+const DESKS: readonly DeskName[] = ["uvdesk", "webhook"];
+
 /** @throws {UsageError} */
 export function readDesk(value: string): DeskName {
-  if (value === "uvdesk" || value === "webhook") return value;
-  throw new UsageError(`--desk must be uvdesk or webhook, not "${value}"`);
+  const desk = DESKS.find((name) => name === value);
+  if (desk !== undefined) return desk;
+  throw new UsageError(`--desk must be ${DESKS.join(" or ")}, not "${value}"`);
 }
 
 /** @throws {UsageError} */

@@ -31,6 +31,7 @@ export interface MailboxReport {
   readonly address: string;
   readonly status: "new" | "connected" | "needs-owner" | "needs-admin" | "paused";
   readonly pending: number;
+  readonly quarantined: number;
   readonly nextFetchAt: string;
   readonly lastError?: { readonly code: string; readonly message: string };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { DeskName } from "../desks/simulated-desk.ts";
 import type { LogLine } from "../host/host-invocations.ts";
@@ -23,17 +23,14 @@ interface OnceCommandOptions {
 /**
  * `npm start -- --once`: prints what became of the mails. Gives the exit code: 0 only where every mail is accounted
  * for and every delivered one is there, byte for byte as the desk has it.
- * @throws {UsageError} where a folder cannot be used
+ * @throws {UsageError} where a folder cannot be used, or holds no mail
  */
 export async function onceCommand(options: OnceCommandOptions): Promise<number> {
   const { print, desk, ports, log } = options;
   const startedAt = performance.now();
   const mails = readMails(options.mailFolder);
   if (options.outFolder !== undefined) createFolder(options.outFolder);
-  if (mails.length === 0) {
-    print("0 mails found");
-    return 0;
-  }
+  if (mails.length === 0) throw new UsageError(`--mail: there is no .eml file below ${options.mailFolder}`);
   // Loaded only here: a wrong folder need not wait for it.
   const { runOnce } = await import("./once.ts");
   const report = await runOnce({ mails, desk, ports, log });
@@ -55,8 +52,12 @@ function readMails(folder: string | undefined) {
 function createFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
+    // Whether files can be written is asked by writing one: a run of an hour must not end with this.
+    const probe = path.join(folder, `.deskpost-${process.pid}`);
+    writeFileSync(probe, "");
+    rmSync(probe);
   } catch (error) {
-    throw new UsageError(`--out: ${folder} cannot be made a folder (${(error as Error).message})`);
+    throw new UsageError(`--out: ${folder} cannot be made a folder with files in it (${(error as Error).message})`);
   }
 }
 

@@ -68,12 +68,6 @@ describe("npm start -- --once", () => {
     }
   });
 
-  it("has nothing to do for an empty folder", async () => {
-    const { code, stdout } = await once("--mail", mailFolder("empty", {}));
-    assert.equal(code, 0);
-    assert.equal(stdout, "0 mails found\n");
-  });
-
   it("prints what Deskpost logs only when asked to, beside the summary", async () => {
     const mail = mailFolder("one", { "a.eml": "From: a@example.org\r\nSubject: a\r\n\r\na" });
     const { stdout, stderr } = await once("--mail", mail, "--verbose");
@@ -89,7 +83,9 @@ describe("npm start -- --once", () => {
         ["--mail", mailFolder("file-out", {}), "--out", path.join(import.meta.filename, "x")],
         /--out: .* cannot be made/,
       ],
+      [["--mail", mailFolder("empty", {})], /--mail: there is no \.eml file below .*empty/],
       [["--mails", "x"], /--mails/],
+      [["--desk"], /--desk must be uvdesk or webhook/],
       [["--desk", "paper"], /--desk must be uvdesk or webhook, not "paper"/],
       [["--port", "99999"], /--port must be/],
     ];
