@@ -41,7 +41,7 @@ describe("the simulator with Deskpost on it", () => {
 
   it("runs all of Deskpost's functions", () => {
     assert.deepEqual(deskpost.host.faults, []);
-    for (const name of ["fetch-mail", "fetch-mailbox", "keep-tokens", "start-consent", "finish-consent", "mailboxes"]) {
+    for (const name of ["fetch-mail", "fetch-mailbox", "keep-tokens", "start-consent", "finish-consent", "api-read"]) {
       assert.ok(deskpost.host.functionNames.includes(name), name);
     }
   });

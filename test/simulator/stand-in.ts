@@ -12,6 +12,8 @@ export interface SeenRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: http.IncomingHttpHeaders;
+  /** Each header `Cookie` of its own; `headers` has them as one. */
+  readonly cookieLines?: readonly string[];
   readonly body: Buffer;
   /** The body read as a form. */
   readonly form: URLSearchParams;
@@ -118,6 +120,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
       path: url.pathname,
       query: url.searchParams,
       headers: incoming.headers,
+      cookieLines: incoming.headersDistinct.cookie ?? [],
       body,
       get form() {
         return new URLSearchParams(body.toString());

@@ -27,6 +27,8 @@ export interface FunctionsHostOptions {
   log(line: LogLine): void;
   /** Asked for by functions that are not anonymous. Without it no key is needed, as with the core tools. */
   readonly functionKey?: string;
+  /** Keys that open one function each, by its name. */
+  readonly functionKeys?: Readonly<Record<string, string>>;
   /** Run timers when the clock says so; otherwise only by `runTimer`. */
   readonly runTimers: boolean;
   /** Poll the queues; otherwise messages wait for `drainQueues`. */
@@ -82,6 +84,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     invoker,
     routePrefix: config.routePrefix,
     functionKey: options.functionKey,
+    functionKeys: options.functionKeys ?? {},
   });
   const timers = createTimerFunctions(invoker, settings);
   const queueFunctions = createQueueFunctions(invoker, queues);

@@ -7,8 +7,10 @@ import { createRoute, type Route } from "./host-routes.ts";
 interface HttpDeps {
   readonly invoker: Invoker;
   readonly routePrefix: string;
-  /** Undefined: keys are not asked for, as with the core tools. */
+  /** Opens every function, as a host key does. Undefined: keys are not asked for, as with the core tools. */
   readonly functionKey: string | undefined;
+  /** Keys that open one function each, by its name. */
+  readonly functionKeys: Readonly<Record<string, string>>;
 }
 
 /** A route as an application registered it, such as "api/mailboxes/{id?}". */
@@ -23,13 +25,14 @@ export interface HttpFunctions {
 }
 
 /** Routes requests to the functions with an HTTP trigger. */
-export function createHttpFunctions({ invoker, routePrefix, functionKey }: HttpDeps): HttpFunctions {
+export function createHttpFunctions({ invoker, routePrefix, functionKey, functionKeys }: HttpDeps): HttpFunctions {
   const routes: Route[] = [];
   const registered: HttpRoute[] = [];
 
   function mayPass(route: Route, request: SeenRequest): boolean {
     if (functionKey === undefined || route.authLevel === "anonymous") return true;
-    return (request.headers["x-functions-key"] ?? request.query.get("code")) === functionKey;
+    const given = request.headers["x-functions-key"] ?? request.query.get("code");
+    return given === functionKey || (given !== null && given === functionKeys[route.functionName]);
   }
 
   return {
@@ -71,6 +74,10 @@ export function createHttpFunctions({ invoker, routePrefix, functionKey }: HttpD
 
 function toHttpData(request: SeenRequest, params: Record<string, string>): HttpData {
   const headers = Object.entries(request.headers).map(([name, value]) => [name, String(value)]);
+  // What comes as several headers, as cookies do over HTTP/2, reaches the worker as one, joined by a comma, whose meaning
+  // in a cookie is none. https://datatracker.ietf.org/doc/html/rfc9113#section-8.2.3
+  const { cookieLines = [] } = request;
+  if (cookieLines.length > 1) headers.push(["cookie", cookieLines.join(",")]);
   // A parameter that comes twice reaches the app as one, joined by a comma.
   const query = [...new Set(request.query.keys())].map((name) => [name, request.query.getAll(name).join(",")]);
   return {

@@ -62,9 +62,10 @@ function readSegment(text: string): Segment {
   };
 }
 
+/** ASP.NET leaves an encoded slash as it is. https://github.com/dotnet/aspnetcore/issues/11544 */
 function decode(text: string): string {
   try {
-    return decodeURIComponent(text);
+    return decodeURIComponent(text.replace(/%2f/gi, (slash) => `%25${slash.slice(1)}`));
   } catch {
     return text;
   }
