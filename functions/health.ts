@@ -2,7 +2,8 @@ import { app, type InvocationContext } from "@azure/functions";
 import { healthOf } from "../shared/health/app-status.ts";
 import { ConfigurationError } from "../shared/platform/config.ts";
 import { errorFields } from "../shared/telemetry/log.ts";
-import { jsonAnswer, toResponse } from "./http.ts";
+import { jsonAnswer } from "../shared/web/json-answer.ts";
+import { toResponse } from "./http.ts";
 import { withApp } from "./invocation.ts";
 
 /**

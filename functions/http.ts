@@ -3,7 +3,8 @@ import type { App } from "../shared/app.ts";
 import { ConfigurationError } from "../shared/platform/config.ts";
 import { AppError } from "../shared/platform/errors.ts";
 import { errorPage } from "../shared/web/error-page.ts";
-import { FORM_TOKEN, type PageContext, SECURITY_HEADERS, type WebAnswer } from "../shared/web/layout.ts";
+import { jsonAnswer } from "../shared/web/json-answer.ts";
+import { FORM_TOKEN, type PageContext, type WebAnswer } from "../shared/web/layout.ts";
 import { isOwnForm, type Session } from "../shared/web/session/sessions.ts";
 import { DownloadResponse } from "./download-response.ts";
 import { isAnswerToARequest, withApp } from "./invocation.ts";
@@ -57,12 +58,6 @@ export function toResponse({ status, headers, body, cookies = [] }: WebAnswer): 
   const init = { status, headers, cookies: [...cookies] };
   if (body === undefined) return init;
   return typeof body === "string" ? { ...init, body } : new DownloadResponse(init, body);
-}
-
-/** An answer for programs. */
-export function jsonAnswer(status: number, value: unknown): WebAnswer {
-  const headers = { ...SECURITY_HEADERS, "content-type": "application/json; charset=utf-8" };
-  return { status, headers, body: JSON.stringify(value) };
 }
 
 /**

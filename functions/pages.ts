@@ -5,7 +5,6 @@ import { redirectTo, type WebAnswer } from "../shared/web/layout.ts";
 import { findPageRoute } from "../shared/web/page-routes.ts";
 import { SESSION_COOKIE } from "../shared/web/session/sessions.ts";
 import { sessionOverPage } from "../shared/web/sign-in-page.ts";
-import { fetchesQueue, mailboxFetch } from "./fetches-queue.ts";
 import { cookieOf, formOf, orErrorPage, refuseForgedForm, withHttpApp } from "./http.ts";
 
 /**
@@ -16,12 +15,11 @@ app.http("pages", {
   methods: ["GET", "POST"],
   authLevel: "anonymous",
   route: "pages/{*path}",
-  extraOutputs: [fetchesQueue],
   handler: (request: HttpRequest, context: InvocationContext) =>
-    withHttpApp(request, context, (deskpost) => guarded(deskpost, request, context)),
+    withHttpApp(request, context, (deskpost) => guarded(deskpost, request)),
 });
 
-async function guarded(deskpost: App, request: HttpRequest, context: InvocationContext): Promise<WebAnswer> {
+async function guarded(deskpost: App, request: HttpRequest): Promise<WebAnswer> {
   const { urls, sessions, config } = deskpost;
   const session = await sessions.read(cookieOf(request, SESSION_COOKIE));
   if (session === undefined) {
@@ -44,7 +42,6 @@ async function guarded(deskpost: App, request: HttpRequest, context: InvocationC
       parameter: (name) => found.parameters.get(name) ?? "",
       query: new URLSearchParams(request.query),
       form,
-      fetchSoon: (mailboxId) => context.extraOutputs.set(fetchesQueue, mailboxFetch(mailboxId)),
     }),
   );
   const touched = request.query.has("unattended") ? undefined : await sessions.touch(session);

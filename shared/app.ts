@@ -1,36 +1,33 @@
 import { tmpdir } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { ManagedIdentityCredential } from "@azure/identity";
-import type { Activity } from "./activity/activity.ts";
 import { createActivity } from "./activity/activity-table.ts";
 import { createCircuitBreaker } from "./desks/circuit-breaker-table.ts";
 import { createConfiguredDesks } from "./desks/configured-desks.ts";
 import { probeDesk } from "./desks/desk-probe.ts";
 import { testDelivery } from "./desks/test-message.ts";
 import { createAppHealth } from "./health/app-health.ts";
-import { type CheckMailbox, createDiagnostics } from "./health/checks/diagnostics.ts";
+import { createDiagnostics } from "./health/checks/diagnostics.ts";
 import { createNewMailboxChecks } from "./health/checks/new-mailbox-checks.ts";
-import type { CheckStep } from "./health/checks/run-checks.ts";
 import { askOwnAddress, tryKeyVault, tryStorage } from "./health/checks/try-services.ts";
 import { createMailboxGauges } from "./health/mailbox-gauges.ts";
-import { createMailboxView, createOverview, type MailboxView, type Overview } from "./health/overview.ts";
+import { createMailboxView, createOverview } from "./health/overview.ts";
 import { tokenView } from "./health/token-view.ts";
 import { createGraphClient } from "./mail/graph/graph-client.ts";
 import { cannotOpenFolder } from "./mail/graph/graph-folder.ts";
 import { createGraphSource } from "./mail/graph/graph-source.ts";
 import { createMailFileCleanup } from "./mail/graph/mail-files.ts";
 import type { RequestBudget } from "./mail/graph/request-budget.ts";
-import type { Ledger, Period } from "./mail/ledger/ledger.ts";
+import type { Ledger } from "./mail/ledger/ledger.ts";
 import { createLedger } from "./mail/ledger/ledger-table.ts";
-import { type Audit, createAudit } from "./mail/operator/audit.ts";
-import { createImportMail, type ImportMail } from "./mail/operator/import-mail.ts";
-import { createQuarantine, type Quarantine } from "./mail/operator/quarantine.ts";
-import { createStoredMessages, type StoredMessages } from "./mail/operator/stored-messages.ts";
+import { createAudit } from "./mail/operator/audit.ts";
+import { createImportMail } from "./mail/operator/import-mail.ts";
+import { createQuarantine } from "./mail/operator/quarantine.ts";
+import { createStoredMessages } from "./mail/operator/stored-messages.ts";
 import { createFetchMailbox, type FetchOutcome } from "./mail/run/fetch-mailbox.ts";
 import { traceFetches } from "./mail/run/traced-fetch.ts";
-import { type ChangeMailbox, createChangeMailbox } from "./mailboxes/change-mailbox.ts";
-import type { MailboxRegistry, StoredMailbox } from "./mailboxes/mailbox.ts";
-import type { NewMailbox } from "./mailboxes/new-mailbox.ts";
+import { createChangeMailbox } from "./mailboxes/change-mailbox.ts";
+import type { StoredMailbox } from "./mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "./mailboxes/registry-table.ts";
 import { type Config, readConfig } from "./platform/config.ts";
 import { createSecrets } from "./platform/key-vault-azure.ts";
@@ -40,7 +37,7 @@ import { createAbandonedFetches } from "./scheduling/abandoned-fetches.ts";
 import { createFetchDueMailboxes } from "./scheduling/fetch-due-mailboxes.ts";
 import { createFetchQueue } from "./scheduling/fetch-queue-azure.ts";
 import { createGrantRefused } from "./scheduling/grant-refused.ts";
-import { createQueueFetches } from "./scheduling/queue-fetches.ts";
+import { createQueueFetch, createQueueFetches } from "./scheduling/queue-fetches.ts";
 import { createRenewGrants, type RenewGrantsReport } from "./scheduling/renew-grants.ts";
 import { createRetention } from "./scheduling/retention.ts";
 import { currentLog } from "./telemetry/current-log.ts";
@@ -48,11 +45,11 @@ import type { Log } from "./telemetry/log.ts";
 import { createOutgoing } from "./telemetry/outgoing.ts";
 import { createAccessTokens } from "./tokens/access-tokens.ts";
 import { createClientCredential } from "./tokens/client-credential.ts";
-import { type ConsentSubject, type Consents, createConsents } from "./tokens/consent.ts";
+import { type ConsentSubject, createConsents } from "./tokens/consent.ts";
 import { createCredentialEnd } from "./tokens/credential-end.ts";
 import { isDueForSaving, SAVE_AFTER_MS } from "./tokens/expiry.ts";
 import { createGrantStore } from "./tokens/grant-store-azure.ts";
-import { createInvitations, type Invitations } from "./tokens/invitations-table.ts";
+import { createInvitations } from "./tokens/invitations-table.ts";
 import { mailScopes } from "./tokens/mail-scopes.ts";
 import { createPendingConsents } from "./tokens/pending-consents-table.ts";
 import { createRedirectProbe } from "./tokens/redirect-probe.ts";
@@ -62,34 +59,17 @@ import { consentSubject } from "./web/consent-subject.ts";
 import { createCookieKeys } from "./web/session/cookie-keys.ts";
 import { createCookieSealer } from "./web/session/cookie-sealer.ts";
 import { createRevocations } from "./web/session/revocations-table.ts";
-import { createSessions, type Sessions } from "./web/session/sessions.ts";
-import { createSignIn, type SignIn } from "./web/session/sign-in.ts";
-import { createUrls, type Urls } from "./web/urls.ts";
+import { createSessions } from "./web/session/sessions.ts";
+import { createSignIn } from "./web/session/sign-in.ts";
+import { createUrls } from "./web/urls.ts";
+import type { WebApp } from "./web/web-app.ts";
 
 /** One attempt at the managed identity endpoint, which is on the same machine, may take this long. */
 const IDENTITY_TIMEOUT_MS = 10_000;
 
 /** What the functions call. Everything in it is stateless but for caches; see README.md. */
-export interface App {
-  readonly config: Config;
-  readonly now: () => Date;
-  readonly urls: Urls;
-  readonly registry: MailboxRegistry;
+export interface App extends WebApp {
   readonly ledger: Ledger;
-  readonly consents: Consents;
-  readonly invitations: Invitations;
-  readonly changeMailbox: ChangeMailbox;
-  readonly quarantine: Quarantine;
-  readonly messages: StoredMessages;
-  readonly activity: Activity;
-  readonly importMail: ImportMail;
-  audit(mailbox: StoredMailbox, period: Period): Promise<Audit>;
-  /** Of the people who may see the pages. */
-  readonly signIn: SignIn;
-  readonly sessions: Sessions;
-  /** Makes a link for the owner of a mailbox. */
-  invite(mailboxId: string, anyAccount: boolean): Promise<{ readonly url: string; readonly endsAt: Date }>;
-  checkNewMailbox(wanted: NewMailbox): Promise<readonly CheckStep[]>;
   /** One tick. What does not fit into it goes to the queue. */
   fetchDueMailboxes(): Promise<void>;
   /**
@@ -102,10 +82,6 @@ export interface App {
   renewGrants(): Promise<RenewGrantsReport>;
   /** Removes what is older than the ledger's memory, and sign-ins that are over. */
   purge(): Promise<void>;
-  overview(): Promise<Overview>;
-  /** One line of it, with all that is known of the mailbox. */
-  view(mailbox: StoredMailbox): Promise<MailboxView>;
-  readonly checkMailbox: CheckMailbox;
 }
 
 export interface AppOptions {
@@ -171,8 +147,12 @@ export function createApp({
   const deskNames = Object.keys(config.desks);
   const circuitBreaker = createCircuitBreaker({ tables, log, now });
   const invitations = createInvitations({ tables, now });
+  const queue = { registry, queue: createFetchQueue({ storage: config.storage, credential: identity }), log, now };
+  const queueFetches = createQueueFetches(queue);
+  const queueFetch = createQueueFetch(queue);
   const changeMailbox = createChangeMailbox({
     registry,
+    queueFetch,
     tryDeskNow: circuitBreaker.halfOpen,
     deskNames,
     forgetCheckpoint: (id) => ledger.forgetCheckpoint(id),
@@ -212,8 +192,6 @@ export function createApp({
   const fetchMailbox = traceFetches(plainFetch);
   const removeLeftOverMailFiles = createMailFileCleanup({ folder: tmpdir(), log, now });
   const budgetMs = config.fetch.budgetSeconds * 1_000;
-  const fetchQueue = createFetchQueue({ storage: config.storage, credential: identity });
-  const queueFetches = createQueueFetches({ registry, queue: fetchQueue, log, now });
 
   const tick = createFetchDueMailboxes({
     registry,
@@ -347,7 +325,7 @@ export function createApp({
     async fetchMailbox(mailboxId, causedBy) {
       await removeLeftOverMailFiles();
       const outcome = await fetchMailbox({ mailboxId, deadline: new Date(now().getTime() + budgetMs) }, causedBy);
-      if (outcome.kind === "fetched" && outcome.more) await queueFetches([mailboxId]);
+      if (outcome.kind === "fetched" && outcome.more) await queueFetch(mailboxId);
       return outcome;
     },
     fetchAbandoned: createAbandonedFetches({ registry, log, now }),

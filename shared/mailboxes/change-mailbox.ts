@@ -19,6 +19,8 @@ export interface ChangeMailboxDeps {
   readonly deskNames: readonly string[];
   /** Lets the next run try a desk that was left alone. */
   readonly tryDeskNow: (desk: string) => Promise<void>;
+  /** Hands a mailbox to the queue, unless it is there already or is not connected. It does not throw. */
+  readonly queueFetch: (mailboxId: string) => Promise<void>;
   /** Forgets where discovery stands in the mailbox, not what was delivered. */
   readonly forgetCheckpoint: (mailboxId: string) => Promise<void>;
   readonly removeGrant: (mailboxId: string) => Promise<void>;
@@ -33,14 +35,14 @@ export interface ChangeMailbox {
   add(wanted: NewMailbox): Promise<StoredMailbox>;
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
-  /** Makes the mailbox due at once, and lets its desk be tried again. False where it is not connected. */
+  /** Has the mailbox fetched now, and lets its desk be tried again. False where it is not connected. */
   fetchNow(id: string): Promise<boolean>;
-  /** Lets the mailbox deliver from an earlier moment on; it is due at once. */
+  /** Lets the mailbox deliver from an earlier moment on; it is fetched now. */
   deliverFrom(id: string, since: Date): Promise<void>;
   /** Forgets grant and mailbox. The ledger stays, so that adding it again doubles nothing. */
   remove(id: string): Promise<void>;
   /**
-   * After a consent.
+   * After a consent: the mailbox is fetched now.
    * @param by the account that gave it
    */
   connected(id: string, by?: string): Promise<void>;
@@ -118,16 +120,20 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
     async fetchNow(id) {
       const mailbox = await registry.get(id);
       if (mailbox !== undefined) await deps.tryDeskNow(mailbox.desk);
-      return change(id, ({ status }) =>
+      const isConnected = await change(id, ({ status }) =>
         status === "connected" ? { nextFetchAt: now(), throttledUntil: undefined, failures: 0 } : undefined,
       );
+      if (isConnected) await deps.queueFetch(id);
+      return isConnected;
     },
 
     async deliverFrom(id, since) {
       const changed = await change(id, ({ deliverFrom }) =>
         deliverFrom !== undefined && since < deliverFrom ? { deliverFrom: since, nextFetchAt: now() } : undefined,
       );
-      if (changed) log.info("import started", { mailboxId: id, since });
+      if (!changed) return;
+      log.info("import started", { mailboxId: id, since });
+      await deps.queueFetch(id);
     },
 
     async remove(id) {
@@ -152,6 +158,7 @@ export function createChangeMailbox(deps: ChangeMailboxDeps): ChangeMailbox {
       }));
       log.info("mailbox connected", { mailboxId: id });
       await activity.note(id, { kind: "connected", by: by || undefined });
+      await deps.queueFetch(id);
     },
 
     async refused(id, error) {

@@ -22,7 +22,8 @@ const folder = z
   .max(500, "is longer than any folder id")
   .regex(/^(?!\.{1,2}$)[^/\\?#'"]+$/, "is no name or id of a folder");
 
-const request = z
+/** What is to be sent for a mailbox to be added. */
+export const newMailboxSchema = z
   .object({
     address: z
       .string({ error: "is missing" })
@@ -71,7 +72,7 @@ const request = z
  * @throws {AppError} INPUT_INVALID naming every field that is wrong
  */
 export function readNewMailbox(input: unknown): NewMailbox {
-  const parsed = request.safeParse(input);
+  const parsed = newMailboxSchema.safeParse(input);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the request"} ${issue.message}`);
   throw new AppError("INPUT_INVALID", `The mailbox was not added: ${faults.join("; ")}`);

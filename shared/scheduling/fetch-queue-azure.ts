@@ -4,10 +4,8 @@ import pLimit from "p-limit";
 import { AppError } from "../platform/errors.ts";
 import { isNotFound } from "../platform/tables-azure.ts";
 import { traceparent } from "../telemetry/spans.ts";
-import type { FetchQueue } from "./queue-fetches.ts";
+import { FETCHES_QUEUE, type FetchQueue, type MailboxFetch } from "./queue-fetches.ts";
 
-/** The queue that the function `fetch-mailbox` listens to. */
-const QUEUE = "mailbox-fetches";
 /** Storage takes 2,000 messages a second in a queue: https://learn.microsoft.com/azure/storage/queues/scalability-targets */
 const SENDS_AT_ONCE = 64;
 const RETRIES: StoragePipelineOptions = { retryOptions: { maxTries: 3, tryTimeoutInMs: 15_000 } };
@@ -19,7 +17,7 @@ export interface FetchQueueOptions {
 }
 
 /**
- * The queue in Azure Storage. The output binding would do for a few messages; it sends an array one by one, after the
+ * The queue in Azure Storage. The output binding of Functions is no way into it: it sends an array one by one, after the
  * function has ended, and without an end to the messages' life.
  */
 export function createFetchQueue({ storage, credential }: FetchQueueOptions): FetchQueue {
@@ -29,15 +27,16 @@ export function createFetchQueue({ storage, credential }: FetchQueueOptions): Fe
   function open(): QueueClient {
     opened ??=
       "connectionString" in storage
-        ? new QueueClient(storage.connectionString, QUEUE, RETRIES)
-        : new QueueClient(`${storage.queueServiceUri.replace(/\/$/, "")}/${QUEUE}`, credential, RETRIES);
+        ? new QueueClient(storage.connectionString, FETCHES_QUEUE, RETRIES)
+        : new QueueClient(`${storage.queueServiceUri.replace(/\/$/, "")}/${FETCHES_QUEUE}`, credential, RETRIES);
     return opened;
   }
 
   async function sendOne(mailboxId: string, lifeSeconds: number): Promise<void> {
     const queue = open();
     // The host reads base64: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue
-    const message = Buffer.from(JSON.stringify({ mailboxId, traceparent: traceparent() })).toString("base64");
+    const fetch: MailboxFetch = { mailboxId, traceparent: traceparent() };
+    const message = Buffer.from(JSON.stringify(fetch)).toString("base64");
     const send = () => queue.sendMessage(message, { messageTimeToLive: lifeSeconds });
     try {
       await send();
@@ -55,7 +54,7 @@ export function createFetchQueue({ storage, credential }: FetchQueueOptions): Fe
       if (failed === undefined) return { unsent: [] };
       const error = new AppError(
         "STORAGE_UNAVAILABLE",
-        `The queue ${QUEUE} takes no messages: check the setting AzureWebJobsStorage (or AzureWebJobsStorage__queueServiceUri), and that the app's managed identity has the role "Storage Queue Data Contributor" there; the next run tries again`,
+        `The queue ${FETCHES_QUEUE} takes no messages: check the setting AzureWebJobsStorage (or AzureWebJobsStorage__queueServiceUri), and that the app's managed identity has the role "Storage Queue Data Contributor" there; the next run tries again`,
         { cause: failed.reason },
       );
       return { unsent: mailboxIds.filter((_, index) => sent[index]?.status === "rejected"), error };

@@ -1,6 +1,18 @@
 import pLimit from "p-limit";
 import type { MailboxRegistry } from "../mailboxes/mailbox.ts";
+import { updateLatest } from "../mailboxes/update-latest.ts";
+import { isDue } from "../platform/due.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
+
+/** The queue that the function `fetch-mailbox` listens to. */
+export const FETCHES_QUEUE = "mailbox-fetches";
+
+/** A message of the queue names the mailbox, and what caused it; what is true is in the tables. */
+export interface MailboxFetch {
+  readonly mailboxId: string;
+  /** The span that asked for the fetch, so that the two are found together. */
+  readonly traceparent?: string | undefined;
+}
 
 /**
  * A message lives this long, and so long its mailbox counts as queued: there is never more than one message for a
@@ -28,8 +40,9 @@ export interface QueueFetchesDeps {
 }
 
 /**
- * Hands mailboxes to the queue, first the mark on the mailbox, then its message: the other way round a quick run could
- * end before its mark is made. Gives how many are queued. It does not throw: whoever is left out is due at the next tick.
+ * Hands mailboxes that were found due a moment ago to the queue, first the mark on the mailbox, then its message: the
+ * other way round a quick run could end before its mark is made. Gives how many are queued. It does not throw: whoever is
+ * left out is due at the next tick.
  */
 export function createQueueFetches({ registry, queue, log, now }: QueueFetchesDeps) {
   return async function queueFetches(mailboxIds: readonly string[]): Promise<number> {
@@ -57,5 +70,32 @@ export function createQueueFetches({ registry, queue, log, now }: QueueFetchesDe
     );
     await Promise.all(groups.map((group) => atOnce(() => queueGroup(group))));
     return queued;
+  };
+}
+
+export interface QueueFetchDeps extends Omit<QueueFetchesDeps, "registry"> {
+  readonly registry: MailboxRegistry;
+}
+
+/**
+ * Hands one mailbox to the queue: because somebody asked for it, or because work is left. Nothing happens where it is not
+ * connected, or where a message for it waits already: the mark is made by its ETag, so that of several who ask at one
+ * moment one sends. It does not throw: the mailbox is due at the next tick.
+ */
+export function createQueueFetch({ registry, queue, log, now }: QueueFetchDeps) {
+  return async function queueFetch(mailboxId: string): Promise<void> {
+    const queuedUntil = new Date(now().getTime() + QUEUED_SECONDS * 1_000);
+    try {
+      const outcome = await updateLatest(registry, mailboxId, (mailbox) =>
+        mailbox.status === "connected" && isDue(mailbox.queuedUntil, now()) ? { queuedUntil } : undefined,
+      );
+      if (outcome !== "updated") return;
+      const { unsent, error } = await queue.send([mailboxId], QUEUED_SECONDS);
+      if (unsent.length === 0) return;
+      await registry.markQueued(unsent, undefined);
+      throw error;
+    } catch (error) {
+      log.error("fetches not queued", { mailboxId, ...errorFields(error) });
+    }
   };
 }

@@ -1,4 +1,3 @@
-import type { App } from "../app.ts";
 import { existingMailbox } from "../mailboxes/mailbox.ts";
 import { type NewMailbox, readNewMailbox } from "../mailboxes/new-mailbox.ts";
 import { AppError } from "../platform/errors.ts";
@@ -11,6 +10,8 @@ import { mailboxesPage } from "./mailboxes-page.ts";
 import { newMailboxPage } from "./new-mailbox-page.ts";
 import type { PageRoute, Visit } from "./page-routes.ts";
 import { removeMailboxPage } from "./remove-mailbox-page.ts";
+import { connectGranted } from "./settle-consent.ts";
+import type { WebApp } from "./web-app.ts";
 
 /** The list of mailboxes, and everything that its buttons do. */
 export const mailboxRoutes: readonly PageRoute[] = [
@@ -22,7 +23,7 @@ export const mailboxRoutes: readonly PageRoute[] = [
   { method: "POST", path: "", answer: add },
   { method: "GET", path: "mailboxes/new", answer: ({ app, page }) => newMailboxPage(deskNames(app), page) },
   { method: "GET", path: "mailboxes/:id/connect", answer: startConsent },
-  { method: "POST", path: "mailboxes/:id/connect", answer: connectGranted },
+  { method: "POST", path: "mailboxes/:id/connect", answer: connect },
   {
     method: "GET",
     path: "mailboxes/:id/invite",
@@ -37,17 +38,11 @@ export const mailboxRoutes: readonly PageRoute[] = [
   { method: "POST", path: "mailboxes/:id/remove", answer: changed(({ app }, id) => app.changeMailbox.remove(id)) },
   { method: "POST", path: "mailboxes/:id/pause", answer: changed(({ app }, id) => app.changeMailbox.pause(id)) },
   { method: "POST", path: "mailboxes/:id/resume", answer: changed(({ app }, id) => app.changeMailbox.resume(id)) },
-  {
-    method: "POST",
-    path: "mailboxes/:id/fetch",
-    answer: changed(async ({ app, fetchSoon }, id) => {
-      if (await app.changeMailbox.fetchNow(id)) fetchSoon(id);
-    }),
-  },
+  { method: "POST", path: "mailboxes/:id/fetch", answer: changed(({ app }, id) => app.changeMailbox.fetchNow(id)) },
 ];
 
 /** Does it, and goes back to the list. */
-function changed(change: (visit: Visit, id: string) => Promise<void>): PageRoute["answer"] {
+function changed(change: (visit: Visit, id: string) => Promise<unknown>): PageRoute["answer"] {
   return async (visit) => {
     await change(visit, visit.parameter("id"));
     return redirectTo(visit.app.urls.mailboxes);
@@ -56,7 +51,7 @@ function changed(change: (visit: Visit, id: string) => Promise<void>): PageRoute
 
 async function add({ app, form, page }: Visit): Promise<WebAnswer> {
   const entered = Object.fromEntries(form);
-  const again = (more: { fault: string } | { checks: Awaited<ReturnType<App["checkNewMailbox"]>> }) =>
+  const again = (more: { fault: string } | { checks: Awaited<ReturnType<WebApp["checkNewMailbox"]>> }) =>
     newMailboxPage(deskNames(app), page, { entered, ...more });
   try {
     const wanted = readForm(entered);
@@ -83,18 +78,9 @@ async function startConsent(visit: Visit): Promise<WebAnswer> {
   return consentRedirect(await visit.app.consents.start(consentSubject(mailbox), visit.query.get("account") === "any"));
 }
 
-/** For a mailbox whose access an administrator has granted to the application already, as by RBAC in Exchange. */
-async function connectGranted(visit: Visit): Promise<WebAnswer> {
+async function connect(visit: Visit): Promise<WebAnswer> {
   const mailbox = await mailboxOf(visit);
-  if (mailbox.access !== "application") {
-    throw new AppError("INPUT_INVALID", `${mailbox.address} is connected by its owner, who signs in at Microsoft`);
-  }
-  const result = await visit.app.consents.connectGranted(consentSubject(mailbox));
-  if (result.kind === "connected") {
-    await visit.app.changeMailbox.connected(mailbox.id);
-    visit.fetchSoon(mailbox.id);
-  }
-  return consentPage(result, mailbox.address, visit.app.urls);
+  return consentPage(await connectGranted(visit.app, mailbox), mailbox.address, visit.app.urls);
 }
 
 async function invite(visit: Visit): Promise<WebAnswer> {
@@ -108,6 +94,6 @@ function mailboxOf({ app, parameter }: Visit) {
   return existingMailbox(app.registry, parameter("id"));
 }
 
-function deskNames({ config }: App): readonly string[] {
+function deskNames({ config }: WebApp): readonly string[] {
   return Object.keys(config.desks);
 }

@@ -49,17 +49,15 @@ async function download({ app, parameter }: Visit): Promise<WebAnswer> {
   return { status: 200, headers: downloadHeaders(mail.fileName), body: mail.body };
 }
 
-async function replay({ app, parameter, fetchSoon }: Visit): Promise<WebAnswer> {
+async function replay({ app, parameter }: Visit): Promise<WebAnswer> {
   const mailbox = await existingMailbox(app.registry, parameter("id"));
   await app.quarantine.replay(mailbox.id, parameter("key"));
-  fetchSoon(mailbox.id);
   return redirectTo(app.urls.mailbox(mailbox.id, "quarantine"));
 }
 
-async function replayAll({ app, parameter, fetchSoon }: Visit): Promise<WebAnswer> {
+async function replayAll({ app, parameter }: Visit): Promise<WebAnswer> {
   const mailbox = await existingMailbox(app.registry, parameter("id"));
   await app.quarantine.replayAll(mailbox.id);
-  fetchSoon(mailbox.id);
   return redirectTo(app.urls.mailbox(mailbox.id));
 }
 

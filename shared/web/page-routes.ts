@@ -1,13 +1,14 @@
-import type { App } from "../app.ts";
 import type { PageContext, WebAnswer } from "./layout.ts";
 import { mailboxRoutes } from "./mailbox-routes.ts";
+import { matchPath, segmentsOf } from "./match-path.ts";
 import { messageRoutes } from "./message-routes.ts";
 import type { Session } from "./session/sessions.ts";
 import { watchRoutes } from "./watch-routes.ts";
+import type { WebApp } from "./web-app.ts";
 
 /** A request for a page, of somebody who is signed in; for POST its form has proved to be ours. */
 export interface Visit {
-  readonly app: App;
+  readonly app: WebApp;
   readonly session: Session;
   readonly page: PageContext;
   /** A parameter of the path. */
@@ -15,8 +16,6 @@ export interface Visit {
   readonly query: URLSearchParams;
   /** Empty for GET. */
   readonly form: URLSearchParams;
-  /** Puts a mailbox on the queue. */
-  fetchSoon(mailboxId: string): void;
 }
 
 /** A page, or what one of its buttons does. */
@@ -35,22 +34,10 @@ export function findPageRoute(
   method: string,
   path: string,
 ): { readonly route: PageRoute; readonly parameters: ReadonlyMap<string, string> } | undefined {
-  const segments = path.split("/").filter((segment) => segment !== "");
+  const segments = segmentsOf(path);
   for (const route of PAGE_ROUTES) {
-    const parameters = route.method === method ? match(route.path, segments) : undefined;
+    const parameters = route.method === method ? matchPath(route.path, segments) : undefined;
     if (parameters !== undefined) return { route, parameters };
   }
   return undefined;
-}
-
-function match(path: string, segments: readonly string[]): ReadonlyMap<string, string> | undefined {
-  const wanted = path.split("/").filter((segment) => segment !== "");
-  if (wanted.length !== segments.length) return undefined;
-  const parameters = new Map<string, string>();
-  for (const [index, part] of wanted.entries()) {
-    const segment = segments[index] ?? "";
-    if (part.startsWith(":")) parameters.set(part.slice(1), segment);
-    else if (part !== segment) return undefined;
-  }
-  return parameters;
 }

@@ -53,10 +53,9 @@ async function previewImport(visit: Visit): Promise<WebAnswer> {
 }
 
 async function startImport(visit: Visit): Promise<WebAnswer> {
-  const { app, form, fetchSoon } = visit;
+  const { app, form } = visit;
   const mailbox = await mailboxOf(visit);
   await app.importMail.start(mailbox, dayOf(form.get("since") ?? ""));
-  fetchSoon(mailbox.id);
   return redirectTo(app.urls.mailbox(mailbox.id));
 }
 

@@ -83,6 +83,7 @@ export function createMailPath(options: MailPathOptions): MailPath {
   const changeMailbox = createChangeMailbox({
     registry,
     tryDeskNow: circuitBreaker.halfOpen,
+    queueFetch: async () => {},
     deskNames: ["uvdesk", "webhook"],
     forgetCheckpoint: ledger.forgetCheckpoint,
     removeGrant: async () => {},

@@ -1,8 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import { FETCHES_QUEUE } from "../../functions/fetches-queue.ts";
 import { SETTING_NAMES } from "../../shared/platform/config.ts";
 import { TABLE_NAMES } from "../../shared/platform/tables-azure.ts";
+import { FETCHES_QUEUE } from "../../shared/scheduling/queue-fetches.ts";
 import { ADMIN_ROLE } from "../../shared/web/session/sign-in.ts";
 import { createUrls } from "../../shared/web/urls.ts";
 import type { RegistrationCode } from "./check-registration.ts";

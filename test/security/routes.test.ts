@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
+import type { ApiRight } from "../../shared/web/api/api-route.ts";
+import { API_ROUTES } from "../../shared/web/api/api-routes.ts";
 import { PAGE_ROUTES } from "../../shared/web/page-routes.ts";
-import { cookieValue, FUNCTION_KEY, SESSION_COOKIE, useSecurityHarness } from "./security-harness.ts";
+import { cookieValue, FUNCTION_KEY, FUNCTION_KEYS, SESSION_COOKIE, useSecurityHarness } from "./security-harness.ts";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -16,23 +18,16 @@ const EXPECTED: Readonly<Record<string, Partial<Record<Visitor, Entry>> & { read
   "POST finish-sign-in": { nobody: "in" },
   "GET health": { nobody: "in" },
   "GET invitation": { nobody: "in" },
-  "GET mailboxes": { nobody: "no key", "function key": "in" },
-  "POST mailboxes": { nobody: "no key", "function key": "in" },
-  "DELETE mailboxes": { nobody: "no key", "function key": "in" },
+  "GET openapi": { nobody: "in" },
+  "GET api-read": { nobody: "no key", "function key": "in" },
+  "POST api-change": { nobody: "no key", "function key": "in" },
+  "POST api-invite": { nobody: "no key", "function key": "in" },
+  "DELETE api-remove": { nobody: "no key", "function key": "in" },
+  "POST api-remove-by-post": { nobody: "no key", "function key": "in" },
   "GET pages": { nobody: "sign in", administrator: "in" },
   "POST pages": { nobody: "session over", administrator: "in" },
   "GET sign-in": { nobody: "sign in" },
   "POST sign-out": { nobody: "in" },
-  "GET account": { nobody: "no key", "function key": "in" },
-  "GET activity": { nobody: "no key", "function key": "in" },
-  "GET message": { nobody: "no key", "function key": "in" },
-  "GET message-content": { nobody: "no key", "function key": "in" },
-  "GET messages": { nobody: "no key", "function key": "in" },
-  "POST check-mailbox": { nobody: "no key", "function key": "in" },
-  "POST discard-message": { nobody: "no key", "function key": "in" },
-  "POST import-mail": { nobody: "no key", "function key": "in" },
-  "POST replay-message": { nobody: "no key", "function key": "in" },
-  "POST replay-quarantine": { nobody: "no key", "function key": "in" },
   "GET start-consent": { nobody: "no key", "function key": "in" },
 };
 
@@ -75,11 +70,7 @@ describe("every route, for everybody", () => {
   }
 
   /** A path for a route with its parameters filled in. */
-  const filled = (path: string) =>
-    path
-      .replace(/\{id\??\}/, harness.mailboxId)
-      .replace("{key}", "a".repeat(43))
-      .replace(/\/\{(?:action\?|\*path)\}/, "");
+  const filled = (path: string) => path.replace("{id}", harness.mailboxId).replace(/\/\{(?:action\?|\*path)\}/, "");
 
   it("are all known to this test, each with its methods", () => {
     const found = harness.host.routes.flatMap(({ functionName, methods }) =>
@@ -95,19 +86,73 @@ describe("every route, for everybody", () => {
   for (const method of METHODS) {
     it(`let in with ${method} only whom they should`, async () => {
       for (const { functionName, path } of harness.host.routes) {
-        // What is below a mailbox, by another method, is one more word that "mailboxes" does not know.
-        const isAction = /^api\/mailboxes\/\{id\}\/[a-z]+$/.test(path);
+        // Below a mailbox, any other method is that of a function of the API.
+        const ofApi = Object.keys(EXPECTED).find((one) => one.startsWith(`${method} api-`));
         const expected = EXPECTED[`${method} ${functionName}`] ??
-          (isAction ? EXPECTED[`${method} mailboxes`] : undefined) ?? { nobody: "no route" };
+          (path.startsWith("api/mailboxes") && ofApi !== undefined ? EXPECTED[ofApi] : undefined) ?? {
+            nobody: "no route",
+          };
         for (const visitor of headers.keys()) {
-          // With the key, DELETE would remove the mailbox that the other requests are about.
-          const target = method === "DELETE" && visitor === "function key" ? path.replace("{id?}", "none") : path;
+          // With the key, this would remove the mailbox that the other requests are about.
+          const target = /remove/.test(functionName) || method === "DELETE" ? path.replace("{id}", "none") : path;
           const entry = await visit(method, filled(target), visitor);
           assert.equal(entry, expected[visitor] ?? expected.nobody, `${method} ${path}, ${visitor}`);
         }
       }
     });
   }
+
+  it("of the API, one by one: a key opens its own right, and no other", async () => {
+    const keyOf: Record<ApiRight, readonly string[]> = {
+      read: [FUNCTION_KEYS["api-read"]],
+      change: [FUNCTION_KEYS["api-change"]],
+      invite: [FUNCTION_KEYS["api-invite"]],
+      remove: [FUNCTION_KEYS["api-remove"], FUNCTION_KEYS["api-remove-by-post"]],
+    };
+    const opened = new Set<string>();
+    assert.ok(API_ROUTES.length >= 20);
+    for (const { method, path, right } of API_ROUTES) {
+      const filled = path
+        .replace(":id", right === "remove" ? "none" : harness.mailboxId)
+        .replace(":key", "a".repeat(43));
+      // However the address is written, and by whatever method: nothing of another right comes of it.
+      for (const written of [filled, `${filled}/`, filled.toUpperCase().replace("MAILBOXES", "Mailboxes")]) {
+        for (const key of [...Object.values(FUNCTION_KEYS), "another-key"]) {
+          const answer = await harness.ask(written, { method, headers: { "x-functions-key": key } });
+          const isIn = answer.status !== 401;
+          assert.ok(!isIn || keyOf[right].includes(key), `${method} ${written} with ${key}: ${answer.status}`);
+          if (isIn) opened.add(`${method} ${path}`);
+        }
+      }
+    }
+    assert.equal(opened.size, API_ROUTES.length, "and each is opened by a key");
+    assert.equal(await harness.status(), "new");
+  });
+
+  it("of the API leave another right's business alone, whatever the host lets through to them", async () => {
+    const change = { "x-functions-key": FUNCTION_KEYS["api-change"] };
+    const id = harness.mailboxId;
+    for (const path of [
+      `mailboxes/${id}/%72emove`,
+      `mailboxes/${id}//remove`,
+      `mailboxes//${id}/remove`,
+      `mailboxes/${id}/remove%20`,
+    ])
+      await harness.ask(path, { method: "POST", headers: change });
+    for (const [path, method] of [
+      ["mailboxes", "DELETE"],
+      [`mailboxes/${id}/messages`, "DELETE"],
+    ] as const) {
+      const headers = { "x-functions-key": FUNCTION_KEYS["api-remove"] };
+      const body = JSON.stringify({ address: "new@contoso.example", desk: "uvdesk" });
+      assert.equal((await harness.ask(path, { method, headers, body })).status, 400, path);
+    }
+    const list = await harness.ask("mailboxes", { headers: { "x-functions-key": FUNCTION_KEYS["api-read"] } });
+    assert.deepEqual(
+      ((await list.json()) as { mailboxes: { id: string }[] }).mailboxes.map((one) => one.id),
+      [id],
+    );
+  });
 
   it("of the pages, one by one: without a session none shows or does anything", async () => {
     assert.ok(PAGE_ROUTES.length >= 12);

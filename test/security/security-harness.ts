@@ -6,6 +6,15 @@ import { createPerson, type Person } from "../simulator/person/person.ts";
 import { type Simulator, startSimulator } from "../simulator/simulator.ts";
 
 export const FUNCTION_KEY = "a-function-key";
+/** Keys of single functions. */
+export const FUNCTION_KEYS = {
+  "api-read": "a-key-to-read",
+  "api-change": "a-key-to-change",
+  "api-invite": "a-key-to-invite",
+  "api-remove": "a-key-to-remove",
+  "api-remove-by-post": "a-key-to-remove-by-post",
+  "start-consent": "a-key-to-connect",
+};
 export const SESSION_COOKIE = "__Host-deskpost-session";
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
@@ -47,6 +56,7 @@ export function useSecurityHarness(): SecurityHarness {
       port: simulator.deskpostPort.port,
       settings: simulator.settings,
       functionKey: FUNCTION_KEY,
+      functionKeys: FUNCTION_KEYS,
       runTimers: false,
       runQueues: false,
       log: ({ message }) => logLines.push(message),

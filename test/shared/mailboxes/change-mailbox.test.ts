@@ -24,6 +24,7 @@ beforeEach(() => {
     registry: instance.registry,
     deskNames: ["support", "sales"],
     tryDeskNow: async () => {},
+    queueFetch: async () => {},
     forgetCheckpoint: async (id) => void forgotten.push(id),
     removeGrant: (id) => instance.grants.remove(id),
     activity: noActivity,

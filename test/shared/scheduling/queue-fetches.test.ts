@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from "node:test";
 import { QueueClient } from "@azure/storage-queue";
 import { createAbandonedFetches } from "../../../shared/scheduling/abandoned-fetches.ts";
 import { createFetchQueue } from "../../../shared/scheduling/fetch-queue-azure.ts";
-import { createQueueFetches } from "../../../shared/scheduling/queue-fetches.ts";
+import { createQueueFetch, createQueueFetches } from "../../../shared/scheduling/queue-fetches.ts";
 import { type ConnectedMailbox, MINUTE_MS, now, useMailHarness } from "../mail/mail-harness.ts";
 
 const harness = useMailHarness();
@@ -19,6 +19,13 @@ function queueFetches(ids: readonly string[]): Promise<number> {
   const { registry, log, azurite } = harness;
   const fetchQueue = createFetchQueue({ storage: { connectionString: azurite.connectionString }, credential });
   return createQueueFetches({ registry, queue: fetchQueue, log, now })(ids);
+}
+
+/** One, because somebody asks for it. */
+function queueFetch(id: string): Promise<void> {
+  const { registry, log, azurite } = harness;
+  const fetchQueue = createFetchQueue({ storage: { connectionString: azurite.connectionString }, credential });
+  return createQueueFetch({ registry, queue: fetchQueue, log, now })(id);
 }
 
 /** The mailboxes that messages name. */
@@ -88,6 +95,50 @@ describe("a mailbox that is left to the queue", () => {
     assert.deepEqual(
       told.map(({ code }) => code),
       ["STORAGE_UNAVAILABLE"],
+    );
+  });
+});
+
+describe("a mailbox that somebody wants to be fetched now", () => {
+  it("gets one message, however often and by however many it is asked for", async () => {
+    const [mailbox = assert.fail()] = await connectSome(1);
+    await Promise.all([queueFetch(mailbox.id), queueFetch(mailbox.id), queueFetch(mailbox.id)]);
+    await queueFetch(mailbox.id);
+    assert.deepEqual(await messages(), [mailbox.id]);
+    assert.deepEqual(await harness.registry.due(now()), [], "and none by a tick");
+  });
+
+  it("gets another as soon as the run of the first has begun, or its message is over", async () => {
+    const [mailbox = assert.fail()] = await connectSome(1);
+    await queueFetch(mailbox.id);
+    await queue.clearMessages();
+    await harness.run(mailbox);
+    await queueFetch(mailbox.id);
+    assert.equal((await messages()).length, 1);
+    harness.clock.advance(15 * MINUTE_MS + 1_000);
+    assert.equal((await messages()).length, 0);
+    await queueFetch(mailbox.id);
+    assert.equal((await messages()).length, 1);
+  });
+
+  it("gets none where it is paused or gone", async () => {
+    const [paused = assert.fail(), removed = assert.fail()] = await connectSome(2);
+    await queue.createIfNotExists();
+    await harness.registry.update(await paused.stored(), { status: "paused" });
+    await harness.registry.remove(removed.id);
+    for (const { id } of [paused, removed]) await queueFetch(id);
+    assert.deepEqual(await messages(), []);
+  });
+
+  it("is due at the next tick where the queue takes no message, and somebody is told", async () => {
+    const [mailbox = assert.fail()] = await connectSome(1);
+    await queue.createIfNotExists();
+    const down = { kind: "refuse", refusal: "condition-not-met" } as const;
+    await harness.azurite.faults.plan(down, { service: "queue", method: "POST" });
+    await queueFetch(mailbox.id);
+    assert.deepEqual(await harness.registry.due(now()), [mailbox.id]);
+    assert.ok(
+      harness.events.some(({ event, mailboxId }) => event === "fetches not queued" && mailboxId === mailbox.id),
     );
   });
 });

@@ -67,6 +67,7 @@ export function createHookedProcess(harness: TokenHarness, options: HookedProces
     registry,
     deskNames: ["support"],
     tryDeskNow: async () => {},
+    queueFetch: async () => {},
     forgetCheckpoint: async () => {},
     removeGrant: (id) => grants.remove(id),
     activity: noActivity,

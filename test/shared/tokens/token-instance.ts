@@ -91,6 +91,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
     registry,
     deskNames: ["support"],
     tryDeskNow: async () => {},
+    queueFetch: async () => {},
     forgetCheckpoint: async () => {},
     removeGrant: (id) => grants.remove(id),
     activity: noActivity,

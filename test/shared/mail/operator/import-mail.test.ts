@@ -17,6 +17,7 @@ function importMail() {
     registry: harness.registry,
     deskNames: [],
     tryDeskNow: nothing,
+    queueFetch: nothing,
     forgetCheckpoint: nothing,
     removeGrant: nothing,
     activity: noActivity,

@@ -1,0 +1,45 @@
+import { app, type InvocationContext, type Timer } from "@azure/functions";
+import { fetchSchedule } from "../shared/platform/config.ts";
+import { FETCHES_QUEUE, type MailboxFetch } from "../shared/scheduling/queue-fetches.ts";
+import { withApp } from "./invocation.ts";
+
+const connection = "AzureWebJobsStorage";
+
+/** Fetches the mailboxes that are due, and leaves to the queue what does not fit into this run. */
+app.timer("fetch-mail", {
+  schedule: fetchSchedule(),
+  handler: (_timer: Timer, context: InvocationContext) =>
+    withApp(context, ({ fetchDueMailboxes }) => fetchDueMailboxes()),
+});
+
+/** Fetches one mailbox; where work is left at the end of its budget, it goes to the queue again. */
+app.storageQueue("fetch-mailbox", {
+  queueName: FETCHES_QUEUE,
+  connection,
+  handler: (message: unknown, context: InvocationContext) =>
+    withApp(context, async ({ fetchMailbox }) => {
+      const { mailboxId, traceparent } = message as MailboxFetch;
+      await fetchMailbox(mailboxId, traceparent);
+    }),
+});
+
+/** Takes the messages that `fetch-mailbox` failed on time and again, and records them on their mailboxes. */
+app.storageQueue("poison-fetches", {
+  queueName: `${FETCHES_QUEUE}-poison`,
+  connection,
+  handler: (message: unknown, context: InvocationContext) =>
+    withApp(context, async ({ fetchAbandoned }) => {
+      const { mailboxId } = (message ?? {}) as Partial<MailboxFetch>;
+      await fetchAbandoned(String(mailboxId));
+    }),
+});
+
+/** Daily, at an hour without much mail: keeps idle connections alive and sweeps what is over. */
+app.timer("keep-tokens", {
+  schedule: "0 17 3 * * *",
+  handler: (_timer: Timer, context: InvocationContext) =>
+    withApp(context, async ({ renewGrants, purge }) => {
+      await renewGrants();
+      await purge();
+    }),
+});
