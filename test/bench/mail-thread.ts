@@ -1,15 +1,6 @@
 import assert from "node:assert/strict";
 import tls from "node:tls";
 import { parentPort, workerData } from "node:worker_threads";
-import { createActivity } from "../../shared/activity/activity-table.ts";
-import { createCircuitBreaker } from "../../shared/desks/circuit-breaker-table.ts";
-import type { Desk } from "../../shared/desks/desk.ts";
-import { createExclusiveDesk } from "../../shared/desks/exclusive-desk-table.ts";
-import { createUvdesk } from "../../shared/desks/uvdesk.ts";
-import { createWebhook } from "../../shared/desks/webhook.ts";
-import { createGraphClient } from "../../shared/mail/graph/graph-client.ts";
-import { createGraphSource } from "../../shared/mail/graph/graph-source.ts";
-import { createLedger } from "../../shared/mail/ledger/ledger-table.ts";
 import { createFetchMailbox } from "../../shared/mail/run/fetch-mailbox.ts";
 import { createMailboxRegistry } from "../../shared/mailboxes/registry-table.ts";
 import type { Secrets } from "../../shared/platform/key-vault-azure.ts";
@@ -19,6 +10,7 @@ import { type AppHealth, createAccessTokens } from "../../shared/tokens/access-t
 import { createGrantStore } from "../../shared/tokens/grant-store-azure.ts";
 import type { TokenEndpoint } from "../../shared/tokens/token-endpoint.ts";
 import { createTokenSealer } from "../../shared/tokens/token-sealer.ts";
+import { createMailPath } from "../../shared/wiring/mail.ts";
 import { validMailbox } from "../shared/mailboxes/valid-mailbox.ts";
 
 /** What the thread starts with. */
@@ -48,14 +40,14 @@ const DAY_MS = 24 * 3_600_000;
 // The other end of mail-path.ts: the product alone, so that its processor time can be told from that of the stand-ins.
 const data = workerData as MailThreadData;
 tls.setDefaultCACertificates([data.certificate]);
-const fetchUntilDone = await createMailPath(data);
+const fetchUntilDone = await createFetching(data);
 parentPort?.on("message", () => {
   void fetchUntilDone().then((answer) => parentPort?.postMessage(answer));
 });
 parentPort?.postMessage("ready");
 
-/** The mail path of shared/app.ts, with a token that is good for the day. */
-async function createMailPath({ connectionString, graphUrl, accessToken, address, ...options }: MailThreadData) {
+/** The mail path by the product's own wiring, with a token that is good for the day. */
+async function createFetching({ connectionString, graphUrl, accessToken, address, ...options }: MailThreadData) {
   const now = () => new Date(options.beganAt + (options.elapsed[0] ?? 0));
   const log: Log = { info: () => {}, warn: assert.fail, error: assert.fail };
   const nobody = () => assert.fail("nobody needs it");
@@ -99,31 +91,20 @@ async function createMailPath({ connectionString, graphUrl, accessToken, address
     sleep: nobody,
   });
 
-  const graphFor = createGraphClient({ graphUrl, now });
-  const desk = createDesk();
-  const fetchMailbox = createFetchMailbox({
-    registry,
-    ledger: createLedger({ tables, now }),
-    sourceOf: ({ id, folder }, budget) =>
-      createGraphSource({ graphUrl, address, folder, send: graphFor(id, tokens.accessTokenFor, budget), now }),
-    deskOf: () => desk,
-    askCircuit: createCircuitBreaker({ tables, log, now }).ask,
+  const { kind, url } = options.desk;
+  const { runDeps } = createMailPath({
+    ...{ tables, registry, log, now, random: Math.random, sleep: nobody, accessTokenFor: tokens.accessTokenFor },
+    config: {
+      graphUrl,
+      desks: { [kind]: { kind, url, secretName: "webhook-signing-secret" } },
+      fetch: { budgetSeconds: BUDGET_MS / 1_000, concurrency: 4, longestQuietMinutes: 0, longestBrokenMinutes: 15 },
+    },
+    readSecret: async () => `whsec_${Buffer.from("a secret that is long enough for it").toString("base64")}`,
+    queue: { send: nobody },
     grantRefused: nobody,
-    activity: createActivity({ tables, log, now }),
-    log,
-    now,
+    removeGrant: nobody,
   });
-
-  function createDesk(): Desk {
-    const { kind, url } = options.desk;
-    const secret = async () => `whsec_${Buffer.from("a secret").toString("base64")}`;
-    if (kind === "webhook") return createWebhook({ url, secret, now });
-    return createExclusiveDesk({
-      ...{ desk: createUvdesk({ url, now }), url, tables, now },
-      random: Math.random,
-      sleep: nobody,
-    });
-  }
+  const fetchMailbox = createFetchMailbox(runDeps);
 
   return async function fetchUntilDone(): Promise<MailThreadAnswer> {
     let delivered = 0;

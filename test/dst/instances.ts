@@ -1,33 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createCircuitBreaker } from "../../shared/desks/circuit-breaker-table.ts";
-import type { Desk } from "../../shared/desks/desk.ts";
-import { createExclusiveDesk } from "../../shared/desks/exclusive-desk-table.ts";
-import { createUvdesk } from "../../shared/desks/uvdesk.ts";
-import { createWebhook } from "../../shared/desks/webhook.ts";
-import { type AccessTokenFor, createGraphClient } from "../../shared/mail/graph/graph-client.ts";
-import { createGraphSource } from "../../shared/mail/graph/graph-source.ts";
-import { receiveContent } from "../../shared/mail/graph/mail-content.ts";
-import { createMailFileCleanup } from "../../shared/mail/graph/mail-files.ts";
-import type { RequestBudget } from "../../shared/mail/graph/request-budget.ts";
+import type { AccessTokenFor } from "../../shared/mail/graph/graph-client.ts";
 import type { Ledger } from "../../shared/mail/ledger/ledger.ts";
-import { createLedger } from "../../shared/mail/ledger/ledger-table.ts";
-import { type Audit, createAudit } from "../../shared/mail/operator/audit.ts";
-import { createImportMail, type ImportMail } from "../../shared/mail/operator/import-mail.ts";
-import { createQuarantine, type Quarantine } from "../../shared/mail/operator/quarantine.ts";
-import { createStoredMessages, type StoredMessages } from "../../shared/mail/operator/stored-messages.ts";
-import { createFetchMailbox, type FetchOutcome } from "../../shared/mail/run/fetch-mailbox.ts";
-import { createChangeMailbox } from "../../shared/mailboxes/change-mailbox.ts";
+import type { Audit } from "../../shared/mail/operator/audit.ts";
+import type { ImportMail } from "../../shared/mail/operator/import-mail.ts";
+import type { Quarantine } from "../../shared/mail/operator/quarantine.ts";
+import type { StoredMessages } from "../../shared/mail/operator/stored-messages.ts";
+import type { FetchOutcome } from "../../shared/mail/run/fetch-mailbox.ts";
 import type { MailboxRegistry, StoredMailbox } from "../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../shared/mailboxes/registry-table.ts";
 import type { Tables } from "../../shared/platform/tables-azure.ts";
-import { createFetchDueMailboxes } from "../../shared/scheduling/fetch-due-mailboxes.ts";
-import { createQueueFetches, type FetchQueue } from "../../shared/scheduling/queue-fetches.ts";
+import type { FetchQueue } from "../../shared/scheduling/queue-fetches.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
+import * as wiring from "../../shared/wiring/mail.ts";
 import { noActivity } from "../shared/activity/no-activity.ts";
 import { DISK_FOLDER } from "./disk.ts";
 
 /** Between two fetches of a mailbox, where nothing comes or nothing goes: less than between the last ticks. */
-const LONGEST_WAIT_MS = 10 * 60_000;
+const LONGEST_WAIT_MINUTES = 10;
 /** Mailboxes that one tick fetches side by side. */
 const CONCURRENCY = 3;
 
@@ -59,98 +48,34 @@ export interface MailPath {
   audit(mailbox: StoredMailbox): Promise<Audit>;
 }
 
-/** The mail path of one process, wired as in shared/app.ts. */
+/** The mail path of one process, wired by the product's own function. */
 export function createMailPath(options: MailPathOptions): MailPath {
-  const { tables, graphUrl, log, budgetMs } = options;
+  const { tables, graphUrl, accessTokenFor, queue, log } = options;
   const now = () => new Date();
-  const registry = createMailboxRegistry(tables);
-  const graphFor = createGraphClient({ graphUrl, now });
-  const uvdesk = createExclusiveDesk({
-    desk: createUvdesk({ url: options.uvdeskUrl, now }),
-    url: options.uvdeskUrl,
-    tables,
-    now,
-    random: Math.random,
-    sleep: async (ms) => void (await sleep(ms)),
-  });
-  const webhook = createWebhook({
-    url: options.webhookUrl,
-    secret: async () => options.webhookSecret,
-    now,
-  });
-  const ledger = createLedger({ tables, now });
-  const circuitBreaker = createCircuitBreaker({ tables, log, now });
-  const changeMailbox = createChangeMailbox({
-    registry,
-    tryDeskNow: circuitBreaker.halfOpen,
-    queueFetch: async () => {},
-    deskNames: ["uvdesk", "webhook"],
-    forgetCheckpoint: ledger.forgetCheckpoint,
-    removeGrant: async () => {},
-    activity: noActivity,
-    log,
-    now,
-  });
-  const sourceOf = ({ id, address, folder }: StoredMailbox, budget?: RequestBudget) =>
-    createGraphSource({
+  const { audit, ...mail } = wiring.createMailPath({
+    ...{ tables, registry: createMailboxRegistry(tables), queue, accessTokenFor, activity: noActivity, log, now },
+    config: {
       graphUrl,
-      address,
-      folder,
-      send: graphFor(id, options.accessTokenFor, budget),
-      now,
-      receive: (body, at) => receiveContent(body, at, DISK_FOLDER, options.heldInMemoryBytes),
-    });
-  const cleanUpMailFiles = createMailFileCleanup({ folder: DISK_FOLDER, log, now });
-  const deskOf = ({ desk }: { readonly desk: string }): Desk => (desk === "uvdesk" ? uvdesk : webhook);
-
-  const run = createFetchMailbox({
-    registry,
-    ledger,
-    sourceOf,
-    bounds: { longestQuietMs: LONGEST_WAIT_MS, longestBrokenMs: LONGEST_WAIT_MS },
-    deskOf,
-    activity: noActivity,
-    askCircuit: circuitBreaker.ask,
+      desks: {
+        uvdesk: { kind: "uvdesk", url: options.uvdeskUrl },
+        webhook: { kind: "webhook", url: options.webhookUrl, secretName: "webhook-signing-secret" },
+      },
+      fetch: {
+        budgetSeconds: options.budgetMs / 1_000,
+        concurrency: CONCURRENCY,
+        longestQuietMinutes: LONGEST_WAIT_MINUTES,
+        longestBrokenMinutes: LONGEST_WAIT_MINUTES,
+      },
+    },
+    readSecret: async () => options.webhookSecret,
     grantRefused: async (_, error) => {
       throw error;
     },
-    log,
-    now,
+    removeGrant: async () => {},
+    mailFiles: { folder: DISK_FOLDER, memoryLimitBytes: options.heldInMemoryBytes },
+    around: ({ mailboxId }, run) => options.around(mailboxId, run),
+    random: Math.random,
+    sleep: async (ms) => void (await sleep(ms)),
   });
-  const queueFetches = createQueueFetches({ registry, queue: options.queue, log, now });
-  const fetchMailbox = (mailboxId: string, deadline: Date) =>
-    options.around(mailboxId, () => run({ mailboxId, deadline }));
-
-  const tick = createFetchDueMailboxes({
-    registry,
-    fetchMailbox: async ({ mailboxId, deadline }) => {
-      const outcome = await fetchMailbox(mailboxId, deadline);
-      return { more: outcome.kind === "fetched" && outcome.more };
-    },
-    queueFetches,
-    budgetMs,
-    concurrency: CONCURRENCY,
-    log,
-    now,
-  });
-  const audit = createAudit({ ledger, sourceOf, now });
-
-  return {
-    async fetchDueMailboxes() {
-      await cleanUpMailFiles();
-      await tick();
-    },
-    async fetchMailbox(mailboxId) {
-      await cleanUpMailFiles();
-      const outcome = await fetchMailbox(mailboxId, new Date(Date.now() + budgetMs));
-      if (outcome.kind === "fetched" && outcome.more) await queueFetches([mailboxId]);
-      return outcome;
-    },
-    registry,
-    ledger,
-    quarantine: createQuarantine({ ledger, fetchNow: changeMailbox.fetchNow, activity: noActivity, log, now }),
-    importMail: createImportMail({ ledger, sourceOf, deliverFrom: changeMailbox.deliverFrom, now }),
-    messages: createStoredMessages({ registry, ledger, sourceOf }),
-    audit: (mailbox) => audit(mailbox, { from: new Date(0), until: now() }),
-  };
+  return { ...mail, audit: (mailbox) => audit(mailbox, { from: new Date(0), until: now() }) };
 }

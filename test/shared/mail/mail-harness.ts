@@ -1,14 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, before, beforeEach } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import type { Activity } from "../../../shared/activity/activity.ts";
 import { createActivity } from "../../../shared/activity/activity-table.ts";
-import { createCircuitBreaker } from "../../../shared/desks/circuit-breaker-table.ts";
-import type { Desk } from "../../../shared/desks/desk.ts";
-import { createUvdesk } from "../../../shared/desks/uvdesk.ts";
-import { createWebhook } from "../../../shared/desks/webhook.ts";
-import { type AccessTokenFor, createGraphClient, type SendToGraph } from "../../../shared/mail/graph/graph-client.ts";
-import { createGraphSource } from "../../../shared/mail/graph/graph-source.ts";
-import type { RequestBudget } from "../../../shared/mail/graph/request-budget.ts";
+import type { AccessTokenFor, SendToGraph } from "../../../shared/mail/graph/graph-client.ts";
 import type { LeasedLedger, Ledger, StoredEntry } from "../../../shared/mail/ledger/ledger.ts";
 import { createLedger } from "../../../shared/mail/ledger/ledger-table.ts";
 import type { MessageSource } from "../../../shared/mail/message-source.ts";
@@ -22,6 +17,7 @@ import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.
 import type { AppError } from "../../../shared/platform/errors.ts";
 import type { Tables } from "../../../shared/platform/tables-azure.ts";
 import { createLog, type Log } from "../../../shared/telemetry/log.ts";
+import { createMailPath, type MailPath } from "../../../shared/wiring/mail.ts";
 import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
 import { startUvdesk, type Uvdesk } from "../../simulator/desks/uvdesk.ts";
@@ -134,6 +130,7 @@ export function nameOf(bytes: Buffer): string {
 }
 
 export const now = () => new Date();
+const sleep = async (ms: number) => void (await setTimeout(ms));
 
 /** What Entra says about a token of the mailbox's owner that is an hour from its end. */
 export function ownersToken(): AccessTokenDetails {
@@ -200,33 +197,38 @@ export function useMailHarness(): MailHarness {
     return tokens.current;
   };
 
-  function deskOf({ desk }: { readonly desk: string }): Desk {
-    return desk === "uvdesk"
-      ? createUvdesk({ url: uvdesk.origin, now })
-      : createWebhook({ url: webhook.url, secret: async () => SECRET, now });
-  }
-
-  function sendFor(id: string, budget?: RequestBudget): SendToGraph {
-    return createGraphClient({ graphUrl: graph.origin, now })(id, accessTokenFor, budget);
-  }
-
-  function deps(overrides: Partial<FetchMailboxDeps> = {}): FetchMailboxDeps {
+  /** The product's own wiring, on tables that are opened anew. */
+  function mailPath(): MailPath {
     const fresh = azuriteTables(azurite);
-    return {
-      registry: createMailboxRegistry(fresh),
-      ledger: createLedger({ tables: fresh, now }),
-      sourceOf: ({ id, address, folder }, budget) =>
-        createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor(id, budget), now }),
-      deskOf,
-      askCircuit: createCircuitBreaker({ tables: fresh, log, now }).ask,
+    return createMailPath({
+      ...{
+        tables: fresh,
+        registry: createMailboxRegistry(fresh),
+        accessTokenFor,
+        log,
+        now,
+        sleep,
+        random: Math.random,
+      },
+      config: {
+        graphUrl: graph.origin,
+        desks: {
+          uvdesk: { kind: "uvdesk", url: uvdesk.origin },
+          webhook: { kind: "webhook", url: webhook.url, secretName: "webhook-signing-secret" },
+        },
+        fetch: { budgetSeconds: 45, concurrency: 4, longestQuietMinutes: 0, longestBrokenMinutes: 15 },
+      },
+      queue: { send: async () => assert.fail("these tests have no queue") },
+      readSecret: async () => SECRET,
       grantRefused: async (mailboxId, error) => {
         refusedGrants.push({ mailboxId, error });
       },
-      activity: createActivity({ tables: fresh, log, now }),
-      log,
-      now,
-      ...overrides,
-    };
+      removeGrant: async () => assert.fail("these tests have no grants"),
+    });
+  }
+
+  function deps(overrides: Partial<FetchMailboxDeps> = {}): FetchMailboxDeps {
+    return { ...mailPath().runDeps, ...overrides };
   }
 
   async function connect(changes: ConnectOptions = {}): Promise<ConnectedMailbox> {
@@ -291,9 +293,8 @@ export function useMailHarness(): MailHarness {
       return createActivity({ tables, log, now });
     },
     log,
-    send: () => sendFor("mailbox"),
-    source: ({ address, folder } = { address: ADDRESS, folder: "inbox" }) =>
-      createGraphSource({ graphUrl: graph.origin, address, folder, send: sendFor("mailbox"), now }),
+    send: () => mailPath().graphFor("mailbox", accessTokenFor),
+    source: (mailbox = { address: ADDRESS, folder: "inbox" }) => mailPath().sourceOf({ id: "mailbox", ...mailbox }),
     deps,
     connect,
     run,

@@ -1,16 +1,13 @@
 import assert from "node:assert/strict";
 import { argv, resourceUsage, stdout } from "node:process";
+import { setTimeout } from "node:timers/promises";
 import tls from "node:tls";
-import { createCircuitBreaker } from "../../../../shared/desks/circuit-breaker-table.ts";
 import { createUvdesk } from "../../../../shared/desks/uvdesk.ts";
-import { createWebhook } from "../../../../shared/desks/webhook.ts";
-import { createGraphClient } from "../../../../shared/mail/graph/graph-client.ts";
-import { createGraphSource } from "../../../../shared/mail/graph/graph-source.ts";
-import { createLedger } from "../../../../shared/mail/ledger/ledger-table.ts";
 import { createFetchMailbox } from "../../../../shared/mail/run/fetch-mailbox.ts";
 import { createMailboxRegistry } from "../../../../shared/mailboxes/registry-table.ts";
 import { createTables } from "../../../../shared/platform/tables-azure.ts";
 import type { Log } from "../../../../shared/telemetry/log.ts";
+import { createMailPath } from "../../../../shared/wiring/mail.ts";
 import { noActivity } from "../../activity/no-activity.ts";
 
 /** What this process is told on its command line. */
@@ -39,22 +36,27 @@ async function run(options: MemoryProcessOptions): Promise<MemoryProcessReport> 
   const log: Log = { info: () => {}, warn: () => {}, error: () => {} };
   const credential = { getToken: async () => assert.fail("Azurite is reached with its key") };
   const tables = createTables({ storage: { connectionString }, credential });
-  const secret = async () => `whsec_${Buffer.from("a secret").toString("base64")}`;
-  const real =
-    desk.kind === "uvdesk" ? createUvdesk({ url: desk.url, now }) : createWebhook({ url: desk.url, secret, now });
-  const outcome = await createFetchMailbox({
-    registry: createMailboxRegistry(tables),
-    ledger: createLedger({ tables, now }),
-    sourceOf: ({ id, address, folder }, budget) => {
-      const send = createGraphClient({ graphUrl, now })(id, async () => options.accessToken, budget);
-      return createGraphSource({ graphUrl, address, folder, send, now });
+  const { runDeps } = createMailPath({
+    ...{ tables, registry: createMailboxRegistry(tables), activity: noActivity, log, now, random: Math.random },
+    config: {
+      graphUrl,
+      desks: { [desk.kind]: { ...desk, secretName: "webhook-signing-secret" } },
+      fetch: { budgetSeconds: 600, concurrency: 1, longestQuietMinutes: 0, longestBrokenMinutes: 15 },
     },
-    deskOf: () => ({ ...real, concurrency }),
-    askCircuit: createCircuitBreaker({ tables, log, now }).ask,
+    accessTokenFor: async () => options.accessToken,
+    readSecret: async () => `whsec_${Buffer.from("a secret that is long enough for it").toString("base64")}`,
+    queue: { send: async () => assert.fail("one run needs no queue") },
     grantRefused: async () => {},
-    activity: noActivity,
-    log,
-    now,
+    removeGrant: async () => {},
+    sleep: async (ms) => void (await setTimeout(ms)),
+  });
+  const outcome = await createFetchMailbox({
+    ...runDeps,
+    // UVdesk without its lock: three at once are what is measured.
+    deskOf: (mailbox) => ({
+      ...(desk.kind === "uvdesk" ? createUvdesk({ url: desk.url, now }) : runDeps.deskOf(mailbox)),
+      concurrency,
+    }),
   })({ mailboxId: options.mailboxId, deadline: new Date(Date.now() + 10 * 60_000) });
   const delivered = outcome.kind === "fetched" ? outcome.delivered : 0;
   return { delivered, peakBytes: resourceUsage().maxRSS * 1_024 };
