@@ -44,6 +44,7 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
   try {
     // An answer that a proxy compressed could not be read.
     const plain = { ...headers, "accept-encoding": "identity" };
+    // Law 10: the desk may take so long, and no longer.
     const request = { url, headers: plain, body, signal: AbortSignal.timeout(DESK_TIMEOUT_MS) };
     response = await watch(() => sendBlob(request), request);
     text = await readText(response.body);

@@ -66,6 +66,7 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
   if (status < 200 || status >= 300)
     return deskUnavailable(`HTTP_${status}`, `HTTP ${status}: ${words}`, retryAfterMs, true);
 
+  // Law 3: from here on the status is 2xx, and proves nothing; the words decide.
   const [, ticket, thread] = TAG.exec(told) ?? [];
   const trashed = ticket !== undefined && thread === undefined;
   if (STORED.test(told)) {

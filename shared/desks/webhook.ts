@@ -50,7 +50,7 @@ export function createWebhook({ url, maxMessageBytes, secret, now, watch }: Webh
 function toAnswer(status: number, text: string, retryAfterMs: number | undefined): DeskAnswer {
   const words = shortened(`HTTP ${status} ${text}`);
   if (status >= 200 && status < 300) {
-    // A sign-in page, a parked domain: whoever answers with a page has stored nothing.
+    // Law 3: a sign-in page, a parked domain; whoever answers with a page has stored nothing.
     return isPage(text)
       ? deskUnavailable(
           "NOT_THE_DESK",

@@ -13,7 +13,7 @@ export interface AppHealthOptions {
 }
 
 /**
- * The one alarm of the app: raised when Entra refuses our own registration or credential, cleared when it accepts them
+ * Law 5: the one alarm of the app, raised when Entra refuses our own registration or credential, cleared when it accepts them
  * again. No mailbox changes by it.
  */
 export function createAppHealth({ registry, log, now }: AppHealthOptions): AppHealth {

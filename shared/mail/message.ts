@@ -44,7 +44,7 @@ export function messageKey(id: string): string {
   return createHash("sha256").update(id).digest("base64url");
 }
 
-/** The same for every attempt at a message, and for no other message: desks that deduplicate do it by this. */
+/** Law 2: the same for every attempt at a message, and for no other message; desks that deduplicate do it by this. */
 export function idempotencyKey(mailboxId: string, key: string): string {
   return `${mailboxId}-${key}`;
 }

@@ -27,6 +27,7 @@ export function parseBaseUrl(text: string): BaseUrl {
     return { fault: `the URL carries a user name or password; ${instead}` };
   }
   if (complete !== trimmed) return { fault: `"${text}" has no scheme; ${instead}` };
+  // Law 8: https, but for loopback.
   if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url))) {
     return { fault: `"${text}" is not https, and only http://localhost and http://127.0.0.1 may be; ${instead}` };
   }

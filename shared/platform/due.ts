@@ -11,7 +11,7 @@ export function isDue(moment: Date | string | undefined, now: Date, longestWaitM
   return date <= now || date > beyondAnyWait(now, longestWaitMs);
 }
 
-/** From behind this moment on nothing is put off; for filters, which say the same as `isReached`. */
+/** From behind this moment on nothing is put off; for filters, which say the same as `isDue`. */
 export function beyondAnyWait(now: Date, longestWaitMs = LONGEST_WAIT_MS): Date {
   return new Date(now.getTime() + longestWaitMs);
 }

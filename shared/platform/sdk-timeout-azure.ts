@@ -4,7 +4,7 @@ import type { TableServiceClientOptions } from "@azure/data-tables";
 type Policies = NonNullable<TableServiceClientOptions["additionalPolicies"]>;
 
 /**
- * A pipeline policy that gives each attempt of an Azure SDK client this long; the SDKs themselves wait without end.
+ * Law 10: a pipeline policy that gives each attempt of an Azure SDK client this long; the SDKs themselves wait without end.
  * Each client tries up to four times.
  * @param timeoutMs for one attempt
  */

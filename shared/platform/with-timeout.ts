@@ -8,7 +8,7 @@ export class TimeLimitError extends Error {
 }
 
 /**
- * Waits for something, but no longer than this.
+ * Law 10: waits for something, but no longer than this.
  * @throws {TimeLimitError}
  */
 export async function withTimeout<T>(limitMs: number, work: Promise<T>): Promise<T> {

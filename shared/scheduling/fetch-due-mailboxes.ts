@@ -41,7 +41,7 @@ export function createFetchDueMailboxes(deps: FetchDueDeps): () => Promise<void>
         const { more } = await deps.fetchMailbox({ mailboxId, deadline: share < deadline ? share : deadline });
         if (more) left.push(mailboxId);
       } catch (error) {
-        // Its state could not be written. The others go on; this one is due again at the next tick.
+        // Law 6: its state could not be written. The others go on; this one is due again at the next tick.
         log.error("mailbox fetch failed", { mailboxId, ...errorFields(error) });
       }
     }

@@ -115,7 +115,7 @@ export function createRenewGrants(deps: RenewGrantsDeps): () => Promise<RenewGra
     return end.getTime() - now().getTime() <= WARN_BEFORE_END_MS;
   }
 
-  /** Never throws: one mailbox must not keep the others from being renewed. */
+  /** Law 6: never throws; one mailbox must not keep the others from being renewed. */
   async function keep(mailboxId: string, isBlocked: boolean): Promise<boolean> {
     try {
       await deps.renew(mailboxId);

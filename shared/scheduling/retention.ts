@@ -45,6 +45,7 @@ export function createRetention({
       activity.purge(),
       ...mailboxes.map(({ id }) => atOnce(() => ledger.purge(id, settledBefore))),
     ];
+    // Law 6: what fails for one mailbox is told in the end, after the others.
     const failed = (await Promise.allSettled(purges)).flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
     if (failed.length === 0) return;
     const first = failed[0] instanceof Error ? failed[0].message : String(failed[0]);

@@ -89,6 +89,7 @@ export function createLog(write: (level: LogLevel, line: string) => void, record
   const at =
     (level: LogLevel) =>
     (event: LogEvent, fields: LogFields = {}) => {
+      // Law 9: nothing is written or measured before it is redacted.
       const safe: LogFields = Object.fromEntries(
         Object.entries(fields).map(([name, value]) => [name, typeof value === "string" ? redact(value) : value]),
       );

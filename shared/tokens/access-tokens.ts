@@ -242,8 +242,9 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     }
   }
 
-  /** Key Vault first, the row that points at it second: a crash in between leaves a version too many, never one too few. */
+  /** Law 4: Key Vault first, the row that points at it second; a crash in between leaves a version too many, never one too few. */
   async function saveIfDue(grant: StoredGrant, answer: TokenAnswer, issued: Date, wish: Wish): Promise<GrantChanges> {
+    // Law 4: an answer without a refresh token leaves the stored one as it is.
     if (answer.refreshToken === undefined) return {};
     // After a step-up the old refresh token may no longer do: the new one has proved more.
     const isAskedFor = wish.renew || wish.rejected?.claims !== undefined;
@@ -301,7 +302,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     }
   }
 
-  /** Only where both answers say that the owner must act does the second one stand. */
+  /** Law 5: only where both answers say that the owner must act does the second one stand. */
   async function askAgain(grant: StoredGrant, wish: Wish, first: EntraError) {
     try {
       return await ask(grant, wish, await newestOf(grant));
@@ -311,7 +312,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
     }
   }
 
-  /** There is no other token to try with, but Entra errs here as well: a final no must come twice. */
+  /** Law 5: there is no other token to try with, but Entra errs here as well; a final no must come twice. */
   async function askAsApplication(
     grant: StoredGrant,
     wish: Wish,
@@ -354,6 +355,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
       correlationId: refusal?.correlationId,
       ...errorFields(error),
     });
+    // Law 5: what is wrong with our own application is the app's alarm, and changes no mailbox.
     if (error instanceof AppError && concernsEveryMailbox(error)) await appHealth.refused(error);
     // Whoever says no to a grant has accepted the application that asked.
     if (refusal?.class === "owner" || refusal?.class === "tenant-admin") await appHealth.accepted();

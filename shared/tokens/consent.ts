@@ -187,13 +187,14 @@ export function createConsents(deps: ConsentDeps): Consents {
       return refuse({ reason: "other-account", userName, userNameBefore: before.userName });
     }
     const { refreshToken } = answer;
+    // Law 4: a consent without a refresh token replaces none.
     if (refreshToken === undefined) return refuse({ reason: "no-refresh-token" });
     const missing = missingScopes(mailScopes(subject), answer.scopes);
     if (missing.length > 0) return refuse({ reason: "missing-scopes", missing });
     return connect({ ...subject, invitation: consent.invitation }, answer, issued, async (generation) => {
       const secretName = secretNameOf(subject.mailboxId, generation);
       const endsAt = new Date(issued.getTime() + REFRESH_TOKEN_LIFE_MS);
-      // Key Vault first, then the row that points at it.
+      // Law 4: Key Vault first, then the row that points at it.
       const secretVersion = await grants.saveRefreshToken(secretName, refreshToken, endsAt);
       log.info("refresh token saved", { mailboxId: subject.mailboxId, endsAt });
       return {

@@ -121,7 +121,7 @@ const CREDENTIAL = new Set([
   7000218, 7000222, 7002137, 7002138,
 ]);
 
-/** True where our own credential is refused, or missing; false where one tenant or one token is the trouble. */
+/** Law 5: true where our own credential is refused, or missing; false where one tenant or one token is the trouble. */
 export function concernsEveryMailbox(error: AppError): boolean {
   if (error.code !== "APP_MISCONFIGURED") return false;
   if (!(error instanceof EntraError)) return true;

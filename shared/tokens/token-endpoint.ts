@@ -157,6 +157,7 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
   async function configuration(tenant: string, authentication: client.ClientAuth): Promise<client.Configuration> {
     const tolerance = { [client.clockTolerance]: CLOCK_TOLERANCE_SECONDS };
     const made = new client.Configuration(await metadataOf(tenant), clientId, tolerance, authentication);
+    // Law 10: Entra may take so long, and no longer.
     made.timeout = ENTRA_TIMEOUT_SECONDS;
     made[client.customFetch] = watched;
     if (insecure.length > 0) client.allowInsecureRequests(made);

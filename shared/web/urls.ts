@@ -35,7 +35,7 @@ export interface Urls {
 const PREFIX = "/api";
 const PAGES = `${PREFIX}/pages`;
 
-/** @param origin from `parseBaseUrl`; never from a request, whose Host and X-Forwarded headers anybody can write */
+/** Law 8: they come from configuration alone. @param origin from `parseBaseUrl`; never from a request, whose Host and X-Forwarded headers anybody can write */
 export function createUrls(origin: string): Urls {
   function at(path: string, query: Readonly<Record<string, string>> = {}): string {
     const url = new URL(`${PREFIX}/${path}`, origin);

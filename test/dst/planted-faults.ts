@@ -25,7 +25,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     edits: [
       {
         file: LEASED_LEDGER,
-        find: "      // The checkpoint moves in the last transaction, together with the last messages.",
+        find: "      // Law 1: the checkpoint moves in the last transaction, together with the last messages.",
         replace: "      await writeUnderLease([], toColumns(moved));",
       },
     ],

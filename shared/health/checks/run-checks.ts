@@ -57,7 +57,7 @@ async function findingOf(running: Promise<Finding>, remedy: string): Promise<Fin
     return await running;
   } catch (error) {
     const evidence = evidenceOf(error);
-    // Our own errors say what to do; of others the code alone is shown, because their texts can hold anything.
+    // Law 9: our own errors say what to do; of others the code alone is shown, because their texts can hold anything.
     if (error instanceof AppError) return { result: "failed", evidence, remedy: redact(error.message) };
     if (error instanceof TimeLimitError)
       return { result: "failed", evidence, remedy: `It gave ${error.message}. ${remedy}` };

@@ -98,6 +98,7 @@ async function settleBy(
 ): Promise<Outcome> {
   const { ledger, now, log, mailboxId, acknowledge } = options;
   const about = { mailboxId, message: claimed.key, attempt: claimed.attempts };
+  // Laws 1 and 3: the desk's word alone moves a message out of pending, or the quarantine does.
   switch (answer.kind) {
     case "accepted":
     case "duplicate": {

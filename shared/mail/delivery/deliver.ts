@@ -159,8 +159,8 @@ async function deliverBatches(
     ahead?.expect(others.map(({ messageId }) => messageId));
     await Promise.all(others.map((entry) => atOnce(() => deliverOne(entry, isOver))));
     await ahead?.drop();
-    // Whatever ended the run that had claimed them may end this one: last, and one by one, they take no other along. Nor do
-    // messages that cannot be read keep them waiting, run after run.
+    // Law 6: whatever ended the run that had claimed them may end this one; last, and one by one, they take no other along.
+    // Nor do messages that cannot be read keep them waiting, run after run.
     for (const entry of abandoned) await deliverOne(entry, mustStop);
     if (progress === 0 || isOver()) break;
     batch = await nextBatch();

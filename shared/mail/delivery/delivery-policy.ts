@@ -25,7 +25,7 @@ export interface FailedMessage {
 }
 
 /**
- * Whether a message that keeps failing goes into quarantine. It needs proof that the fault is the message's own: the
+ * Law 1: whether a message that keeps failing goes into quarantine. It needs proof that the fault is the message's own: the
  * desk took others meanwhile. Without that proof it waits for three days, because a broken desk looks the same.
  */
 export function isForQuarantine(failed: FailedMessage, now: Date): boolean {

@@ -41,6 +41,7 @@ export async function syncDelta(options: DiscoverOptions): Promise<DeltaSync> {
         discovered += await ledger.record(entries, { ...folder, ...ended, ...sweep });
         return { discovered, pages, more: false, refusal: undefined };
       }
+      // Law 1: the page's messages and the link behind it are one record; no link is stored ahead of its messages.
       position = isCycle ? START : { link: page.link, circles: memory, roundBeganAt };
       discovered += await ledger.record(entries, { ...folder, ...position, ...sweep });
       if (isCycle) return { discovered, pages, more: false, refusal: "no-end" };

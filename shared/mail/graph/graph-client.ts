@@ -180,6 +180,7 @@ function authenticate(
   }
 
   async function sendWithToken(context: Context): Promise<void> {
+    // Law 9: whatever link led here, the token goes to the configured Graph alone.
     const target = new URL(urlOf(context)).origin;
     if (target !== origin) {
       throw new AppError(
@@ -239,6 +240,7 @@ function transport(mailboxId: string, outgoing: Outgoing): Middleware {
         HEAD_TIMEOUT_MS,
       );
       try {
+        // Law 10: Graph may take so long, and no longer.
         const signal = AbortSignal.any([head.signal, AbortSignal.timeout(BODY_TIMEOUT_MS)]);
         const url = urlOf(context);
         const call = {

@@ -133,7 +133,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
         checkpoint = { ...checkpoint, ...moved };
         return 0;
       }
-      // The checkpoint moves in the last transaction, together with the last messages.
+      // Law 1: the checkpoint moves in the last transaction, together with the last messages.
       for (let start = 0; start === 0 || start < rows.length; start += MESSAGES_PER_TRANSACTION) {
         const some = rows.slice(start, start + MESSAGES_PER_TRANSACTION);
         const last = start + MESSAGES_PER_TRANSACTION >= rows.length;
@@ -171,6 +171,7 @@ export function leasedLedger({ client, mailboxId, state, etag, now, ...held }: L
       // A claim that nobody took back is an attempt whose end nobody knows.
       const uncertain = entry.uncertain || entry.claimedUntil !== undefined;
       const runsEnded = entry.claimedUntil === undefined ? 0 : entry.runsEnded + 1;
+      // Law 2: the write below carries the row's ETag; whoever reads an older row gets no claim.
       const claimed = { ...entry, attempts, runsEnded, uncertain, claimedUntil, dueAt: claimedUntil, isBacklog: false };
       const ends = claimedUntil.toISOString();
       const changes = { attempts, runsEnded, uncertain, claimedUntil: ends, dueAt: ends, queue: "" };

@@ -243,6 +243,7 @@ export function writeMessage(
   changes: Partial<MessageRow>,
   indexRows: TransactionAction[],
 ): Promise<string> {
+  // Law 2: a message is one row, and changes only as whoever changes it has read it.
   const row = { ...changes, partitionKey: mailboxId, rowKey: MESSAGE + entry.key, etag: entry.etag };
   return writeByEtag(
     client,

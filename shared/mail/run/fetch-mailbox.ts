@@ -104,7 +104,7 @@ export function createFetchMailbox(deps: FetchMailboxDeps): (run: FetchRun) => P
     if (reasonBefore !== undefined) return skipped(mailboxId, reasonBefore);
     const leased = await ledger.lease(mailboxId);
     if (leased === undefined) return skipped(mailboxId, "busy");
-    // Whoever had the mailbox until just now may have been told to leave it alone.
+    // Law 7: read again under the lease; whoever had the mailbox until just now may have been told to leave it alone.
     const mailbox = await registry.get(mailboxId);
     const reason = reasonToSkip(mailbox, now());
     if (mailbox === undefined || reason !== undefined) {
