@@ -1,0 +1,43 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { context, type Plugin } from "esbuild";
+import { BUNDLE_OPTIONS } from "./bundle-options.ts";
+
+/** esbuild itself removes the bundle where a source does not compile; this way what ran before goes on. */
+const writeUnlessFaulty: Plugin = {
+  name: "write-unless-faulty",
+  setup(bundler) {
+    bundler.onEnd(async ({ errors, outputFiles = [] }) => {
+      if (errors.length > 0) return;
+      await Promise.all(outputFiles.map((file) => writeFile(file.path, file.contents)));
+    });
+  },
+};
+
+/**
+ * `npm run dev`: the demo of `npm start`, with the same options, begun anew on the same ports whenever its sources change.
+ * esbuild makes the bundle again, and Node's watch mode sees that, as it sees changes of the simulator.
+ */
+const bundle = await context({
+  ...BUNDLE_OPTIONS,
+  plugins: [...BUNDLE_OPTIONS.plugins, writeUnlessFaulty],
+  write: false,
+  logLevel: "info",
+});
+await bundle.rebuild();
+await bundle.watch();
+
+const demo = spawn(
+  process.execPath,
+  [
+    ...["--watch", "--watch-preserve-output", "--enable-source-maps"],
+    ...[path.join(import.meta.dirname, "simulator/start.ts"), ...process.argv.slice(2)],
+  ],
+  { stdio: "inherit" },
+);
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => demo.kill(signal));
+const [code] = (await once(demo, "exit")) as [number | null];
+await bundle.dispose();
+process.exitCode = code ?? 1;
