@@ -34,7 +34,7 @@ app.storageQueue("poison-fetches", {
     }),
 });
 
-/** Daily, at an hour without much mail: keeps idle connections alive and sweeps what is over. */
+/** Daily, at an hour without much mail: renews grants that nobody has used for a week, and purges what is over. */
 app.timer("keep-tokens", {
   schedule: "0 17 3 * * *",
   handler: (_timer: Timer, context: InvocationContext) =>

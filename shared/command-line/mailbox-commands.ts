@@ -202,11 +202,11 @@ export const mailboxCommands: readonly Command[] = [
     async run({ api, argument, option, progress }) {
       const path = await pathOf(api, argument("MAILBOX"));
       progress("counting; a large folder takes a while");
-      const account = await api.get<AccountAnswer>(
+      const audit = await api.get<AuditAnswer>(
         `${path}/account${query({ from: option("from"), until: option("until") })}`,
       );
-      const { states, ...rest } = account;
-      return { json: account, text: facts({ ...rest, ...states }), failed: account.difference !== 0 };
+      const { states, ...rest } = audit;
+      return { json: audit, text: facts({ ...rest, ...states }), failed: audit.difference !== 0 };
     },
   },
   {
@@ -230,7 +230,7 @@ export const mailboxCommands: readonly Command[] = [
   },
 ];
 
-interface AccountAnswer {
+interface AuditAnswer {
   readonly states: Readonly<Record<string, number>>;
   readonly difference: number;
 }

@@ -12,12 +12,12 @@ import { moment, whenever } from "./times.ts";
 export interface MailboxPage {
   readonly view: MailboxView;
   /** The newest first. */
-  readonly happenings: readonly NotedActivityEvent[];
+  readonly activity: readonly NotedActivityEvent[];
   readonly now: Date;
 }
 
 /** All that is known of one mailbox, and the way to everything that can be done with it. */
-export function mailboxPage({ view, happenings, now }: MailboxPage, context: PageContext): Promise<HtmlAnswer> {
+export function mailboxPage({ view, activity, now }: MailboxPage, context: PageContext): Promise<HtmlAnswer> {
   const { mailbox, pending, quarantined, token, health } = view;
   const { urls } = context;
   const at = (action: string) => urls.mailbox(mailbox.id, action);
@@ -39,13 +39,13 @@ ${tokenFacts(view, now)}
 <div class="actions">${mailboxActions(mailbox, health, context)}</div></section>
 <section class="card" aria-labelledby="more"><h2 id="more">Look closer</h2>
 <div class="actions"><a class="button" href="${at("quarantine")}">Quarantine</a> <a class="button" href="${at("refused")}">Refused mail</a> <a class="button" href="${at("check")}">Test it from end to end</a> <a class="button" href="${at("account")}">Account for a period</a>${token === undefined ? "" : html` <a class="button" href="${at("import")}">Import older mail</a>`}</div></section>
-<section class="card" aria-labelledby="activity"><h2 id="activity">What happened</h2>${events(happenings)}</section>`;
+<section class="card" aria-labelledby="activity"><h2 id="activity">What happened</h2>${eventList(activity)}</section>`;
   return htmlAnswer(200, context, { title: mailbox.address, body });
 }
 
-function events(happenings: readonly NotedActivityEvent[]): Html {
-  if (happenings.length === 0) return html`<p>Nothing in the last 30 days.</p>`;
-  const items = happenings.map(
+function eventList(activity: readonly NotedActivityEvent[]): Html {
+  if (activity.length === 0) return html`<p>Nothing in the last 30 days.</p>`;
+  const items = activity.map(
     (one) =>
       html`<li><time datetime="${one.at.toISOString()}">${moment(one.at)}</time><span>${inWords(one)}</span></li>`,
   );

@@ -1,19 +1,19 @@
 import { existingMailbox, type StoredMailbox } from "../mailboxes/mailbox.ts";
 import { AppError } from "../platform/errors.ts";
-import { accountPage } from "./account-page.ts";
+import { auditPage } from "./audit-page.ts";
 import { checkPage } from "./check-page.ts";
 import { importPage } from "./import-page.ts";
 import { redirectTo, type WebAnswer } from "./layout.ts";
 import { mailboxPage } from "./mailbox-page.ts";
 import type { PageRoute, Visit } from "./page-routes.ts";
 
-const HAPPENINGS_SHOWN = 100;
+const EVENTS_SHOWN = 100;
 const DAY_MS = 24 * 3_600_000;
 
 /** Looking closely at one mailbox. */
 export const watchRoutes: readonly PageRoute[] = [
   { method: "GET", path: "mailboxes/:id", answer: show },
-  { method: "GET", path: "mailboxes/:id/account", answer: account },
+  { method: "GET", path: "mailboxes/:id/account", answer: audit },
   { method: "GET", path: "mailboxes/:id/import", answer: previewImport },
   { method: "POST", path: "mailboxes/:id/import", answer: startImport },
   {
@@ -27,21 +27,21 @@ export const watchRoutes: readonly PageRoute[] = [
 async function show(visit: Visit): Promise<WebAnswer> {
   const { app, page } = visit;
   const mailbox = await mailboxOf(visit);
-  const [view, happenings] = await Promise.all([app.view(mailbox), app.activity.list(mailbox.id, HAPPENINGS_SHOWN)]);
-  return mailboxPage({ view, happenings, now: app.now() }, page);
+  const [view, activity] = await Promise.all([app.view(mailbox), app.activity.list(mailbox.id, EVENTS_SHOWN)]);
+  return mailboxPage({ view, activity, now: app.now() }, page);
 }
 
-async function account(visit: Visit): Promise<WebAnswer> {
+async function audit(visit: Visit): Promise<WebAnswer> {
   const { app, page, query } = visit;
   const mailbox = await mailboxOf(visit);
   const from = query.get("from");
   const until = query.get("until");
   if (from === null || until === null) {
     const today = app.now().toISOString().slice(0, 10);
-    return accountPage({ mailbox, from: today, until: today, account: undefined }, page);
+    return auditPage({ mailbox, from: today, until: today, audit: undefined }, page);
   }
   const period = { from: dayOf(from), until: new Date(dayOf(until).getTime() + DAY_MS) };
-  return accountPage({ mailbox, from, until, account: await app.audit(mailbox, period) }, page);
+  return auditPage({ mailbox, from, until, audit: await app.audit(mailbox, period) }, page);
 }
 
 async function previewImport(visit: Visit): Promise<WebAnswer> {

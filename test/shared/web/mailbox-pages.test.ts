@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { MailboxView } from "../../../shared/health/overview.ts";
 import type { StoredEntry } from "../../../shared/mail/ledger/ledger.ts";
 import type { StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
-import { accountPage } from "../../../shared/web/account-page.ts";
+import { auditPage } from "../../../shared/web/audit-page.ts";
 import { checkPage } from "../../../shared/web/check-page.ts";
 import { importPage } from "../../../shared/web/import-page.ts";
 import type { PageContext } from "../../../shared/web/layout.ts";
@@ -69,8 +69,8 @@ const entry: StoredEntry = {
 
 describe("the pages about one mailbox", () => {
   it("tell what happened, and all about its tokens", async () => {
-    const happenings = [{ kind: "delivered", count: 3, tickets: "812–814", named: 3, at: NOON }] as const;
-    const page = await mailboxPage({ view, happenings, now: NOON }, context);
+    const activity = [{ kind: "delivered", count: 3, tickets: "812–814", named: 3, at: NOON }] as const;
+    const page = await mailboxPage({ view, activity, now: NOON }, context);
     assertSafePage(page, urls.origin);
     const text = visibleText(page);
     for (const words of [
@@ -95,7 +95,7 @@ describe("the pages about one mailbox", () => {
   });
 
   it("show hostile values as text", async () => {
-    const happenings = [{ kind: "connected", by: HOSTILE, at: NOON }] as const;
+    const activity = [{ kind: "connected", by: HOSTILE, at: NOON }] as const;
     const preview = {
       headers: [{ name: HOSTILE, value: HOSTILE }],
       text: HOSTILE,
@@ -108,13 +108,13 @@ describe("the pages about one mailbox", () => {
     const report = { mailboxId: mailbox.id, address: HOSTILE, result: "failed", startedAt: NOON, durationMs: 1, steps };
     const health = { colour: "bad", line: HOSTILE, wrong: HOSTILE, remedyAction: "none" } as const;
     for (const [page, times] of [
-      [await mailboxPage({ view: { ...view, mailbox: hostile, health }, happenings, now: NOON }, context), 7],
+      [await mailboxPage({ view: { ...view, mailbox: hostile, health }, activity, now: NOON }, context), 7],
       [await quarantinePage(hostile, [entry], context), 3],
       [await messagePage({ mailbox: hostile, entry, preview }, context), 6],
       [await messagePage({ mailbox: hostile, entry, preview: { fault: HOSTILE } }, context), 3],
       [await checkPage(hostile, { ...report, result: "failed" }, context), 6],
       [await importPage({ mailbox: hostile, since: HOSTILE, preview: undefined }, context), 2],
-      [await accountPage({ mailbox: hostile, from: HOSTILE, until: HOSTILE, account: undefined }, context), 4],
+      [await auditPage({ mailbox: hostile, from: HOSTILE, until: HOSTILE, audit: undefined }, context), 4],
     ] as const) {
       assertSafePage(page, urls.origin);
       assert.equal(visibleText(page).split(HOSTILE).length - 1, times, visibleText(page));
@@ -138,11 +138,11 @@ describe("the pages about one mailbox", () => {
 
   it("say which mail nobody accounts for", async () => {
     const states = { pending: 0, delivered: 5, refused: 0, quarantined: 0, discarded: 0, gone: 0 };
-    const account = { from: NOON, until: NOON, received: 5, states, inFolder: 6, difference: 1, complete: false };
-    const page = await accountPage({ mailbox, from: "2026-11-01", until: "2026-11-02", account }, context);
+    const audit = { from: NOON, until: NOON, received: 5, states, inFolder: 6, difference: 1, complete: false };
+    const page = await auditPage({ mailbox, from: "2026-11-01", until: "2026-11-02", audit }, context);
     assert.match(visibleText(page), /1 in the folder that nobody accounts for .* choose a shorter period\. Received 5/);
-    const well = await accountPage(
-      { mailbox, from: "", until: "", account: { ...account, difference: 0, complete: true } },
+    const well = await auditPage(
+      { mailbox, from: "", until: "", audit: { ...audit, difference: 0, complete: true } },
       context,
     );
     assert.match(visibleText(well), /All mail is accounted for/);

@@ -6,23 +6,23 @@ import { type Html, type HtmlAnswer, htmlAnswer, type PageContext } from "./layo
 import { STATE_WORDS } from "./state-words.ts";
 import { moment } from "./times.ts";
 
-export interface AccountPage {
+export interface AuditPage {
   readonly mailbox: StoredMailbox;
   /** The days of the form, YYYY-MM-DD. */
   readonly from: string;
   readonly until: string;
-  readonly account: Audit | undefined;
+  readonly audit: Audit | undefined;
 }
 
 /** The form for a period, and what became of its mail. */
-export function accountPage({ mailbox, from, until, account }: AccountPage, context: PageContext): Promise<HtmlAnswer> {
+export function auditPage({ mailbox, from, until, audit }: AuditPage, context: PageContext): Promise<HtmlAnswer> {
   const { urls } = context;
   const body = html`<form class="wide card" method="get" action="${urls.mailbox(mailbox.id, "account")}">
 <p>Compares what the ledger knows of ${mailbox.address} with what lies in its folder ${mailbox.folder}.</p>
 <label>From the beginning of <small>A day in UTC</small><input type="date" name="from" value="${from}" required></label>
 <label>To the end of <small>A day in UTC</small><input type="date" name="until" value="${until}" required></label>
 <div class="actions"><button class="main">Account for it</button> <a class="button" href="${urls.mailbox(mailbox.id)}">Back</a></div></form>
-${account === undefined ? "" : outcome(account)}`;
+${audit === undefined ? "" : outcome(audit)}`;
   return htmlAnswer(200, context, { title: `Account of ${mailbox.address}`, body });
 }
 
