@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { context, type Plugin } from "esbuild";
 import { BUNDLE_OPTIONS } from "./bundle-options.ts";
@@ -11,7 +11,10 @@ const writeUnlessFaulty: Plugin = {
   setup(bundler) {
     bundler.onEnd(async ({ errors, outputFiles = [] }) => {
       if (errors.length > 0) return;
-      await Promise.all(outputFiles.map((file) => writeFile(file.path, file.contents)));
+      for (const file of outputFiles) {
+        await mkdir(path.dirname(file.path), { recursive: true });
+        await writeFile(file.path, file.contents);
+      }
     });
   },
 };
