@@ -2,6 +2,7 @@ import { odata, type TransactionAction } from "@azure/data-tables";
 import { beyondAnyWait, isDue } from "../platform/due.ts";
 import { AppError } from "../platform/errors.ts";
 import {
+  canBeKey,
   etagOf,
   isConflict,
   isNotFound,
@@ -111,6 +112,7 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
     },
 
     async get(id) {
+      if (!canBeKey(id)) return undefined;
       const client = await table();
       const row = await unlessAbsent(client.getEntity<MailboxRow>(MAILBOXES, id));
       return row && fromRow(row);

@@ -67,6 +67,15 @@ function statusOf(error: unknown): number | undefined {
   return typeof statusCode === "number" ? statusCode : undefined;
 }
 
+/**
+ * False for a text that no row has as its key. To ask for it is an error of storage, and no absence.
+ * https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model#characters-disallowed-in-key-fields
+ */
+export function canBeKey(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.length <= 512 && !/[%/\\#?\u0000-\u001f\u007f-\u009f]/.test(text);
+}
+
 /** The row, table or secret does not exist. Nothing else counts as absence: a refusal or an outage must throw. */
 export function isNotFound(error: unknown): boolean {
   return statusOf(error) === 404;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { odata, type TableEntityResult, type TransactionAction } from "@azure/data-tables";
 import { isDue } from "../../platform/due.ts";
-import { etagOf, isLostRace, type Table, type Tables, unlessAbsent } from "../../platform/tables-azure.ts";
+import { canBeKey, etagOf, isLostRace, type Table, type Tables, unlessAbsent } from "../../platform/tables-azure.ts";
 import { toCheckpoint } from "./checkpoint.ts";
 import { leasedLedger, MAILBOX_LEASE_MS } from "./leased-ledger-table.ts";
 import {
@@ -135,6 +135,7 @@ export function createLedger({ tables, now }: LedgerOptions): Ledger {
     entries,
 
     async entry(mailboxId, key) {
+      if (!canBeKey(MESSAGE + key)) return undefined;
       const client = await table();
       const row = await unlessAbsent(client.getEntity<MessageRow>(mailboxId, MESSAGE + key));
       return row && toEntry(row);
