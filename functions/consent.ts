@@ -31,7 +31,7 @@ app.http("finish-consent", {
       const parameters = request.method === "POST" ? await formOf(request) : new URLSearchParams(request.query);
       const finished = await consents.finish({ parameters, cookie: (name) => cookieOf(request, name) });
       const result = await settleConsent(deskpost, finished);
-      const id = result.kind === "approved" ? undefined : result.mailboxId;
+      const id = result.kind === "approval-ended" ? undefined : result.mailboxId;
       const mailbox = id === undefined ? undefined : await registry.get(id);
       return consentPage(result, mailbox?.address, urls);
     }),

@@ -1,9 +1,8 @@
 import { app, type InvocationContext } from "@azure/functions";
 import { healthOf } from "../shared/health/app-status.ts";
-import { ConfigurationError } from "../shared/platform/config.ts";
 import { errorFields } from "../shared/telemetry/log.ts";
 import { jsonAnswer } from "../shared/web/json-answer.ts";
-import { toResponse } from "./http.ts";
+import { faultySettings, toResponse } from "./http.ts";
 import { withApp } from "./invocation.ts";
 
 /**
@@ -21,7 +20,7 @@ app.http("health", {
       });
       return toResponse(jsonAnswer(isWell ? 200 : 503, jsonBody));
     } catch (error) {
-      const settings = error instanceof ConfigurationError ? error.faults.map(({ setting }) => setting) : undefined;
+      const settings = faultySettings(error);
       const status = settings === undefined ? "storage does not answer" : "configuration";
       return toResponse(jsonAnswer(503, { status, settings, code: errorFields(error).code }));
     }

@@ -9,18 +9,23 @@ import { isOwnForm, type Session } from "../shared/web/session/sessions.ts";
 import { DownloadResponse } from "./download-response.ts";
 import { isAnswerToARequest, withApp } from "./invocation.ts";
 
+// `app.setup({ enableHttpStream: true })` is not set: requests then go around the host's messages through a proxy into a
+// server within the worker, and the library takes the address of a request from X-Forwarded-Host, which anybody can write.
+// The forms of this app are small; the one large answer, a mail, is sent by DownloadResponse.
+// https://github.com/Azure/azure-functions-nodejs-library/blob/v4.x/src/http/HttpRequest.ts
+
 /** A form of Microsoft or of our own pages, or a mailbox in JSON, has a few kilobytes. */
 const BODY_LIMIT_BYTES = 64 * 1024;
 
 const STATUS_OF: Readonly<Partial<Record<AppError["code"], number>>> = {
   INPUT_INVALID: 400,
   NOT_ALLOWED: 403,
+  TOO_MANY_SIGN_INS: 429,
   MAILBOX_NOT_FOUND: 404,
   MESSAGE_NOT_FOUND: 404,
   MAILBOX_EXISTS: 409,
   ROW_CHANGED: 409,
   ENTRA_UNAVAILABLE: 502,
-  CONFIGURATION_INVALID: 500,
 };
 
 /** Answers a request with the app; an error of ours becomes a page or JSON that says what to do. */
@@ -32,15 +37,32 @@ export async function withHttpApp(
   try {
     return toResponse(await withApp(context, work));
   } catch (error) {
-    const known = error instanceof AppError ? error : undefined;
-    const status = (known && STATUS_OF[known.code]) ?? 500;
-    const message =
-      known?.message ??
-      "Something that Deskpost depends on does not answer. The function's log names it; try again in a minute.";
-    if (wantsPage(request)) return toResponse(await errorPage(status, message));
-    const faults = error instanceof ConfigurationError ? error.faults : undefined;
-    return toResponse(jsonAnswer(status, { code: known?.code ?? "UNAVAILABLE", message, faults }));
+    const { status, ...refusal } = refusalOf(error);
+    if (wantsPage(request)) return toResponse(await errorPage(status, refusal.message));
+    return toResponse(jsonAnswer(status, refusal));
   }
+}
+
+/** What anybody is told of a failure, whoever they are: never a value of a setting, which the function's log has. */
+function refusalOf(error: unknown) {
+  const settings = faultySettings(error);
+  if (settings !== undefined) {
+    const message = `Deskpost cannot run until its settings are put right: ${settings.join(", ")}. The function's log says what is wrong with each.`;
+    return { status: 500, code: "CONFIGURATION_INVALID", message, settings };
+  }
+  if (error instanceof AppError) {
+    return { status: STATUS_OF[error.code] ?? 500, code: error.code, message: error.message };
+  }
+  const message =
+    "Something that Deskpost depends on does not answer. The function's log names it; try again in a minute.";
+  return { status: 500, code: "UNAVAILABLE", message };
+}
+
+/** The names of the settings that are at fault, without what stands in them; `undefined` for any other error. */
+export function faultySettings(error: unknown): readonly string[] | undefined {
+  if (!(error instanceof ConfigurationError)) return undefined;
+  // Within a setting of JSON the path of a fault names its content.
+  return [...new Set(error.faults.map(({ setting }) => setting.split(".")[0] ?? ""))];
 }
 
 /** Tells somebody who is signed in what they got wrong, with the way to the other pages. */
@@ -115,15 +137,20 @@ export async function jsonOf(request: HttpRequest): Promise<unknown> {
   }
 }
 
+/** Looks at the announced length first: what is too large is not read. The host's own limit is in infra/function-app.bicep. */
 async function textOf(request: HttpRequest): Promise<string> {
-  const text = await request.text();
-  if (Buffer.byteLength(text) <= BODY_LIMIT_BYTES) return text;
+  const announced = Number(request.headers.get("content-length") ?? 0);
+  const text = announced > BODY_LIMIT_BYTES ? undefined : await request.text();
+  if (text !== undefined && Buffer.byteLength(text) <= BODY_LIMIT_BYTES) return text;
   throw new AppError("INPUT_INVALID", "The request is larger than any that belongs here");
 }
 
-/** A cookie of the request. */
+/**
+ * A cookie of the request. Several headers of cookies, as HTTP/2 and proxies send them, come from the host as one that is
+ * joined by commas; in a value there is none. https://datatracker.ietf.org/doc/html/rfc6265#section-4.1.1
+ */
 export function cookieOf(request: HttpRequest, name: string): string | undefined {
-  for (const pair of (request.headers.get("cookie") ?? "").split(";")) {
+  for (const pair of (request.headers.get("cookie") ?? "").split(/[;,]/)) {
     const [key, ...value] = pair.trim().split("=");
     if (key === name) return decoded(value.join("="));
   }

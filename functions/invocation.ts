@@ -23,12 +23,18 @@ export function withApp<T>(context: InvocationContext, work: (app: App) => Promi
   });
 }
 
+const ANSWERS: ReadonlySet<AppError["code"]> = new Set([
+  "INPUT_INVALID",
+  "NOT_ALLOWED",
+  "MAILBOX_NOT_FOUND",
+  "MESSAGE_NOT_FOUND",
+  "MAILBOX_EXISTS",
+  "TOO_MANY_SIGN_INS",
+]);
+
 /** What a person or program got wrong is told to them, and is no fault of the app. */
 export function isAnswerToARequest(error: unknown): error is AppError {
-  return (
-    error instanceof AppError &&
-    ["INPUT_INVALID", "NOT_ALLOWED", "MAILBOX_NOT_FOUND", "MESSAGE_NOT_FOUND", "MAILBOX_EXISTS"].includes(error.code)
-  );
+  return error instanceof AppError && ANSWERS.has(error.code);
 }
 
 function logOf(context: InvocationContext): Log {

@@ -115,6 +115,10 @@ resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
       APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
 
+      // Whatever is larger is refused by the host before the app sees it. The app's own limit for a form is 64 KiB.
+      // https://learn.microsoft.com/azure/azure-functions/functions-app-settings#functions_request_body_size_limit
+      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1048576'
+
       // For Deskpost.
       PUBLIC_BASE_URL: publicBaseUrl
       KEY_VAULT_URL: keyVault.properties.vaultUri

@@ -91,9 +91,30 @@ describe("the functions", () => {
       assert.equal(status, "configuration");
       assert.deepEqual(settings.sort(), ["DESKS", "FETCH_SCHEDULE"]);
       assert.ok(!told.includes("every minute"), "a stranger learns no value");
-      const page = await ask("pages", { headers: { accept: "text/html" } });
-      assert.equal(page.status, 500);
-      assert.match(await page.text(), /DESKS: is not JSON/);
+    });
+
+    it("name them to strangers on every route, and never their values or anything within", async () => {
+      const links = {
+        PAGE_LINKS: '{"Secret name":"http://intern.contoso.test/wiki"}',
+        KEY_VAULT_URL: "http://vault.intern",
+      };
+      Object.assign(env, links);
+      for (const { path: route, methods } of host.routes) {
+        const address = route
+          .replace("{id}", "x")
+          .replace(/\/\{.*$/, "")
+          .replace(/^api\//, "");
+        for (const accept of ["text/html", "application/json"]) {
+          const answer = await ask(address, { method: methods[0] ?? "", headers: { accept } });
+          const told = await answer.text();
+          assert.ok(answer.status >= 500, `${route}: ${answer.status}`);
+          for (const setting of ["DESKS", "FETCH_SCHEDULE", "PAGE_LINKS", "KEY_VAULT_URL"])
+            assert.match(told, new RegExp(setting), route);
+          assert.doesNotMatch(told, /Secret name|intern|every minute/, route);
+        }
+      }
+      const { KEY_VAULT_URL = "", PAGE_LINKS = "" } = simulator.settings;
+      Object.assign(env, { KEY_VAULT_URL, PAGE_LINKS });
     });
 
     it("have loaded nothing of OpenTelemetry's SDK, because there is nowhere to send to", () => {

@@ -15,8 +15,8 @@ export type ConsentRefusal =
 /** `invited`: whoever signed in came by an invitation, and may see nothing of the other pages. */
 export type ConsentResult =
   | { readonly kind: "connected"; readonly mailboxId: string; readonly userName: string; readonly invited?: boolean }
-  /** An administrator followed the link of `admin-approval-required`, says the address. It proves and changes nothing. */
-  | { readonly kind: "approved" }
+  /** Back from the link of `admin-approval-required`, says an address that anybody can write: it proves and changes nothing. */
+  | { readonly kind: "approval-ended" }
   | ({ readonly kind: "refused"; readonly mailboxId: string | undefined; readonly invited?: boolean } & ConsentRefusal);
 
 /** Reads what Microsoft sent in place of a code. */

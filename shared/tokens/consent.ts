@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { AppError } from "../platform/errors.ts";
 import type { Log } from "../telemetry/log.ts";
 import { errorFields } from "../telemetry/log.ts";
 import { type ConsentRefusal, type ConsentResult, refusalOf } from "./consent-result.ts";
@@ -14,6 +15,12 @@ import type { TokenSealer } from "./token-sealer.ts";
 const CONSENT_LIFE_MS = 10 * 60_000;
 /** Used and expired rows, and the cookie, outlive that, so that a late or repeated answer gets the right message. */
 const CONSENT_KEPT_MS = 24 * 3_600_000;
+
+/**
+ * Sign-ins by one invitation within the life of a sign-in. Each is kept for a day, and whoever has the link can begin one:
+ * a person needs a few, and the owners of a group mailbox some more.
+ */
+const SIGN_INS_BY_INVITATION = 20;
 
 /** Names the way back of an administrator who approved for the organisation. It opens nothing, so it is no secret. */
 const APPROVAL_STATE = "organisation-approval";
@@ -60,6 +67,8 @@ export interface ConsentDeps {
   readonly cannotOpen: (mailboxId: string, accessToken: string) => Promise<string | undefined>;
   /** True for the one sign-in that an invitation is good for. */
   readonly useInvitation: (key: string) => Promise<boolean>;
+  /** Makes an invitation good again whose sign-in could not be stored. */
+  readonly releaseInvitation: (key: string) => Promise<void>;
   readonly log: Log;
   readonly now: () => Date;
   readonly random: () => number;
@@ -72,12 +81,13 @@ type GrantOrigin = Pick<
 >;
 
 /** A sign-in of a mailbox that came to its end, this way or that. */
-type Settled = Exclude<ConsentResult, { kind: "approved" }>;
+type Settled = Exclude<ConsentResult, { kind: "approval-ended" }>;
 
 export interface Consents {
   /**
    * @param anyAccount whether another account than the one before may connect the mailbox
    * @param invitation the key of the invitation that the person came by
+   * @throws {AppError} TOO_MANY_SIGN_INS by one invitation within ten minutes
    */
   start(subject: ConsentSubject, anyAccount?: boolean, invitation?: string): Promise<ConsentStart>;
   /** Connects without a page: for an application whose permissions an administrator has granted already. */
@@ -93,6 +103,7 @@ export function createConsents(deps: ConsentDeps): Consents {
   const { pending, endpoint, grants, sealer, now, log } = deps;
 
   async function start(subject: ConsentSubject, anyAccount = false, invitation = ""): Promise<ConsentStart> {
+    if (invitation !== "") await refuseCrowd(invitation);
     const tenantId = await endpoint.tenantId(deps.tenant ?? domainOf(subject.address));
     const { mailboxId, kind } = subject;
     const state = secret();
@@ -107,6 +118,15 @@ export function createConsents(deps: ConsentDeps): Consents {
     await pending.add(key, consent);
     log.info("consent started", { mailboxId, tenantId, kind });
     return { location, cookie: { name: cookieName(key), value: key, maxAgeSeconds: CONSENT_KEPT_MS / 1_000 } };
+  }
+
+  async function refuseCrowd(invitation: string): Promise<void> {
+    const since = new Date(now().getTime() - CONSENT_LIFE_MS);
+    if ((await pending.countByInvitation(invitation, since)) < SIGN_INS_BY_INVITATION) return;
+    throw new AppError(
+      "TOO_MANY_SIGN_INS",
+      "This link was followed to Microsoft too often just now. Wait ten minutes and open it again: it is as good as before.",
+    );
   }
 
   async function ownerConsentUrl(
@@ -137,7 +157,7 @@ export function createConsents(deps: ConsentDeps): Consents {
 
   async function judge({ parameters, cookie }: ConsentCallback): Promise<ConsentResult> {
     const state = parameters.get("state");
-    if (state === APPROVAL_STATE) return approvalAnswer(parameters);
+    if (state === APPROVAL_STATE) return { kind: "approval-ended" };
     if (!state) return { kind: "refused", mailboxId: undefined, reason: "no-state" };
     const key = hash(state);
     // First the browser, so that somebody else's answer cannot use up a state that is still waited for.
@@ -254,16 +274,14 @@ export function createConsents(deps: ConsentDeps): Consents {
       const userName = answer.userName || "The application";
       return refusing(mailboxId)({ reason: "mailbox-not-opened", userName, detail });
     }
-    if (invitation !== "" && !(await deps.useInvitation(invitation))) {
-      return refusing(mailboxId)({ reason: "used-invitation" });
-    }
     const before = await grants.read(mailboxId);
     const generation = newGeneration();
-    await grants.replace({
+    const origin = await store(generation);
+    const grant = {
       mailboxId,
       generation,
       tenantId: answer.tenantId,
-      ...(await store(generation)),
+      ...origin,
       secretVersionBefore: "",
       refreshTokenSavedAt: issued,
       accessToken: await sealer.seal(mailboxId, answer.accessToken),
@@ -274,7 +292,13 @@ export function createConsents(deps: ConsentDeps): Consents {
       claims: undefined,
       refused: false,
       leaseUntil: undefined,
-    });
+    };
+    // As late as can be: what Key Vault does not take has used nothing up.
+    if (invitation !== "" && !(await deps.useInvitation(invitation))) {
+      if (origin.secretName !== "") await forget(origin.secretName, mailboxId);
+      return refusing(mailboxId)({ reason: "used-invitation" });
+    }
+    await orRelease(invitation, mailboxId, grants.replace(grant));
     if (before !== undefined && before.secretName !== "") await forget(before.secretName, mailboxId);
     if ((await deps.subject(mailboxId)) === undefined) {
       // Removed while the person was signing in: nothing may stay behind.
@@ -282,6 +306,19 @@ export function createConsents(deps: ConsentDeps): Consents {
       return { kind: "refused", mailboxId: undefined, reason: "mailbox-removed" };
     }
     return { kind: "connected", mailboxId, userName: answer.userName };
+  }
+
+  async function orRelease(invitation: string, mailboxId: string, stored: Promise<unknown>): Promise<void> {
+    try {
+      await stored;
+    } catch (error) {
+      if (invitation !== "") {
+        await deps.releaseInvitation(invitation).catch((reason: unknown) => {
+          log.warn("request failed", { mailboxId, ...errorFields(reason) });
+        });
+      }
+      throw error;
+    }
   }
 
   /** The consent is stored whatever becomes of this; a token that stays behind in the vault ends by itself. */
@@ -304,12 +341,6 @@ export function createConsents(deps: ConsentDeps): Consents {
 const refusing =
   (mailboxId: string) =>
   (refusal: ConsentRefusal): Settled => ({ kind: "refused", mailboxId, ...refusal });
-
-/** The way back from the link of `admin-approval-required`. */
-function approvalAnswer(parameters: URLSearchParams): ConsentResult {
-  if (!parameters.has("error")) return { kind: "approved" };
-  return { kind: "refused", mailboxId: undefined, reason: "declined", error: "access_denied" };
-}
 
 /** 256 random bits in the alphabet of URLs. */
 function secret(): string {

@@ -31,6 +31,8 @@ export interface Invitations {
   look(token: string): Promise<InvitationState>;
   /** True for the one sign-in, ever, that connects a mailbox by this invitation. */
   use(key: string): Promise<boolean>;
+  /** Takes a use back that came to nothing. */
+  release(key: string): Promise<void>;
   /** Ends the open invitations of a mailbox that is removed. */
   withdraw(mailboxId: string): Promise<void>;
   purge(): Promise<void>;
@@ -98,6 +100,15 @@ export function createInvitations({ tables, now }: { tables: Tables; now: () => 
         if (isPreconditionFailed(error) || isNotFound(error)) return false;
         throw error;
       }
+    },
+
+    async release(key) {
+      const client = await table();
+      const row = await unlessAbsent(client.getEntity<InvitationRow>(PARTITION, key));
+      if (row?.state !== "used") return;
+      await client.updateEntity({ partitionKey: PARTITION, rowKey: key, state: "open" }, "Merge", {
+        etag: etagOf(row),
+      });
     },
 
     async withdraw(mailboxId) {

@@ -29,6 +29,8 @@ type Taken =
 export interface PendingConsents {
   /** @param key a hash of the state; the state itself is stored nowhere */
   add(key: string, consent: PendingConsent): Promise<void>;
+  /** Sign-ins that were begun by an invitation since then, whatever became of them. */
+  countByInvitation(invitation: string, since: Date): Promise<number>;
   /** Gives the consent to exactly one caller, ever. */
   take(key: string): Promise<Taken>;
   /** Removes what was started before this moment; gives how many. */
@@ -66,6 +68,14 @@ export function createPendingConsents(tables: Tables): PendingConsents {
         startedAt: startedAt.toISOString(),
         used: false,
       });
+    },
+
+    async countByInvitation(invitation, since) {
+      const client = await table();
+      const filter = odata`PartitionKey eq ${PARTITION} and invitation eq ${invitation} and startedAt ge ${since.toISOString()}`;
+      let count = 0;
+      for await (const _ of client.listEntities({ queryOptions: { filter, select: ["rowKey"] } })) count += 1;
+      return count;
     },
 
     async take(key) {

@@ -17,10 +17,10 @@ const AGAIN =
 /** What the person sees who comes back from Microsoft. `address` is the mailbox that was to be connected, where known. */
 export function consentPage(result: ConsentResult, address: string | undefined, urls: Urls): Promise<HtmlAnswer> {
   const context = { urls, links: {}, session: undefined };
-  if (result.kind === "approved") {
-    const body = html`<section class="card"><h2 class="good">Thank you</h2>
-<p>Microsoft reports that Deskpost is approved for your organisation. Whoever asked you can connect the mailbox now. Nothing else is left to do here; you can close this window.</p></section>`;
-    return htmlAnswer(200, context, { title: "Approved", body });
+  if (result.kind === "approval-ended") {
+    const body = html`<section class="card"><h2>Back from Microsoft</h2>
+<p>This page cannot tell whether Deskpost was approved for an organisation: its address proves nothing, and nothing was changed by it. If you approved it on Microsoft's page, whoever asked you can now connect the mailbox as its owner; that sign-in shows whether it is allowed. You can close this window.</p></section>`;
+    return htmlAnswer(200, context, { title: "Back from Microsoft", body });
   }
   // Who was invited has no business on the other pages.
   const back: Html = result.invited

@@ -45,6 +45,7 @@ export function createWebParts({ config, tables, secrets, tokens, mail, log, now
     pending: createPendingConsents(tables),
     redirectUrl: urls.redirect,
     useInvitation: invitations.use,
+    releaseInvitation: invitations.release,
     async subject(mailboxId) {
       const mailbox = await registry.get(mailboxId);
       return mailbox && consentSubject(mailbox);

@@ -19,6 +19,7 @@ export const HOST_SETTINGS = [
   "AzureWebJobsStorage__tableServiceUri",
   "APPLICATIONINSIGHTS_CONNECTION_STRING",
   "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+  "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT",
 ];
 
 /** https://learn.microsoft.com/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations */

@@ -22,6 +22,7 @@ const hostSettings = {
   AzureWebJobsStorage__tableServiceUri: "",
   APPLICATIONINSIGHTS_CONNECTION_STRING: "",
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: "",
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: "",
 };
 const appSettings = (settings: Record<string, string>): Resource[] => [
   { type: "Microsoft.Web/sites/config", name: "app/appsettings", properties: { ...hostSettings, ...settings } },

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import http from "node:http";
 import { after, describe, it } from "node:test";
+import { HttpRequest } from "@azure/functions";
+import { formOf } from "../../functions/http.ts";
 import type { Page, Person } from "../simulator/person/person.ts";
 import { cookieValue, FUNCTION_KEY, SESSION_COOKIE, useSecurityHarness } from "./security-harness.ts";
 
@@ -110,6 +113,15 @@ describe("the pages of somebody who is signed in", () => {
     }
   });
 
+  it("refuse such a body by its announced length, without reading it", async () => {
+    const headers = { "content-length": "70000000" };
+    const request = new HttpRequest({ method: "POST", url: `${harness.base}/pages`, headers, body: { string: "a=b" } });
+    await assert.rejects(formOf(request), { code: "INPUT_INVALID" });
+    assert.equal(request.bodyUsed, false);
+    const honest = new HttpRequest({ method: "POST", url: `${harness.base}/pages`, body: { string: "a=b" } });
+    assert.equal((await formOf(honest)).get("a"), "b");
+  });
+
   it("write no header that somebody else thought of", async () => {
     const person = await harness.signedIn();
     const evil = "x\r\nset-cookie: evil=1\r\nx-evil: 1";
@@ -144,6 +156,73 @@ describe("the pages of somebody who is signed in", () => {
       headers: { cookie: `${SESSION_COOKIE}=planted; ${SESSION_COOKIE}=${own}` },
     });
     assert.equal(answer.status, 303, "the first one counts, and it opens nothing");
+  });
+
+  it("know a session among cookies that were joined by a comma, and by a browser that sends each in a header", async () => {
+    const person = await harness.signedIn();
+    const sealed = cookieValue(person, harness.base, SESSION_COOKIE) ?? "";
+    for (const cookie of [
+      `${SESSION_COOKIE}=${sealed},ai_user=abc`,
+      `ai_user=abc, ${SESSION_COOKIE}=${sealed}`,
+      `ai_user=abc,x=y; ${SESSION_COOKIE}=${sealed};z=1`,
+    ]) {
+      const answer = await harness.ask("pages", { headers: { accept: "text/html", cookie } });
+      assert.equal(answer.status, 200, cookie.replace(sealed, "SEALED"));
+    }
+    const status = await new Promise((resolve, reject) => {
+      const headers = [
+        "host",
+        new URL(harness.base).host,
+        "accept",
+        "text/html",
+        "cookie",
+        "ai_user=abc",
+        "cookie",
+        `${SESSION_COOKIE}=${sealed}`,
+      ];
+      http
+        .request(`${harness.base}/pages`, { headers }, (answer) => resolve(answer.resume().statusCode))
+        .on("error", reject)
+        .end();
+    });
+    assert.equal(status, 200);
+  });
+
+  it("tell of no mailbox and no message where an id is none that there can be", async () => {
+    const person = await harness.signedIn();
+    const headers = { "x-functions-key": FUNCTION_KEY };
+    for (const id of [
+      "a%2Fb",
+      "%2F",
+      "a%5Cb",
+      "a%23b",
+      "a%3Fb",
+      "%00",
+      "%0A",
+      "..%2F..",
+      "%C2%80",
+      "x".repeat(1_500),
+    ]) {
+      for (const path of [
+        `mailboxes/${id}`,
+        `mailboxes/${id}/messages`,
+        `mailboxes/${harness.mailboxId}/messages/${id}`,
+        `start-consent?mailbox=${id}`,
+      ]) {
+        const answer = await harness.ask(path, { headers });
+        assert.equal(answer.status, 404, path);
+        assert.match(((await answer.json()) as { code: string }).code, /^M(?:AILBOX|ESSAGE)_NOT_FOUND$/);
+      }
+      for (const path of [
+        `mailboxes/${id}/pause`,
+        `mailboxes/${id}/invite`,
+        `mailboxes/${id}/remove`,
+        `mailboxes/${harness.mailboxId}/messages/${id}/replay`,
+      ])
+        assert.equal((await harness.ask(path, { method: "POST", headers })).status, 404, path);
+      assert.equal((await harness.ask(`mailboxes/${id}`, { method: "DELETE", headers })).status, 404, id);
+      assert.equal((await person.open(`${harness.base}/pages/mailboxes/${id}`)).status, 404, `page of ${id}`);
+    }
   });
 
   describe("show as text", () => {

@@ -149,7 +149,7 @@ describe("an invitation", () => {
     );
   });
 
-  it("hands an administrator's link on where the organisation wants an approval, and thanks for it", async () => {
+  it("hands an administrator's link on where the organisation wants an approval, and says what comes next", async () => {
     harness.simulator.entra.revoke(harness.simulator.owner.oid);
     harness.simulator.entra.requireAdminApproval(true);
     const link = await invite();
@@ -165,23 +165,65 @@ describe("an invitation", () => {
     const { url } = await signIn(forward, { oid: harness.simulator.administrator.oid });
     const thanks = await harness.administrator().open(url);
     assert.equal(thanks.status, 200);
-    assert.match(thanks.text, /Microsoft reports that Deskpost is approved/);
+    assert.match(thanks.text, /connect the mailbox as its owner/);
     const done = await harness.owner().connect(accepted(link));
     assert.equal(done.status, 200, done.text);
     harness.simulator.entra.requireAdminApproval(false);
   });
 
-  it("believes nobody who only claims that an administrator approved or declined", async () => {
+  it("believes nobody who only claims that an administrator approved or declined, and claims nothing itself", async () => {
     const status = await harness.status();
-    const claimed = await harness
-      .owner()
-      .open(`${harness.base}/finish-consent?admin_consent=True&state=organisation-approval&tenant=x`);
-    assert.match(claimed.text, /Microsoft reports/);
-    const declined = await harness
-      .owner()
-      .open(`${harness.base}/finish-consent?state=organisation-approval&error=access_denied&tenant=x`);
-    assert.match(declined.text, /permissions were declined/);
+    const texts = new Set<string>();
+    for (const query of [
+      "admin_consent=True",
+      "admin_consent=False",
+      "error=access_denied",
+      "error=x&error_description=y",
+      "",
+    ]) {
+      const page = await harness
+        .owner()
+        .open(`${harness.base}/finish-consent?state=organisation-approval&tenant=x&${query}`);
+      assert.equal(page.status, 200);
+      assert.doesNotMatch(page.text, /is approved|Microsoft reports|declined|Thank you/);
+      assert.match(page.text, /This page cannot tell whether/);
+      texts.add(page.text);
+    }
+    assert.equal(texts.size, 1, "it says the same, whatever the address carries");
     assert.equal(await harness.status(), status);
+  });
+
+  it("is not used up by a sign-in whose end Key Vault or storage does not take", async () => {
+    await program("POST", `mailboxes/${harness.mailboxId}/remove`);
+    await program("POST", "mailboxes", { address: harness.simulator.mailbox.address, desk: "uvdesk" });
+    const link = await invite();
+    const { keyVault, azurite } = harness.simulator;
+    keyVault.server.plan(({ method }) => method === "PUT", { kind: "answer", answer: { status: 403 } }, 20);
+    assert.equal((await harness.owner().connect(accepted(link))).status, 500);
+    keyVault.server.clearFaults();
+    assert.equal((await harness.owner().open(link)).status, 200, "the link is still good");
+    assert.equal(await harness.status(), "new");
+
+    await azurite.faults.plan({ kind: "refuse", refusal: "condition-not-met" }, { service: "table", method: "PUT" });
+    const refused = await harness.owner().connect(accepted(link));
+    assert.notEqual(refused.status, 200);
+    assert.equal((await harness.owner().open(link)).status, 200, "the link is still good");
+
+    const done = await harness.owner().connect(accepted(link));
+    assert.equal(done.status, 200, done.text);
+    assert.equal((await harness.owner().open(link)).status, 410);
+  });
+
+  it("begins so many sign-ins at a time, and no more: each is kept for a day", async () => {
+    const link = accepted(await invite()).slice(harness.base.length + 1);
+    const begin = async () => (await harness.ask(link, { headers: page })).status;
+    const statuses = [];
+    for (let count = 0; count < 25; count += 1) statuses.push(await begin());
+    assert.deepEqual(statuses, [...Array(20).fill(303), ...Array(5).fill(429)]);
+    const other = accepted(await invite()).slice(harness.base.length + 1);
+    assert.equal((await harness.ask(other, { headers: page })).status, 303, "another link is not held up");
+    harness.simulator.clock.advance(11 * 60_000);
+    assert.equal(await begin(), 303);
   });
 
   it("ends when its mailbox is removed, though the mailbox is added again", async () => {

@@ -87,6 +87,7 @@ export function createHookedProcess(harness: TokenHarness, options: HookedProces
     },
     cannotOpen: async () => undefined,
     useInvitation: async () => true,
+    releaseInvitation: async () => {},
     log: silent,
     now,
     random,

@@ -111,6 +111,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
     },
     cannotOpen: async () => cannotOpen,
     useInvitation: async () => true,
+    releaseInvitation: async () => {},
     log,
     now,
     random,

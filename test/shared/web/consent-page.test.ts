@@ -101,7 +101,7 @@ describe("the page at the end of a consent", () => {
   }
 
   it("leads an administrator back to the list, and an invited owner nowhere", async () => {
-    const results: readonly Exclude<ConsentResult, { kind: "approved" }>[] = [
+    const results: readonly Exclude<ConsentResult, { kind: "approval-ended" }>[] = [
       { kind: "connected", mailboxId: "9f2c", userName: "owner@contoso.test" },
       { kind: "refused", mailboxId: "9f2c", reason: "no-code" },
     ];
@@ -112,11 +112,11 @@ describe("the page at the end of a consent", () => {
     }
   });
 
-  it("thanks an administrator who approved for the organisation", async () => {
-    const page = await consentPage({ kind: "approved" }, undefined, urls);
+  it("claims nothing about an approval for the organisation, which its address cannot prove", async () => {
+    const page = await consentPage({ kind: "approval-ended" }, undefined, urls);
     assert.equal(page.status, 200);
     assertSafePage(page, urls.origin);
-    assert.match(visibleText(page), /Microsoft reports that Deskpost is approved/);
+    assert.match(visibleText(page), /cannot tell whether Deskpost was approved/);
   });
 
   it("ends its sentences with one full stop", async () => {
