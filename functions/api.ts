@@ -8,8 +8,10 @@ import type { WebAnswer } from "../shared/web/layout.ts";
 import { jsonOf, refuseForeignForms, withHttpApp } from "./http.ts";
 
 // One function per right, so that each has keys of its own; the lines themselves are in shared/web/api/api-routes.ts.
-// Several functions may share a template where their methods differ; of two that fit, the host takes the one with more
-// fixed parts. https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-template-precedence-and-endpoint-selection-order
+//
+// Several functions may share a template where their methods differ. Of two that fit an address, the host takes the first
+// by name, and not the one with more fixed parts: `api-write` fits every POST, and has to come after the others.
+// https://github.com/Azure/azure-functions-nodejs-library/issues/300
 
 /** Looking, which changes nothing. */
 app.http("api-read", {
@@ -17,14 +19,6 @@ app.http("api-read", {
   authLevel: "function",
   route: "mailboxes/{*path}",
   handler: serving("read"),
-});
-
-/** Everything that changes something, but for what follows. */
-app.http("api-change", {
-  methods: ["POST"],
-  authLevel: "function",
-  route: "mailboxes/{*path}",
-  handler: serving("change"),
 });
 
 /** Letting somebody outside in. */
@@ -49,6 +43,14 @@ app.http("api-remove-by-post", {
   authLevel: "function",
   route: "mailboxes/{id}/remove",
   handler: serving("remove"),
+});
+
+/** Everything that changes something, but for what follows. */
+app.http("api-write", {
+  methods: ["POST"],
+  authLevel: "function",
+  route: "mailboxes/{*path}",
+  handler: serving("write"),
 });
 
 /** What there is, for programs and for those who write them. It holds no secret. */

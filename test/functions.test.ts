@@ -53,11 +53,11 @@ describe("the functions", () => {
   describe("with faulty settings", () => {
     it("are all found by the host", () => {
       assert.deepEqual([...host.functionNames].sort(), [
-        "api-change",
         "api-invite",
         "api-read",
         "api-remove",
         "api-remove-by-post",
+        "api-write",
         "fetch-mail",
         "fetch-mailbox",
         "finish-consent",

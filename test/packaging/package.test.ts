@@ -17,7 +17,7 @@ const repository = path.join(import.meta.dirname, "../..");
 
 /** What Azure must find in the package: nothing less, and nothing that nobody knows of. */
 const EXPECTED = {
-  "api-change": ["httpTrigger POST mailboxes/{*path} function", "http out"],
+  "api-write": ["httpTrigger POST mailboxes/{*path} function", "http out"],
   "api-invite": ["httpTrigger POST mailboxes/{id}/invite function", "http out"],
   "api-read": ["httpTrigger GET mailboxes/{*path} function", "http out"],
   "api-remove": ["httpTrigger DELETE mailboxes/{*path} function", "http out"],

@@ -20,7 +20,7 @@ const EXPECTED: Readonly<Record<string, Partial<Record<Visitor, Entry>> & { read
   "GET invitation": { nobody: "in" },
   "GET openapi": { nobody: "in" },
   "GET api-read": { nobody: "no key", "function key": "in" },
-  "POST api-change": { nobody: "no key", "function key": "in" },
+  "POST api-write": { nobody: "no key", "function key": "in" },
   "POST api-invite": { nobody: "no key", "function key": "in" },
   "DELETE api-remove": { nobody: "no key", "function key": "in" },
   "POST api-remove-by-post": { nobody: "no key", "function key": "in" },
@@ -105,7 +105,7 @@ describe("every route, for everybody", () => {
   it("of the API, one by one: a key opens its own right, and no other", async () => {
     const keyOf: Record<ApiRight, readonly string[]> = {
       read: [FUNCTION_KEYS["api-read"]],
-      change: [FUNCTION_KEYS["api-change"]],
+      write: [FUNCTION_KEYS["api-write"]],
       invite: [FUNCTION_KEYS["api-invite"]],
       remove: [FUNCTION_KEYS["api-remove"], FUNCTION_KEYS["api-remove-by-post"]],
     };
@@ -130,7 +130,7 @@ describe("every route, for everybody", () => {
   });
 
   it("of the API leave another right's business alone, whatever the host lets through to them", async () => {
-    const change = { "x-functions-key": FUNCTION_KEYS["api-change"] };
+    const change = { "x-functions-key": FUNCTION_KEYS["api-write"] };
     const id = harness.mailboxId;
     for (const path of [
       `mailboxes/${id}/%72emove`,

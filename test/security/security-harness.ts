@@ -9,7 +9,7 @@ export const FUNCTION_KEY = "a-function-key";
 /** Keys of single functions. */
 export const FUNCTION_KEYS = {
   "api-read": "a-key-to-read",
-  "api-change": "a-key-to-change",
+  "api-write": "a-key-to-write",
   "api-invite": "a-key-to-invite",
   "api-remove": "a-key-to-remove",
   "api-remove-by-post": "a-key-to-remove-by-post",

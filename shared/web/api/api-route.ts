@@ -4,7 +4,7 @@ import type { WebAnswer } from "../layout.ts";
 import type { WebApp } from "../web-app.ts";
 
 /** Each right is a function of its own, and so has keys of its own: one for monitoring cannot remove a mailbox. */
-export type ApiRight = "read" | "change" | "invite" | "remove";
+export type ApiRight = "read" | "write" | "invite" | "remove";
 
 /** A request whose path, query and body are checked. */
 interface ApiCall<Query, Body> {

@@ -78,7 +78,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     answer: async ({ app }) => jsonAnswer(200, overviewJson(await app.overview())),
   }),
   apiRoute({
-    right: "change",
+    right: "write",
     method: "POST",
     path: "mailboxes",
     summary: "Adds a mailbox to the list",
@@ -97,7 +97,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   apiRoute({ ...remove, method: "DELETE", path: "mailboxes/:id" }),
   apiRoute({ ...remove, method: "POST", path: "mailboxes/:id/remove", replacedBy: "DELETE /mailboxes/{id}" }),
   apiRoute({
-    right: "change",
+    right: "write",
     method: "POST",
     path: "mailboxes/:id/pause",
     summary: "Stops fetching until somebody resumes",
@@ -108,7 +108,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     },
   }),
   apiRoute({
-    right: "change",
+    right: "write",
     method: "POST",
     path: "mailboxes/:id/resume",
     summary: "Ends a pause",
@@ -119,7 +119,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     },
   }),
   apiRoute({
-    right: "change",
+    right: "write",
     method: "POST",
     path: "mailboxes/:id/fetch",
     summary: "Fetches now, where the mailbox is connected",
@@ -130,7 +130,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     },
   }),
   apiRoute({
-    right: "change",
+    right: "write",
     method: "POST",
     path: "mailboxes/:id/connect",
     summary: "Connects a mailbox with `application` access that an administrator has granted already",
@@ -154,7 +154,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     },
   }),
   apiRoute({
-    right: "change",
+    right: "write",
     method: "POST",
     path: "mailboxes/:id/check",
     summary: "Tests a mailbox from end to end, in 30 seconds at most. What fails is part of the answer",
@@ -163,7 +163,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     answer: async ({ app, id, body }) => jsonAnswer(200, await app.checkMailbox(id, body)),
   }),
   apiRoute({
-    right: "change",
+    right: "write",
     method: "POST",
     path: "mailboxes/:id/import",
     summary: "Brings the mail that was there before the mailbox was connected; with `dryRun` it counts only",
@@ -177,7 +177,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     },
   }),
   apiRoute({
-    right: "change",
+    right: "write",
     method: "POST",
     path: "mailboxes/:id/replay",
     summary: "Offers everything that is quarantined to the desk again, a thousand at a time",
@@ -238,7 +238,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     },
   }),
   apiRoute({
-    right: "change",
+    right: "write",
     method: "POST",
     path: "mailboxes/:id/messages/:key/replay",
     summary: "Offers a message to the desk again, at once",
@@ -250,7 +250,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     },
   }),
   apiRoute({
-    right: "change",
+    right: "write",
     method: "POST",
     path: "mailboxes/:id/messages/:key/discard",
     summary: "Gives a quarantined message up, with the reason",

@@ -5,7 +5,7 @@ import { API_ROUTES } from "./api-routes.ts";
 /** What a key of each right is for; the function of the same name has it. */
 const RIGHTS = {
   read: "Key of the function `api-read`: looks, and changes nothing",
-  change: "Key of the function `api-change`: adds, pauses, fetches, imports, replays, discards",
+  write: "Key of the function `api-write`: adds, pauses, fetches, imports, replays, discards",
   invite: "Key of the function `api-invite`: makes links by which owners connect their mailboxes",
   remove: "Key of the function `api-remove`: takes mailboxes off the list",
 };

@@ -96,8 +96,10 @@ describe("Functions host: HTTP", () => {
     assert.equal(url, `${host.url.replace("http:", "https:")}/api/echo`);
   });
 
-  it("prefers the most literal route, and knows optional, typed and open-ended parameters", async () => {
-    assert.equal(await (await get("echo/literal")).text(), "the literal route");
+  it("takes the first function by name whose route fits, and knows optional, typed and open-ended parameters", async () => {
+    const echo = (await (await get("echo/literal")).json()) as { params: object };
+    assert.deepEqual(echo.params, { kind: "literal" }, "though another function has the very address");
+    assert.equal(await (await get("echo/literal", { method: "PUT" })).text(), "the literal route");
     assert.deepEqual(await (await get("items/12")).json(), { id: "12" });
     assert.equal((await get("items/twelve")).status, 404);
     assert.deepEqual(await (await get("files/a/b%20c")).json(), { rest: "a/b c" });

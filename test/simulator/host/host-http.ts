@@ -46,7 +46,10 @@ export function createHttpFunctions({ invoker, routePrefix, functionKey, functio
       };
       registered.push({ path, ...rest });
       routes.push(createRoute(path, rest));
-      routes.sort((one, other) => one.precedence.localeCompare(other.precedence));
+      // Of several that fit the host takes the first by its function's name, however general its template is.
+      // https://github.com/Azure/azure-functions-nodejs-library/issues/300
+      // https://github.com/Azure/azure-functions-host/issues/9876
+      routes.sort((one, other) => (one.functionName.toLowerCase() < other.functionName.toLowerCase() ? -1 : 1));
     },
     handle: async (request) => {
       // The method is part of the route: the wrong one is answered 404, and GET does not imply HEAD.

@@ -8,13 +8,10 @@ export interface Route {
   readonly authLevel: string;
   /** The parameters of a path that fits, decoded; `undefined` when it does not fit. */
   match(path: string): Record<string, string> | undefined;
-  /** Sorts routes: the smaller one is tried first. */
-  readonly precedence: string;
 }
 
 interface Segment {
   readonly source: string;
-  readonly precedence: string;
   readonly parameter?: string;
 }
 
@@ -34,7 +31,6 @@ export function createRoute(route: string, rest: Pick<Route, "functionName" | "m
   const names = segments.flatMap(({ parameter }) => parameter ?? []);
   return {
     ...rest,
-    precedence: segments.map(({ precedence }) => precedence).join(""),
     match: (path) => {
       const found = pattern.exec(path);
       if (found === null) return undefined;
@@ -47,18 +43,17 @@ export function createRoute(route: string, rest: Pick<Route, "functionName" | "m
 }
 
 function readSegment(text: string): Segment {
-  if (!text.startsWith("{")) return { source: `/${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`, precedence: "1" };
+  if (!text.startsWith("{")) return { source: `/${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}` };
   const parts = /^\{(\*{0,2})(\w+)(?::([^?}]+))?(\?)?\}$/.exec(text);
   if (parts === null) throw new FunctionFaultError(`The route segment '${text}' is not understood here.`);
   const [, stars, parameter = "", constraint, optional] = parts;
-  if (stars) return { source: "(?:/(.*))?", parameter, precedence: "5" };
+  if (stars) return { source: "(?:/(.*))?", parameter };
 
   const value = constraint === undefined ? "[^/]+" : CONSTRAINTS[constraint];
   if (value === undefined) throw new FunctionFaultError(`The route constraint '${constraint}' is not understood here.`);
   return {
     source: optional ? `(?:/(${value}))?` : `/(${value})`,
     parameter,
-    precedence: constraint === undefined ? "3" : "2",
   };
 }
 
