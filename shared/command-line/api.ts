@@ -25,6 +25,7 @@ export interface Api {
   readonly origin: string;
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body?: object): Promise<T>;
+  delete<T>(path: string): Promise<T>;
   download(path: string): Promise<Uint8Array>;
 }
 
@@ -63,7 +64,10 @@ export function createApi({ url, key }: ApiOptions): Api {
     const { code, message } = jsonIn(await response.text()) ?? {};
     if (typeof code === "string" && typeof message === "string") return new RefusedError(code, message);
     if (response.status === 401 || response.status === 403)
-      return new RefusedError("KEY_REFUSED", "The function key is missing or wrong: set DESKPOST_KEY, or give --key");
+      return new RefusedError(
+        "KEY_REFUSED",
+        "The key is missing, wrong, or of a function that may not do this: set DESKPOST_KEY, or give --key",
+      );
     if (response.status === 404)
       return new RefusedError("NO_ROUTE", "There is nothing at that address: is this Deskpost older than the command?");
     return new UnreachableError(`${base?.origin} answers with HTTP ${response.status}, and not as Deskpost does`);
@@ -79,6 +83,7 @@ export function createApi({ url, key }: ApiOptions): Api {
     origin: base.origin,
     get: async <T>(path: string) => json<T>(await ask("GET", path)),
     post: async <T>(path: string, body: object = {}) => json<T>(await ask("POST", path, body)),
+    delete: async <T>(path: string) => json<T>(await ask("DELETE", path)),
     download: async (path) => new Uint8Array(await (await ask("GET", path)).arrayBuffer()),
   };
 }

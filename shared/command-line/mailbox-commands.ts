@@ -151,7 +151,7 @@ export const mailboxCommands: readonly Command[] = [
     async run({ api, argument, has }) {
       if (!has("yes")) throw new UsageError("This forgets the mailbox and its tokens: say --yes to mean it");
       const path = await pathOf(api, argument("MAILBOX"));
-      return { json: await api.post(`${path}/remove`), text: `${argument("MAILBOX")} was removed\n` };
+      return { json: await api.delete(path), text: `${argument("MAILBOX")} was removed\n` };
     },
   },
   {
