@@ -20,6 +20,7 @@ export interface SeenRequest {
 }
 
 export interface Answer {
+  /** 0: there is none, the connection ends without it. */
   readonly status: number;
   readonly headers?: Readonly<Record<string, string | string[]>>;
   /** A stream is sent chunked, without a length; anything else with its length. */
@@ -135,7 +136,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     if (fault?.kind === "before") await fault.run(request);
     const own = fault?.kind === "answer" ? fault.answer : await options.handle(request);
     const answer = { ...own, headers: { ...own.headers, ...extraHeaders } };
-    if (fault?.kind === "cut-after" || down) {
+    if (fault?.kind === "cut-after" || down || own.status === 0) {
       incoming.socket.destroy();
       return;
     }

@@ -1,4 +1,4 @@
-import type { UvdeskMail, UvdeskVersion } from "./uvdesk-mail.ts";
+import { incorrectString, type UvdeskMail, type UvdeskVersion } from "./uvdesk-mail.ts";
 import type { ReceivedMail, UvdeskTicket, UvdeskTickets } from "./uvdesk-tickets.ts";
 
 /** What UVdesk's `processMail` returns to its controller. */
@@ -26,7 +26,7 @@ interface InboundDeps {
   isMailbox(address: string): boolean;
   isBlocked(address: string): boolean;
   /** Fails after the ticket is stored and before its first thread is. */
-  failsHalfway(): boolean;
+  failsHalfway(mail: UvdeskMail): boolean;
   /**
    * Between look-up and insertion UVdesk holds no lock, and nothing in its tables is unique: two deliveries of one mail
    * at the same time make two tickets, or two replies.
@@ -68,7 +68,10 @@ export async function processInbound(mail: UvdeskMail, deps: InboundDeps): Promi
     return { text: ALREADY_PROCESSED, from, outcome: "duplicate" };
   }
   await deps.waitBeforeInserting();
+  storable(mail, "customer");
+  storable(mail, "thread");
   const { id } = tickets.addThread(known, { from, messageId: mail.messageId });
+  storeAttachments(mail, known);
   return { text: texts.processed, from, ticket: known, threadId: id, outcome: "reply" };
 }
 
@@ -96,10 +99,29 @@ async function createTicket(mail: UvdeskMail, from: string, deps: InboundDeps): 
   if (nullInsteadOfThread) throw new PhpError("Call to a member function getTicket() on null");
 
   await deps.waitBeforeInserting();
+  storable(mail, "customer");
+  storable(mail, "ticket");
   const ticket = tickets.addTicket({ from, subject: mail.subject, messageId: mail.messageId });
-  if (deps.failsHalfway()) throw new PhpException("Unable to save the thread of the ticket.");
+  // The ticket is stored for good before its text is: https://github.com/uvdesk/community-skeleton/issues/740
+  if (deps.failsHalfway(mail)) throw new PhpException("Unable to save the thread of the ticket.");
+  storable(mail, "thread");
   tickets.addThread(ticket, { from, messageId: mail.messageId });
+  storeAttachments(mail, ticket);
   return { from, outcome: "new", ticket };
+}
+
+/** @throws {PhpException} in the words of Doctrine, where the database does not take it */
+function storable(mail: UvdeskMail, row: keyof UvdeskMail["refused"]): void {
+  const fault = mail.refused[row];
+  if (fault !== undefined) throw new PhpException(fault);
+}
+
+/** The text is stored by then. */
+function storeAttachments(mail: UvdeskMail, ticket: UvdeskTicket): void {
+  for (const { name, isStorable } of mail.attachments) {
+    if (!isStorable) throw new PhpException(incorrectString("uv_ticket_attachments.name"));
+    ticket.attachments.push(name);
+  }
 }
 
 // "processsed" is how 1.1.3 spells it.

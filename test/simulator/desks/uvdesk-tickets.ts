@@ -32,6 +32,10 @@ export interface UvdeskTicket {
   /** All but the first mail. */
   readonly replies: UvdeskThread[];
   readonly rawMails: ReceivedMail[];
+  /** Names of the files that it has. */
+  readonly attachments: string[];
+  /** Mails of which it has the text; none is half a ticket. */
+  threads: number;
   /** Set it to see what UVdesk does with mail for such tickets. */
   state: "open" | "trashed" | "spam";
 }
@@ -70,7 +74,7 @@ export function createUvdeskTickets(): UvdeskTickets {
         if (found !== undefined) return found;
       }
       if (inReplyTo !== undefined) {
-        const found = all[columns.findIndex((ids) => ids.includes(inReplyTo))] ?? ticketOfThread(inReplyTo);
+        const found = all[columns.findIndex(like(inReplyTo))] ?? ticketOfThread(inReplyTo);
         if (found !== undefined) return found;
       }
       for (const reference of references) {
@@ -89,6 +93,8 @@ export function createUvdeskTickets(): UvdeskTickets {
         messageIds: messageId === undefined ? [] : [messageId],
         replies: [],
         rawMails: [],
+        attachments: [],
+        threads: 0,
         state: "open",
       };
       all.push(ticket);
@@ -100,6 +106,7 @@ export function createUvdeskTickets(): UvdeskTickets {
       const isFirst = !threads.some((other) => other.ticket === ticket);
       const row = { thread, ticket };
       threads.push(row);
+      ticket.threads += 1;
       if (!threadRows.has(messageId)) threadRows.set(messageId, row);
       if (!isFirst) ticket.replies.push(thread);
       if (messageId !== undefined && !ticket.messageIds.includes(messageId)) ticket.messageIds.push(messageId);
@@ -107,4 +114,14 @@ export function createUvdeskTickets(): UvdeskTickets {
       return thread;
     },
   };
+}
+
+/** MySQL's `LIKE '%…%'`, whose wildcards nobody escapes here: it asks for a part of the column, in any case. */
+function like(text: string): (column: string) => boolean {
+  const pattern = text
+    .replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("%", ".*")
+    .replaceAll("_", ".");
+  const found = new RegExp(pattern, "is");
+  return (column) => found.test(column);
 }

@@ -3,7 +3,7 @@ import { escapeHtml } from "../escape-html.ts";
 import { type Answer, html, type SeenRequest, type StandIn, type StartServer, startStandIn } from "../stand-in.ts";
 import { formField } from "./uvdesk-form.ts";
 import { PhpError, PhpException, type ProcessedMail, processInbound } from "./uvdesk-inbound.ts";
-import { readMail, type UvdeskVersion } from "./uvdesk-mail.ts";
+import { readMail, type UvdeskMail, type UvdeskVersion } from "./uvdesk-mail.ts";
 import { createUvdeskTickets, type ReceivedMail, type UvdeskTicket } from "./uvdesk-tickets.ts";
 
 /** How the desk behaves as a whole; mail is stored in the modes `ok`, `slow` and, half, in `half-ticket`. */
@@ -18,7 +18,11 @@ export type UvdeskMode =
   /** Answers after `slowMs` of real time. Who hangs up before has delivered all the same. */
   | "slow"
   /** Stores the ticket, then fails before its mail is on it. https://github.com/uvdesk/community-skeleton/issues/740 */
-  | "half-ticket";
+  | "half-ticket"
+  /** 500, in the words of Doctrine: the database is away; a row is locked for too long; it takes no changes. */
+  | "database-away"
+  | "database-locked"
+  | "database-read-only";
 
 /** A stand-in for the help desk UVdesk, with the habits of the real one. */
 export interface Uvdesk {
@@ -29,6 +33,8 @@ export interface Uvdesk {
   slowMs: number;
   /** Real time between the look at what is known and the writing; the real UVdesk takes longer. */
   insertsAfterMs: number;
+  /** Says of a new ticket by its subject whether UVdesk fails before its text is stored. */
+  breaksOff: (subject: string) => boolean;
   /** Addresses whose mail UVdesk skips. */
   readonly blockedSenders: Set<string>;
   readonly tickets: readonly UvdeskTicket[];
@@ -65,13 +71,14 @@ export async function startUvdesk(options: UvdeskOptions): Promise<Uvdesk> {
   let mode: UvdeskMode = "ok";
   let slowMs = 1_000;
   let insertsAfterMs = 5;
+  let breaksOff = (_subject: string) => false;
 
   const deps = {
     tickets,
     version,
     isMailbox: (address: string) => mailboxes.has(address.toLowerCase()),
     isBlocked: (address: string) => blockedSenders.has(address),
-    failsHalfway: () => mode === "half-ticket",
+    failsHalfway: ({ subject }: UvdeskMail) => mode === "half-ticket" || breaksOff(subject),
     waitBeforeInserting: () => setTimeout(insertsAfterMs),
   };
 
@@ -84,8 +91,13 @@ export async function startUvdesk(options: UvdeskOptions): Promise<Uvdesk> {
 
     const entry: ReceivedMail = { bytes, at: request.at, headers: request.headers, outcome: "refused" };
     received.push(entry);
+    const databaseFault = DATABASE_FAULTS.get(mode);
+    if (databaseFault !== undefined) return symfonyJson(500, { success: false, message: databaseFault });
     try {
-      const processed = await processInbound(await readMail(bytes, version), deps);
+      const mail = await readMail(bytes, version);
+      // The process is gone, and the connection with it.
+      if (mail.killsParser) return { status: 0 };
+      const processed = await processInbound(mail, deps);
       entry.outcome = processed.outcome;
       if (processed.ticket !== undefined) {
         entry.ticket = processed.ticket.number;
@@ -127,6 +139,12 @@ export async function startUvdesk(options: UvdeskOptions): Promise<Uvdesk> {
     },
     set slowMs(value) {
       slowMs = value;
+    },
+    get breaksOff() {
+      return breaksOff;
+    },
+    set breaksOff(value) {
+      breaksOff = value;
     },
     get insertsAfterMs() {
       return insertsAfterMs;
@@ -182,6 +200,18 @@ function symfonyErrorPage(): Answer {
 <h2>The server returned a "500 Internal Server Error".</h2></div></body></html>`,
   );
 }
+
+const DATABASE_FAULTS: ReadonlyMap<UvdeskMode, string> = new Map([
+  ["database-away", "An exception occurred in the driver: SQLSTATE[HY000] [2002] Connection refused"],
+  [
+    "database-locked",
+    "An exception occurred while executing a query: SQLSTATE[HY000]: General error: 1205 Lock wait timeout exceeded; try restarting transaction",
+  ],
+  [
+    "database-read-only",
+    "An exception occurred while executing a query: SQLSTATE[HY000]: General error: 1290 The MariaDB server is running with the --read-only option so it cannot execute this statement",
+  ],
+]);
 
 const MAINTENANCE_PAGE =
   "<!doctype html><html><head><title>Maintenance</title></head><body><h1>We will be back soon</h1></body></html>";
