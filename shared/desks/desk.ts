@@ -27,15 +27,26 @@ export type DeskCode =
   | "REDIRECT"
   | "NOT_THE_DESK"
   | "DESK_ERROR"
+  | "DATABASE_DOWN"
+  | "DATABASE_REFUSES"
+  | "HALF_TICKET"
   | "UNKNOWN_ANSWER"
   | `HTTP_${number}`;
 
+interface Taken {
+  readonly words: string;
+  /** Names the ticket where the desk tells. */
+  readonly reference: string | undefined;
+  /** What the desk may lack all the same, for people. */
+  readonly doubt?: string | undefined;
+}
+
 /** What a desk made of a message, read from its own words. */
 export type DeskAnswer =
-  /** It has it now. `reference` names the ticket where the desk tells. */
-  | { readonly kind: "accepted"; readonly words: string; readonly reference: string | undefined }
-  /** It had it already. */
-  | { readonly kind: "duplicate"; readonly words: string; readonly reference: string | undefined }
+  /** It has it now. */
+  | ({ readonly kind: "accepted" } & Taken)
+  /** It had it already, and whole. */
+  | ({ readonly kind: "duplicate" } & Taken)
   /** It will not have it, and says why. */
   | { readonly kind: "refused"; readonly code: DeskCode; readonly words: string }
   /** It can never take it as it is; a person must look. */

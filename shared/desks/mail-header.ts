@@ -1,9 +1,23 @@
 /** A header block longer than this is no header block. */
 const HEADER_LIMIT_BYTES = 256 * 1024;
 
+/** One header as it stands in the mail. */
+export interface HeaderField {
+  /** In lower case. */
+  readonly name: string;
+  /** Unfolded; a character for each byte, as nobody knows its charset yet. */
+  readonly value: string;
+  /** Its bytes in the mail, the end of its last line included. */
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface MailHeader {
   /** The value of the first header of this name, unfolded; `undefined` where it is absent or empty. */
   get(name: string): string | undefined;
+  readonly fields: readonly HeaderField[];
+  /** The first charset that the mail names, in its header or in its first parts. */
+  readonly charset: string | undefined;
   /** How this message ends its lines. */
   readonly newline: "\r\n" | "\n";
 }
@@ -16,18 +30,27 @@ export async function readMailHeader(mail: Blob): Promise<MailHeader> {
   const start = Buffer.from(await mail.slice(0, HEADER_LIMIT_BYTES).arrayBuffer()).toString("latin1");
   const newline = /\r\n|\n/.exec(start)?.[0] === "\n" ? "\n" : "\r\n";
   const end = /^\r?\n|\r?\n\r?\n/.exec(start);
-  const block = end === null ? start : start.slice(0, end.index);
-  const unfolded = block.replace(/\r?\n[ \t]+/g, " ");
+  const fields = readFields(end === null ? start : start.slice(0, end.index + end[0].length));
   return {
     newline,
-    get(name) {
-      for (const line of unfolded.split(/\r?\n/)) {
-        const colon = line.indexOf(":");
-        if (colon > 0 && line.slice(0, colon).trim().toLowerCase() === name.toLowerCase()) {
-          return line.slice(colon + 1).trim() || undefined;
-        }
-      }
-      return undefined;
-    },
+    fields,
+    charset: /charset\s*=\s*"?([\w.:-]+)/i.exec(start)?.[1],
+    get: (name) => fields.find((field) => field.name === name.toLowerCase())?.value || undefined,
   };
+}
+
+/** A header goes on in each line that begins with a blank. */
+function readFields(block: string): HeaderField[] {
+  return [...block.matchAll(/^(?![\r\n])[^\n]*(?:\n[ \t][^\n]*)*(?:\n|$)/gm)].flatMap(({ 0: lines, index }) => {
+    const colon = lines.indexOf(":");
+    if (colon <= 0) return [];
+    const name = lines.slice(0, colon).trim().toLowerCase();
+    const value = unfold(lines.slice(colon + 1));
+    return [{ name, value, start: index, end: index + lines.length }];
+  });
+}
+
+/** The value of a header in one line. */
+export function unfold(value: string): string {
+  return value.replace(/\r?\n[ \t]+/g, " ").trim();
 }

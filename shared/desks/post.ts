@@ -25,6 +25,8 @@ export interface PostOptions {
   readonly now: Date;
   /** After this moment nothing is sent any more. */
   readonly offerUntil: Date;
+  /** Up to the answer; none is sent without any. */
+  readonly timeoutMs?: number;
   readonly watch?: WatchPost | undefined;
 }
 
@@ -36,8 +38,8 @@ export type WatchPost = (post: () => Promise<BlobAnswer>, request: SendBlobOptio
  * reachable, overloaded, redirecting, or asking for a sign-in.
  */
 export async function postToDesk(options: PostOptions): Promise<DeskResponse | DeskAnswer> {
-  const { url, headers, body, now, offerUntil, watch = (post) => post() } = options;
-  if (now >= offerUntil)
+  const { url, headers, body, now, offerUntil, timeoutMs = DESK_TIMEOUT_MS, watch = (post) => post() } = options;
+  if (now >= offerUntil || timeoutMs <= 0)
     return deskUnavailable("BUSY", "It took too long until the desk was free; the next run goes on", undefined, false);
   let response: BlobAnswer;
   let text: string;
@@ -45,7 +47,7 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
     // An answer that a proxy compressed could not be read.
     const plain = { ...headers, "accept-encoding": "identity" };
     // Law 10: the desk may take so long, and no longer.
-    const request = { url, headers: plain, body, signal: AbortSignal.timeout(DESK_TIMEOUT_MS) };
+    const request = { url, headers: plain, body, signal: AbortSignal.timeout(timeoutMs) };
     response = await watch(() => sendBlob(request), request);
     text = await readText(response.body);
   } catch (error) {

@@ -20,12 +20,23 @@ const REFUSALS: readonly (readonly [RegExp, DeskCode])[] = [
 ];
 /** Before the text that decides, UVdesk names the sender, in the mark-up of its command line. An address may hold anything. */
 const SENDER = /^Received email from <info>.*?<\/info>\.\s*/s;
+/** Of Doctrine, which UVdesk stores with. https://github.com/doctrine/dbal */
+const DATABASE_DOWN = /^An exception occurred in (?:the )?driver:/;
+/** SQLSTATE class 22, data exception: the same data is refused each time. https://mariadb.com/docs/server/reference/error-codes */
+const DATABASE_REFUSES = /^An exception occurred while executing\b.*SQLSTATE\[22/s;
+const COLUMN = /for column ([`'\w.]+) at row/;
 const NO_MAIL = /Missing required email data in request content/;
 /** Nobody's post_max_size is below this. */
 const NEVER_TOO_LARGE_BYTES = 64 * 1024;
 
+/** `hasThread`: of a duplicate, whether UVdesk names the thread, which holds the text; a ticket alone may be half. */
+export type UvdeskAnswer = DeskAnswer & { readonly hasThread?: boolean };
+
 /** Decides by the desk's own words what became of the message. */
-export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskResponse, mailBytes: number): DeskAnswer {
+export function readUvdeskAnswer(
+  { status, isHtml, text, retryAfterMs }: DeskResponse,
+  mailBytes: number,
+): UvdeskAnswer {
   const message = messageIn(text) ?? (status < 300 ? messageAmongNotices(text) : undefined);
   if (message === undefined) {
     if (status === 500) {
@@ -61,6 +72,11 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
         words: `It saw an empty form, which is how PHP drops a request over its post_max_size: the message has ${mailBytes} bytes; raise post_max_size and upload_max_filesize there`,
       };
     }
+    if (DATABASE_DOWN.test(message)) {
+      return deskUnavailable("DATABASE_DOWN", "UVdesk does not reach its database", retryAfterMs, true);
+    }
+    if (DATABASE_REFUSES.test(message))
+      return { kind: "impossible", code: "DATABASE_REFUSES", words: whyRefused(message) };
     return { kind: "try-again", because: "message", code: "DESK_ERROR", words, retryAfterMs, uncertain: true };
   }
   if (status < 200 || status >= 300)
@@ -78,7 +94,7 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
         }
       : { kind: "accepted", words, reference: ticket };
   }
-  if (KNOWN.test(told)) return { kind: "duplicate", words, reference: ticket };
+  if (KNOWN.test(told)) return { kind: "duplicate", words, reference: ticket, hasThread: thread !== undefined };
   for (const [text, code] of REFUSALS) if (text.test(told)) return { kind: "refused", code, words };
   return {
     kind: "try-again",
@@ -88,6 +104,14 @@ export function readUvdeskAnswer({ status, isHtml, text, retryAfterMs }: DeskRes
     retryAfterMs,
     uncertain: true,
   };
+}
+
+/** The database's words quote the mail; its column says enough. */
+function whyRefused(message: string): string {
+  const column = COLUMN.exec(message)?.[1]?.replaceAll(/[`']/g, "").split(".").at(-1);
+  const where = column === undefined ? "something in this mail" : `what this mail has for its column ${column}`;
+  const state = /SQLSTATE\[\w+\]/.exec(message)?.[0];
+  return `UVdesk's database refuses ${where}, each time (${state}): a character that it does not know, or more than fits`;
 }
 
 /** The `message` of `{"success":…,"message":"…"}`; `undefined` where the text is something else. */

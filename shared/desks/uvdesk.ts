@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from "node:crypto";
-import type { Delivery, Desk, DeskAnswer } from "./desk.ts";
-import { type MailHeader, readMailHeader } from "./mail-header.ts";
-import { postToDesk, type WatchPost } from "./post.ts";
-import { readUvdeskAnswer } from "./uvdesk-answer.ts";
+import { randomBytes } from "node:crypto";
+import type { Desk, DeskAnswer } from "./desk.ts";
+import { DESK_TIMEOUT_MS, postToDesk, type WatchPost } from "./post.ts";
+import { readUvdeskAnswer, type UvdeskAnswer } from "./uvdesk-answer.ts";
+import { whatUvdeskMayLack } from "./uvdesk-attachments.ts";
+import { type RepairedMail, repairForUvdesk } from "./uvdesk-repair.ts";
 
 export interface UvdeskOptions {
   /** Address of the site. */
@@ -13,57 +14,72 @@ export interface UvdeskOptions {
   readonly watch?: WatchPost;
 }
 
+type Post = (mail: Blob) => Promise<UvdeskAnswer>;
+
 /**
- * UVdesk takes a message as the form field `email` of POST /mailbox/listener. Four things are done for it, because it
- * would otherwise drop or double mail: three headers that it relies on are put in front where they are missing, and
- * messages go one at a time (see one-at-a-time.ts): it checks for a known Message-ID and then inserts, without a unique
- * key, so two at once make two tickets. Not one byte of the message itself changes.
+ * UVdesk takes a message as the form field `email` of POST /mailbox/listener. Messages go one at a time (see
+ * exclusive-desk-table.ts): it checks for a known Message-ID and then inserts, without a unique key, so two at once make
+ * two tickets. What it would drop, double or choke on is put right in front of the message; see uvdesk-repair.ts.
+ *
+ * It stores a ticket before the text of its first mail, so that "already processed" alone proves nothing: see `settle`.
  */
 export function createUvdesk({ url, maxMessageBytes, now, watch }: UvdeskOptions): Desk {
-  async function post(delivery: Delivery): Promise<DeskAnswer> {
-    const { body, contentType } = formWith(await repaired(delivery));
-    const response = await postToDesk({
-      url: `${url}/mailbox/listener`,
-      headers: { "content-type": contentType, "idempotency-key": delivery.idempotencyKey },
-      body,
-      now: now(),
-      offerUntil: delivery.offerUntil,
-      watch,
-    });
-    return "kind" in response ? response : readUvdeskAnswer(response, delivery.mail.size);
+  return {
+    concurrency: 1,
+    maxMessageBytes,
+    async deliver(delivery) {
+      // All that is posted for one delivery has the time of one post: the desk's turn is lent for so long.
+      const endsAt = now().getTime() + DESK_TIMEOUT_MS;
+      const post: Post = async (mail) => {
+        const { body, contentType } = formWith(mail);
+        const response = await postToDesk({
+          url: `${url}/mailbox/listener`,
+          headers: { "content-type": contentType, "idempotency-key": delivery.idempotencyKey },
+          body,
+          now: now(),
+          offerUntil: delivery.offerUntil,
+          timeoutMs: endsAt - now().getTime(),
+          watch,
+        });
+        return "kind" in response ? response : readUvdeskAnswer(response, delivery.mail.size);
+      };
+      const answer = await settle(post, await repairForUvdesk(delivery));
+      if (answer.kind !== "accepted" && answer.kind !== "duplicate") return answer;
+      const lacks = await whatUvdeskMayLack(delivery.mail);
+      const doubt = [answer.doubt, lacks].filter((words) => words !== undefined).join("; ");
+      return doubt === "" ? answer : { ...answer, doubt };
+    },
+  };
+}
+
+/**
+ * Offers the mail, and believes nothing but a text that is stored. A ticket of this Message-ID may be half, left behind
+ * by this attempt or by any before it, even one for another mailbox.
+ */
+async function settle(post: Post, mail: RepairedMail): Promise<DeskAnswer> {
+  const first = await post(mail.offer);
+  // What the database refuses it may have refused half way; the next answer tells whether something of it is there.
+  const refused = first.kind === "impossible" && first.code === "DATABASE_REFUSES" ? first : undefined;
+  const known = refused === undefined ? first : await post(mail.offer);
+  if (known.kind !== "duplicate") return known;
+  if (known.hasThread) {
+    if (refused === undefined) return known;
+    const doubt = `the ticket has the text, and may lack a file, or all files: ${refused.words}`;
+    return { ...known, kind: "accepted", doubt };
   }
 
-  return { concurrency: 1, maxMessageBytes, deliver: post };
-}
-
-/** The message with the headers in front that UVdesk needs. */
-async function repaired({ mail, mailboxAddress, idempotencyKey }: Delivery): Promise<Blob> {
-  const header = await readMailHeader(mail);
-  const added = [
-    // UVdesk looks for the mailbox among the recipients and fails for good where it is not: aliases, Bcc, lists.
-    // https://github.com/uvdesk/core-framework/issues/287
-    `Delivered-To: ${mailboxAddress}`,
-    ...missingMessageId(header, idempotencyKey),
-    ...missingInReplyTo(header),
-  ];
-  return new Blob([added.map((line) => line + header.newline).join(""), mail]);
-}
-
-/** Without one, UVdesk finds "the" ticket whose Message-ID is null. The same for every attempt, so that it deduplicates. */
-function missingMessageId(header: MailHeader, idempotencyKey: string): string[] {
-  if (header.get("Message-ID") !== undefined) return [];
-  const id = createHash("sha256").update(idempotencyKey).digest("hex").slice(0, 40);
-  return [`Message-ID: <${id}@deskpost.invalid>`];
-}
-
-/** A reply with References alone is called "already processed" and dropped. */
-function missingInReplyTo(header: MailHeader): string[] {
-  if (header.get("In-Reply-To") !== undefined) return [];
-  const references = header.get("References") ?? "";
-  // Some senders write ids without brackets, and UVdesk compares letter by letter.
-  const ids = references.match(/<[^<>\s]+>/g) ?? references.match(/[\x21-\x7e]+@[\x21-\x7e]+/g);
-  const last = ids?.at(-1);
-  return last === undefined ? [] : [`In-Reply-To: ${last}`];
+  // "Already processed" without a thread: the ticket is there, and the text is not.
+  const healed = refused ?? (await post(mail.healing));
+  if (healed.kind === "accepted" || healed.kind === "duplicate") {
+    const doubt = "an attempt before this broke off and left the ticket without its text, which was added as a reply";
+    return { ...healed, kind: "accepted", doubt };
+  }
+  if (healed.kind === "try-again") return healed;
+  const plain = mail.lookup === undefined ? undefined : await post(mail.lookup);
+  const ticket =
+    plain?.kind === "duplicate" && plain.reference !== undefined ? `Ticket ${plain.reference}` : "A ticket";
+  const words = `${ticket} is there without this mail's text, which cannot be added: write the text into it and discard the mail, or delete the ticket for good, mend the cause and replay the mail. ${healed.words}`;
+  return { kind: "impossible", code: "HALF_TICKET", words };
 }
 
 /**

@@ -103,10 +103,14 @@ async function settleBy(
     case "accepted":
     case "duplicate": {
       const reference = answer.reference === undefined ? answer.words : `ticket ${answer.reference}`;
-      const doubt = answer.kind === "duplicate" ? doubtAbout(claimed) : "";
+      const doubts = [answer.kind === "duplicate" ? doubtAbout(claimed) : undefined, answer.doubt];
       await ledger.settle(
         claimed,
-        { state: "delivered", answer: reference + doubt, acknowledge: acknowledge.kind !== "nothing" },
+        {
+          state: "delivered",
+          answer: [reference, ...doubts.filter(Boolean)].join("; "),
+          acknowledge: acknowledge.kind !== "nothing",
+        },
         now(),
       );
       log.info("message delivered", {
@@ -159,11 +163,9 @@ async function settleBy(
 }
 
 /** What a person should look at where the desk says that it had the message already. */
-function doubtAbout({ uncertain, attempts }: ClaimedEntry): string {
-  // UVdesk stores a ticket before its text: https://github.com/uvdesk/community-skeleton/issues/740
-  if (uncertain) return "; an attempt before this broke off, so look whether the ticket is whole";
-  if (attempts > 1) return "";
-  return "; the desk had a mail with the same Message-ID before this one was offered: it came to another mailbox, too, or its sender uses one Message-ID for several mails, so look whether the ticket is about this mail";
+function doubtAbout({ uncertain, attempts }: ClaimedEntry): string | undefined {
+  if (uncertain || attempts > 1) return undefined;
+  return "the desk had a mail with the same Message-ID before this one was offered: it came to another mailbox, too, or its sender uses one Message-ID for several mails, so look whether the ticket is about this mail";
 }
 
 function whyTooLarge(bytes: number, limit: number | undefined) {

@@ -183,7 +183,7 @@ describe("a mail that UVdesk cannot take", () => {
     assert.match(answer.words, /its log names the PHP error/);
   });
 
-  it("because it broke off half way is the message's fault, and comes back as known", async () => {
+  it("because it broke off half way is the message's fault; the next attempt brings the text to its ticket", async () => {
     const mail = mailWith();
     uvdesk.mode = "half-ticket";
     assert.partialDeepStrictEqual(await deliver(mail), {
@@ -193,8 +193,15 @@ describe("a mail that UVdesk cannot take", () => {
       words: "Unable to save the thread of the ticket.",
       uncertain: true,
     });
+    const ticket = uvdesk.tickets.at(-1) ?? assert.fail("There is no half ticket");
+    assert.equal(ticket.threads, 0);
     uvdesk.mode = "ok";
+    const healed = await deliver(mail);
+    assert.partialDeepStrictEqual(healed, { kind: "accepted", reference: String(ticket.number) });
+    assert.match((healed as { doubt?: string }).doubt ?? "", /left the ticket without its text/);
+    assert.equal(ticket.threads, 1);
     assert.partialDeepStrictEqual(await deliver(mail), { kind: "duplicate" });
+    assert.equal(ticket.threads, 1);
   });
 
   it("because of PHP's post_max_size is impossible, and told with its size and the settings", async () => {
@@ -333,7 +340,7 @@ describe("what is put in front of a mail", () => {
   it("is the mailbox, so that UVdesk finds it for aliases, Bcc and lists", async () => {
     const mail = mailWith({ To: "undisclosed-recipients:;" });
     assert.partialDeepStrictEqual(await deliver(mail), { kind: "accepted" });
-    assert.equal(prefixOf(arrived(), mail), `Delivered-To: ${MAILBOX}\r\n`);
+    assert.match(prefixOf(arrived(), mail), /^Delivered-To: help@contoso\.test\r\nIn-Reply-To: <[^\r\n]+>\r\n$/);
   });
 
   it("is a Message-ID where there is none: the same for each attempt, another for each message", async () => {
@@ -341,7 +348,10 @@ describe("what is put in front of a mail", () => {
     const first = deliveryOf(mail);
     assert.partialDeepStrictEqual(await desk.deliver(first), { kind: "accepted" });
     const prefix = prefixOf(arrived(), mail);
-    assert.match(prefix, /^Delivered-To: help@contoso\.test\r\nMessage-ID: <[0-9a-f]{40}@deskpost\.invalid>\r\n$/);
+    assert.match(
+      prefix,
+      /^Delivered-To: help@contoso\.test\r\nMessage-ID: (<[0-9a-f]{40}@deskpost\.invalid>)\r\nIn-Reply-To: \1\r\n$/,
+    );
     assert.partialDeepStrictEqual(await desk.deliver(first), { kind: "duplicate" });
     assert.equal(prefixOf(arrived(), mail), prefix);
     assert.partialDeepStrictEqual(await deliver(mail), { kind: "accepted" });
@@ -353,9 +363,9 @@ describe("what is put in front of a mail", () => {
     const ticket = uvdesk.tickets.at(-1);
     const mail = mailWith({ References: "<unknown@customer.test>\r\n <thread-start@customer.test>" });
     assert.partialDeepStrictEqual(await deliver(mail), { kind: "accepted", reference: String(ticket?.number) });
-    assert.equal(
+    assert.match(
       prefixOf(arrived(), mail),
-      `Delivered-To: ${MAILBOX}\r\nIn-Reply-To: <thread-start@customer.test>\r\n`,
+      /^Delivered-To: [^\r\n]+\r\nIn-Reply-To: <thread-start@customer\.test>\r\nReferences: <[^ ]+@deskpost\.invalid> <unknown@customer\.test> <thread-start@customer\.test>\r\n$/,
     );
     assert.equal(ticket?.replies.length, 1);
   });
@@ -364,13 +374,32 @@ describe("what is put in front of a mail", () => {
     await deliver(mailWith({ "Message-ID": "bare-start@customer.test" }));
     const mail = mailWith({ References: "bare-unknown@customer.test bare-start@customer.test" });
     assert.partialDeepStrictEqual(await deliver(mail), { kind: "accepted" });
-    assert.equal(prefixOf(arrived(), mail), `Delivered-To: ${MAILBOX}\r\nIn-Reply-To: bare-start@customer.test\r\n`);
+    assert.match(
+      prefixOf(arrived(), mail),
+      /^Delivered-To: [^\r\n]+\r\nIn-Reply-To: <bare-start@customer\.test>\r\nReferences: <[^ ]+@deskpost\.invalid> <bare-unknown@customer\.test> <bare-start@customer\.test>\r\n$/,
+    );
+    assert.equal(uvdesk.tickets.at(-1)?.threads, 2);
   });
 
-  it("is nothing where References name nothing", async () => {
-    const mail = mailWith({ References: "none at all" });
-    await deliver(mail);
-    assert.equal(prefixOf(arrived(), mail), `Delivered-To: ${MAILBOX}\r\n`);
+  it("is the name of nobody where a mail answers what is no whole message id: it gets no stranger's ticket", async () => {
+    await deliver(mailWith({ "Message-ID": "<a-stranger@customer.test>" }));
+    const nobody = "<[0-9a-f]{40}@deskpost\\.invalid>";
+    for (const junk of ["none at all", "customer", "%@%", "<%@%>", "a-strang", "1", "<>", "<@>"]) {
+      for (const headers of [
+        { References: junk },
+        { "In-Reply-To": junk },
+        { "In-Reply-To": junk, References: junk },
+      ]) {
+        const tickets = uvdesk.tickets.length;
+        const mail = mailWith(headers);
+        assert.equal((await deliver(mail)).kind, "accepted", JSON.stringify(headers));
+        assert.equal(uvdesk.tickets.length, tickets + 1, JSON.stringify(headers));
+        const expected = new RegExp(
+          `^Delivered-To: ${MAILBOX}\r\nIn-Reply-To: ${nobody}\r\nReferences: ${nobody}\r\n$`,
+        );
+        assert.match(prefixOf(arrived(), mail), expected);
+      }
+    }
   });
 
   for (const { name, bytes } of sampleMails()) {
@@ -379,10 +408,11 @@ describe("what is put in front of a mail", () => {
       assert.notEqual(answer.kind, "impossible");
       const prefix = prefixOf(arrived(), bytes);
       const newline = name === "line-feeds-only.eml" ? "\n" : "\r\n";
-      assert.match(prefix, /^(?:(?:Delivered-To|Message-ID|In-Reply-To): [^\r\n]+\r?\n){1,3}$/);
+      assert.match(prefix, /^(?:(?:Delivered-To|Message-ID|In-Reply-To|References): [^\r\n]+\r?\n){2,3}$/);
       assert.equal(prefix.split(newline)[0], `Delivered-To: ${MAILBOX}`);
       assert.equal(prefix.includes("Message-ID: "), name === "no-message-id.eml");
-      assert.equal(prefix.includes("In-Reply-To: "), ["long-lines.eml", "reply-references-only.eml"].includes(name));
+      const isReply = /^(?:In-Reply-To|References):/im.test(bytes.toString("latin1").split(/\r?\n\r?\n/)[0] ?? "");
+      assert.equal(prefix.includes("References: "), isReply);
     });
   }
 
@@ -396,7 +426,10 @@ describe("what is put in front of a mail", () => {
     it(`leaves every byte as it is: ${name}`, async () => {
       await deliver(bytes);
       const prefix = prefixOf(arrived(), bytes);
-      assert.match(prefix, /^Delivered-To: help@contoso\.test\r?\nMessage-ID: <[0-9a-f]{40}@deskpost\.invalid>\r?\n/);
+      assert.match(
+        prefix,
+        /^Delivered-To: help@contoso\.test\r?\nMessage-ID: <[0-9a-f]{40}@deskpost\.invalid>\r?\nIn-Reply-To: /,
+      );
     });
   }
 

@@ -31,12 +31,26 @@ describe("the desk's answer", () => {
     assert.equal(await stateOf(mailbox, id), "delivered");
   });
 
-  it("duplicate after an attempt that broke off: somebody is told to look", async () => {
+  it("taken with a doubt: the message is delivered, and its entry says what the desk may lack", async () => {
+    const mailbox = await harness.connect();
+    const [id] = mailbox.receive("one");
+    const desk = deskThat(() => ({
+      kind: "accepted",
+      words: "taken",
+      reference: "17",
+      doubt: "a file may be missing",
+    }));
+    await harness.run(mailbox, at(desk));
+    const { state, answer } = await harness.entry(mailbox, id ?? "");
+    assert.deepEqual({ state, answer }, { state: "delivered", answer: "ticket 17; a file may be missing" });
+  });
+
+  it("duplicate after an attempt that broke off: the desk has looked that it is whole", async () => {
     const mailbox = await harness.connect();
     const [id = ""] = mailbox.receive("one");
     const answers: DeskAnswer[] = [FAULT_OF_MESSAGE, DUPLICATE];
     await harness.runs(mailbox, 2, at(deskThat(() => answers.shift() ?? ACCEPTED)));
-    assert.match((await harness.entry(mailbox, id)).answer, /look whether the ticket is whole/);
+    assert.match((await harness.entry(mailbox, id)).answer, /^known$/);
   });
 
   it("refused: the message is not offered again, the others go on, and the log names the code alone", async () => {

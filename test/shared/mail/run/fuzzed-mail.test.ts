@@ -8,7 +8,7 @@ const harness = useMailHarness();
 
 /** What Deskpost may put in front of a mail for UVdesk, and nothing else. */
 const ADDED = new RegExp(
-  `^Delivered-To: ${ADDRESS}(\\r?\\n)(?:Message-ID: <[0-9a-f]{40}@deskpost\\.invalid>\\1)?(?:In-Reply-To: (?:<[^<>\\s]+>|[\\x21-\\x7e]+@[\\x21-\\x7e]+)\\1)?$`,
+  `^Delivered-To: ${ADDRESS}(\\r?\\n)(?:Message-ID: [\\x20-\\x7e]+(?:\\1 [\\x20-\\x7e]+)*\\1)?In-Reply-To: [\\x20-\\x7e]+(?:\\1 [\\x20-\\x7e]+)*\\1(?:References: [\\x20-\\x7e]+(?:\\1 [\\x20-\\x7e]+)*\\1)?(?:From: [\\x20-\\x7e]+(?:\\1 [\\x20-\\x7e]+)*\\1)?(?:Subject: [\\x20-\\x7e]+(?:\\1 [\\x20-\\x7e]+)*\\1)?$`,
 );
 
 const newline = fc.constantFrom("\r\n", "\n");
