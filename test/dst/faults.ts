@@ -9,6 +9,8 @@ import type { Mail, World } from "./world.ts";
 export interface Faults {
   storage(kind: "refused" | "answer lost", request: TableRequest): boolean;
   network(service: string, request: SeenRequest): NetworkFault | undefined;
+  /** UVdesk stores the ticket of a mail of this name, and fails before its text is stored. */
+  breaksOff(name: string): boolean;
   /** The code of the system's error. */
   disk(operation: DiskOperation): string | undefined;
   /** From now on, or no more. */
@@ -27,6 +29,7 @@ export interface FaultsOptions {
   readonly plan: Plan;
   readonly draws: Draws;
   readonly diskDraws: Draws;
+  readonly halfDraws: Draws;
   readonly world: () => World;
   /** While the desks are out of order, they judge no mail. */
   readonly isDeskOut: () => boolean;
@@ -36,7 +39,7 @@ export interface FaultsOptions {
 }
 
 export function createFaults(options: FaultsOptions): Faults {
-  const { plan, draws, diskDraws, world, isDeskOut, storageFailed, trace } = options;
+  const { plan, draws, diskDraws, halfDraws, world, isDeskOut, storageFailed, trace } = options;
   const { rates, diskFaults } = plan;
 
   const failures = new Map<string, number>();
@@ -107,6 +110,12 @@ export function createFaults(options: FaultsOptions): Faults {
       const fault = isGraph ? (isCalm ? undefined : graphFault(request)) : deskFault(service, request);
       if (fault !== undefined) trace(`${service}: ${fault.kind}${"answer" in fault ? ` ${fault.answer.status}` : ""}`);
       return fault;
+    },
+    breaksOff: (name) => {
+      if (isCalm || !halfDraws.chance(rates.desk) || !mayFail(world().mails.filter((mail) => mail.name === name)))
+        return false;
+      trace(`uvdesk: half a ticket of ${name}`);
+      return true;
     },
     disk: (operation) => {
       if (isCalm || !diskDraws.chance(diskFaults)) return undefined;

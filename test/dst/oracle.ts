@@ -17,7 +17,7 @@ import type { Mail, SimulatedMailbox, World } from "./world.ts";
 
 /** What a desk has of a mail. */
 export interface DeskHolding {
-  /** Tickets, or whatever the desk makes of mail. */
+  /** How often it has the text of the mail: a ticket without it is nothing. */
   readonly times: number;
   /** As it arrived, each time that the desk took it. */
   readonly bytes: readonly Buffer[];
@@ -175,5 +175,8 @@ function isUnharmed(copy: Buffer, { bytes, mailbox }: Mail): boolean {
   const isPrefixed = mailbox.plan.desk === "uvdesk";
   if (!isPrefixed) return copy.equals(bytes);
   const added = copy.subarray(0, Math.max(0, copy.length - bytes.length)).toString("latin1");
-  return copy.subarray(copy.length - bytes.length).equals(bytes) && /^Delivered-To: [^\r\n]+\r\n$/.test(added);
+  return (
+    copy.subarray(copy.length - bytes.length).equals(bytes) &&
+    /^Delivered-To: [^\r\n]+\r\n(?:Message-ID: <[^\r\n]+>\r\n)?In-Reply-To: <[^\r\n]+>\r\n$/.test(added)
+  );
 }

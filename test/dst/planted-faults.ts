@@ -108,6 +108,26 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
+    name: "an already processed after a half ticket counts as delivered",
+    edits: [
+      {
+        file: "shared/desks/uvdesk.ts",
+        find: "  if (known.hasThread) {",
+        replace: "  if (known.hasThread || known.hasThread === false) {",
+      },
+    ],
+  },
+  {
+    name: "a mail that heals a ticket has another id each time",
+    edits: [
+      {
+        file: "shared/desks/uvdesk-repair.ts",
+        find: '" heals a ticket"',
+        replace: "String(Date.now())",
+      },
+    ],
+  },
+  {
     name: "Retry-After ignored",
     edits: [
       {

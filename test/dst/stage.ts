@@ -58,9 +58,9 @@ const NO_CERTIFICATE = { key: "", cert: "" };
 /** Sets the stage for the history that a seed stands for. The process is no longer itself until it is closed. */
 export async function setStage(seed: number, onTrace?: (line: string) => void): Promise<Stage> {
   // Each matter draws from a stream of its own, so that a change of one leaves the others as they were.
-  const [planned, draws, chances, events, noise, diskChances, wishes] = Array.from({ length: 7 }, (_, stream) =>
+  const [planned, draws, chances, events, noise, diskChances, wishes, halves] = Array.from({ length: 8 }, (_, stream) =>
     createDraws(seed * 8 + stream),
-  ) as [Draws, Draws, Draws, Draws, Draws, Draws, Draws];
+  ) as [Draws, Draws, Draws, Draws, Draws, Draws, Draws, Draws];
   const plan = drawPlan(planned);
   const time = createVirtualTime(START);
   const hash = createHash("sha256");
@@ -81,6 +81,7 @@ export async function setStage(seed: number, onTrace?: (line: string) => void): 
     plan,
     draws: chances,
     diskDraws: diskChances,
+    halfDraws: halves,
     world: () => stage.world,
     isDeskOut: () => stage.isDeskOut,
     storageFailed: (mails) => stage.watch.storageFailed(mails),
@@ -126,6 +127,7 @@ export async function setStage(seed: number, onTrace?: (line: string) => void): 
   const addresses = plan.mailboxes.map(({ address }) => address);
   const uvdesk = await startUvdesk({ port: 0, mailboxes: addresses, startServer });
   uvdesk.blockedSenders.add(UNWANTED_SENDER);
+  uvdesk.breaksOff = chance.breaksOff;
   const webhook = await startWebhookReceiver({ port: 0, secret: SECRET, startServer });
 
   const endTokens = () => {
@@ -136,7 +138,10 @@ export async function setStage(seed: number, onTrace?: (line: string) => void): 
   function atDesk(mail: Mail): DeskHolding {
     if (mail.mailbox.plan.desk === "uvdesk") {
       const tickets = uvdesk.tickets.filter(({ subject }) => subject === mail.name);
-      return { times: tickets.length, bytes: tickets.flatMap(({ rawMails }) => rawMails.map(({ bytes }) => bytes)) };
+      return {
+        times: tickets.reduce((sum, { threads }) => sum + threads, 0),
+        bytes: tickets.flatMap(({ rawMails }) => rawMails.map(({ bytes }) => bytes)),
+      };
     }
     const taken = webhook.received.filter(
       ({ status, headers, bytes }) =>
