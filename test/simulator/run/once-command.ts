@@ -84,6 +84,11 @@ function summary({ outcomes, graphRequests, tokenRequests, simulatedMs }: OnceRe
       .filter((outcome) => outcome.state === state)
       .map(({ name, answer }) => `  ${state.padEnd(11)}  ${name}${answer && `: ${answer}`}`),
   );
+  // What the desk may lack of a mail that it took.
+  const doubted = outcomes.flatMap(({ state, name, answer }) => {
+    const [, ...doubts] = answer.split("; ");
+    return state === "delivered" && doubts.length > 0 ? [`  doubtful     ${name}: ${doubts.join("; ")}`] : [];
+  });
   const unaccounted = count("gone") + count("missing");
   return [
     `${outcomes.length} ${outcomes.length === 1 ? "mail" : "mails"} found`,
@@ -92,6 +97,7 @@ function summary({ outcomes, graphRequests, tokenRequests, simulatedMs }: OnceRe
     `  ${graphRequests} Graph requests, ${tokenRequests} token requests`,
     `  ${(realMs / 1_000).toFixed(1)} seconds, for ${hours(simulatedMs)} of simulated time`,
     ...explained,
+    ...doubted,
   ];
 }
 
