@@ -2,7 +2,7 @@
 const HEADER_LIMIT_BYTES = 256 * 1024;
 
 /** One header as it stands in the mail. */
-export interface HeaderField {
+interface HeaderField {
   /** In lower case. */
   readonly name: string;
   /** Unfolded; a character for each byte, as nobody knows its charset yet. */
