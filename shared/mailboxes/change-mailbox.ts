@@ -20,7 +20,7 @@ export interface ChangeMailboxDeps {
   /** Lets the next run try a desk that was left alone. */
   readonly tryDeskNow: (desk: string) => Promise<void>;
   /** Hands a mailbox to the queue, unless it is there already or is not connected. It does not throw. */
-  readonly queueFetch: (mailboxId: string) => Promise<void>;
+  readonly queueFetch: (mailboxId: string) => Promise<unknown>;
   /** Forgets where discovery stands in the mailbox, not what was delivered. */
   readonly forgetCheckpoint: (mailboxId: string) => Promise<void>;
   readonly removeGrant: (mailboxId: string) => Promise<void>;

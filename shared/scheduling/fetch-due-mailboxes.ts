@@ -11,8 +11,10 @@ export interface FetchDueDeps {
   readonly registry: Pick<MailboxRegistry, "recordTick" | "due">;
   /** One run for one mailbox; true where work is left. */
   readonly fetchMailbox: (run: { mailboxId: string; deadline: Date }) => Promise<{ readonly more: boolean }>;
-  /** Leaves mailboxes to other instances; gives how many were taken. */
+  /** Leaves mailboxes that were just found due to other instances; gives how many were taken. */
   readonly queueFetches: (mailboxIds: readonly string[]) => Promise<number>;
+  /** Leaves one to them, unless somebody has asked for it since; true where it was taken. */
+  readonly queueFetch: (mailboxId: string) => Promise<boolean>;
   readonly budgetMs: number;
   readonly concurrency: number;
   readonly log: Log;
@@ -62,7 +64,9 @@ export function createFetchDueMailboxes(deps: FetchDueDeps): () => Promise<void>
       deps.queueFetches(due.slice(ownShare)),
       fetchHere(due.slice(0, ownShare), deadline),
     ]);
-    const queued = queuedAtOnce + (await deps.queueFetches(left));
+    const atOnce = pLimit(deps.concurrency);
+    const taken = await Promise.all(left.map((id) => atOnce(() => deps.queueFetch(id))));
+    const queued = queuedAtOnce + taken.filter(Boolean).length;
     log.info("tick finished", { due: due.length, queued, durationMs: now().getTime() - startedAt.getTime() });
   };
 }

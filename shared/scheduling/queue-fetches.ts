@@ -80,22 +80,23 @@ export interface QueueFetchDeps extends Omit<QueueFetchesDeps, "registry"> {
 /**
  * Hands one mailbox to the queue: because somebody asked for it, or because work is left. Nothing happens where it is not
  * connected, or where a message for it waits already: the mark is made by its ETag, so that of several who ask at one
- * moment one sends. It does not throw: the mailbox is due at the next tick.
+ * moment one sends. Gives whether it did. It does not throw: the mailbox is due at the next tick.
  */
 export function createQueueFetch({ registry, queue, log, now }: QueueFetchDeps) {
-  return async function queueFetch(mailboxId: string): Promise<void> {
+  return async function queueFetch(mailboxId: string): Promise<boolean> {
     const queuedUntil = new Date(now().getTime() + QUEUED_SECONDS * 1_000);
     try {
       const outcome = await updateLatest(registry, mailboxId, (mailbox) =>
         mailbox.status === "connected" && isDue(mailbox.queuedUntil, now()) ? { queuedUntil } : undefined,
       );
-      if (outcome !== "updated") return;
+      if (outcome !== "updated") return false;
       const { unsent, error } = await queue.send([mailboxId], QUEUED_SECONDS);
-      if (unsent.length === 0) return;
+      if (unsent.length === 0) return true;
       await registry.markQueued(unsent, undefined);
       throw error;
     } catch (error) {
       log.error("fetches not queued", { mailboxId, ...errorFields(error) });
+      return false;
     }
   };
 }

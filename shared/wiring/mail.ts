@@ -119,7 +119,7 @@ export function createMailPath(options: MailPathOptions) {
   const removeLeftOverMailFiles = createMailFileCleanup({ folder: mailFiles?.folder ?? tmpdir(), log, now });
   const budgetMs = config.fetch.budgetSeconds * 1_000;
   const tick = createFetchDueMailboxes({
-    ...{ registry, queueFetches, budgetMs, concurrency: config.fetch.concurrency, log, now },
+    ...{ registry, queueFetches, queueFetch, budgetMs, concurrency: config.fetch.concurrency, log, now },
     async fetchMailbox(fetch) {
       const outcome = await run(fetch);
       return { more: outcome.kind === "fetched" && outcome.more };

@@ -4,7 +4,7 @@ import { createMailboxRegistry } from "../../shared/mailboxes/registry-table.ts"
 import { createTables } from "../../shared/platform/tables-azure.ts";
 import { createFetchDueMailboxes } from "../../shared/scheduling/fetch-due-mailboxes.ts";
 import { createFetchQueue } from "../../shared/scheduling/fetch-queue-azure.ts";
-import { createQueueFetches } from "../../shared/scheduling/queue-fetches.ts";
+import { createQueueFetch, createQueueFetches } from "../../shared/scheduling/queue-fetches.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
 import type { SlowStorage } from "./slow-storage.ts";
 
@@ -34,6 +34,7 @@ export async function runLargeTick(
       return { more: false };
     },
     queueFetches: createQueueFetches({ registry, queue, log, now }),
+    queueFetch: createQueueFetch({ registry, queue, log, now }),
     budgetMs: 45_000,
     concurrency: CONCURRENCY,
     log,

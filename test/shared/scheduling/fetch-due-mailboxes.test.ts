@@ -22,7 +22,8 @@ async function connectThree(): Promise<ConnectedMailbox[]> {
 async function tick(fetchMailbox: FetchDueDeps["fetchMailbox"], changes: Partial<FetchDueDeps> = {}) {
   const queued: string[] = [];
   const queueFetches = async (ids: readonly string[]) => queued.push(...ids);
-  const deps = { registry: harness.registry, fetchMailbox, queueFetches, log: harness.log, now };
+  const queueFetch = async (id: string) => queued.push(id) > 0;
+  const deps = { registry: harness.registry, fetchMailbox, queueFetches, queueFetch, log: harness.log, now };
   await createFetchDueMailboxes({ ...deps, budgetMs: 20 * SECOND_MS, concurrency: 1, ...changes })();
   return queued;
 }

@@ -41,6 +41,7 @@ describe("a mailbox with a backlog of 100,000 mails", () => {
           return { more: outcome.kind === "fetched" && outcome.more };
         },
         queueFetches: async (ids) => queued.push(...ids),
+        queueFetch: async (id) => queued.push(id) > 0,
         budgetMs,
         concurrency: 1,
         log: harness.log,

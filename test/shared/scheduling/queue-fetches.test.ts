@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { QueueClient } from "@azure/storage-queue";
 import { createAbandonedFetches } from "../../../shared/scheduling/abandoned-fetches.ts";
+import { createFetchDueMailboxes } from "../../../shared/scheduling/fetch-due-mailboxes.ts";
 import { createFetchQueue } from "../../../shared/scheduling/fetch-queue-azure.ts";
 import { createQueueFetch, createQueueFetches } from "../../../shared/scheduling/queue-fetches.ts";
 import { type ConnectedMailbox, MINUTE_MS, now, useMailHarness } from "../mail/mail-harness.ts";
@@ -22,7 +23,7 @@ function queueFetches(ids: readonly string[]): Promise<number> {
 }
 
 /** One, because somebody asks for it. */
-function queueFetch(id: string): Promise<void> {
+function queueFetch(id: string): Promise<boolean> {
   const { registry, log, azurite } = harness;
   const fetchQueue = createFetchQueue({ storage: { connectionString: azurite.connectionString }, credential });
   return createQueueFetch({ registry, queue: fetchQueue, log, now })(id);
@@ -119,6 +120,18 @@ describe("a mailbox that somebody wants to be fetched now", () => {
     assert.equal((await messages()).length, 0);
     await queueFetch(mailbox.id);
     assert.equal((await messages()).length, 1);
+  });
+
+  it("gets no second one from the tick that was fetching it meanwhile", async () => {
+    const [mailbox = assert.fail()] = await connectSome(1);
+    const { registry, log } = harness;
+    const fetchMailbox = async () => {
+      await queueFetch(mailbox.id);
+      return { more: true };
+    };
+    const deps = { registry, fetchMailbox, queueFetches, queueFetch, log, now };
+    await createFetchDueMailboxes({ ...deps, budgetMs: MINUTE_MS, concurrency: 1 })();
+    assert.deepEqual(await messages(), [mailbox.id]);
   });
 
   it("gets none where it is paused or gone", async () => {
