@@ -5,12 +5,11 @@ import path from "node:path";
 import { context, type Plugin } from "esbuild";
 import { BUNDLE_OPTIONS } from "./bundle-options.ts";
 
-/** esbuild itself removes the bundle where a source does not compile; this way what ran before goes on. */
-const writeUnlessFaulty: Plugin = {
-  name: "write-unless-faulty",
+/** esbuild itself removes the bundle where a source does not compile. Here nothing is written then: what ran before goes on. */
+const writeWhatCompiles: Plugin = {
+  name: "write-what-compiles",
   setup(bundler) {
-    bundler.onEnd(async ({ errors, outputFiles = [] }) => {
-      if (errors.length > 0) return;
+    bundler.onEnd(async ({ outputFiles = [] }) => {
       for (const file of outputFiles) {
         await mkdir(path.dirname(file.path), { recursive: true });
         await writeFile(file.path, file.contents);
@@ -25,7 +24,7 @@ const writeUnlessFaulty: Plugin = {
  */
 const bundle = await context({
   ...BUNDLE_OPTIONS,
-  plugins: [...BUNDLE_OPTIONS.plugins, writeUnlessFaulty],
+  plugins: [...BUNDLE_OPTIONS.plugins, writeWhatCompiles],
   write: false,
   logLevel: "info",
 });
