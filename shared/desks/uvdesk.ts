@@ -29,16 +29,18 @@ export function createUvdesk({ url, maxMessageBytes, now, watch }: UvdeskOptions
     maxMessageBytes,
     async deliver(delivery) {
       // All that is posted for one delivery has the time of one post: the desk's turn is lent for so long.
-      const endsAt = now().getTime() + DESK_TIMEOUT_MS;
+      let endsAt: number | undefined;
       const post: Post = async (mail) => {
         const { body, contentType } = formWith(mail);
+        const at = now();
+        endsAt ??= at.getTime() + DESK_TIMEOUT_MS;
         const response = await postToDesk({
           url: `${url}/mailbox/listener`,
           headers: { "content-type": contentType, "idempotency-key": delivery.idempotencyKey },
           body,
-          now: now(),
+          now: at,
           offerUntil: delivery.offerUntil,
-          timeoutMs: endsAt - now().getTime(),
+          timeoutMs: endsAt - at.getTime(),
           watch,
         });
         return "kind" in response ? response : readUvdeskAnswer(response, delivery.mail.size);
