@@ -1,3 +1,5 @@
+import { cutText } from "../platform/cut-text.ts";
+
 /**
  * Something that is worth telling about a mailbox. Counts, tickets and codes: never a sender, a subject or a desk's
  * words, which may quote the mail.
@@ -58,8 +60,7 @@ export function ticketRanges(references: readonly string[]): string {
   }
   const others = [...new Set(references.filter((reference) => !isNumber(reference)))];
   const parts = [...ranges.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`)), ...others];
-  const text = parts.join(", ");
-  return text.length > TICKETS_LIMIT ? `${text.slice(0, TICKETS_LIMIT - 1)}…` : text;
+  return cutText(parts.join(", "), TICKETS_LIMIT);
 }
 
 function isNumber(reference: string): boolean {

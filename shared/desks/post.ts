@@ -1,3 +1,4 @@
+import { cutText } from "../platform/cut-text.ts";
 import { messageOf } from "../platform/errors.ts";
 import { retryAfterMs } from "../platform/retry-after.ts";
 import { redact } from "../telemetry/redact.ts";
@@ -99,8 +100,7 @@ export function deskUnavailable(
 
 /** A desk's words, short enough for a row and a page. */
 export function shortened(words: string): string {
-  const line = words.replace(/\s+/g, " ").trim();
-  return line.length > WORDS_LIMIT ? `${line.slice(0, WORDS_LIMIT - 1)}…` : line;
+  return cutText(words.replace(/\s+/g, " ").trim(), WORDS_LIMIT);
 }
 
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {

@@ -1,3 +1,5 @@
+import { cutText } from "../platform/cut-text.ts";
+
 /** The same trouble comes with every export; one line says it for this long. */
 const TELL_EVERY_MS = 10 * 60_000;
 /** Of a message, so much is kept. */
@@ -17,7 +19,7 @@ export function createExportErrors({ now }: { readonly now: () => Date }): Expor
 
   return {
     add(message) {
-      last = message.slice(0, MESSAGE_LIMIT);
+      last = cutText(message, MESSAGE_LIMIT);
       times += 1;
     },
     take() {

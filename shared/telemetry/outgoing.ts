@@ -1,3 +1,4 @@
+import { cutText } from "../platform/cut-text.ts";
 import { retryAfterMs } from "../platform/retry-after.ts";
 import type { Log } from "./log.ts";
 import { inSpan } from "./spans.ts";
@@ -38,8 +39,9 @@ export function createOutgoing({ log, now }: { readonly log: Log; readonly now: 
     // Graph's mail answers and desks write other things into Warning; those two alone promise to announce.
     if (service === "desk") return;
     for (const header of ANNOUNCING_HEADERS) {
-      const text = headers.get(header)?.slice(0, ANNOUNCEMENT_LIMIT);
-      if (text === undefined) continue;
+      const announcement = headers.get(header);
+      if (announcement === null) continue;
+      const text = cutText(announcement, ANNOUNCEMENT_LIMIT);
       const key = `${service} ${header} ${route} ${text}`;
       if (now().getTime() - (announcedAt.get(key) ?? Number.NEGATIVE_INFINITY) < ANNOUNCE_EVERY_MS) continue;
       announcedAt.set(key, now().getTime());

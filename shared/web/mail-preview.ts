@@ -1,4 +1,5 @@
 import PostalMime, { decodeWords } from "postal-mime";
+import { cutText } from "../platform/cut-text.ts";
 
 /** Of a larger mail, only the beginning is read. */
 const READ_LIMIT_BYTES = 1024 * 1024;
@@ -26,9 +27,9 @@ export async function readPreview(body: ReadableStream<Uint8Array>): Promise<Mai
     const text = mail.text === undefined ? undefined : harmless(mail.text);
     return {
       headers: head,
-      text: text?.slice(0, TEXT_LIMIT),
+      text: text && cutText(text, TEXT_LIMIT, ""),
       attachments: mail.attachments.map(({ filename, mimeType }) =>
-        harmless(filename ?? mimeType).slice(0, HEADER_LIMIT),
+        cutText(harmless(filename ?? mimeType), HEADER_LIMIT),
       ),
       cut: !complete || (text !== undefined && text.length > TEXT_LIMIT),
     };
@@ -58,7 +59,7 @@ function headersOf(bytes: Uint8Array): { name: string; value: string }[] {
   return lines.slice(0, HEADERS_LIMIT).map((line) => {
     const colon = line.indexOf(":");
     const [name, value] = colon === -1 ? ["", line] : [line.slice(0, colon), line.slice(colon + 1)];
-    return { name: harmless(name).slice(0, 100), value: harmless(decoded(value)).trim().slice(0, HEADER_LIMIT) };
+    return { name: cutText(harmless(name), 100), value: cutText(harmless(decoded(value)).trim(), HEADER_LIMIT) };
   });
 }
 

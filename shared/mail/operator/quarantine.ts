@@ -1,7 +1,7 @@
 import pLimit from "p-limit";
 import type { Activity } from "../../activity/activity.ts";
+import { cutText } from "../../platform/cut-text.ts";
 import { AppError, RowChangedError } from "../../platform/errors.ts";
-
 import type { Log } from "../../telemetry/log.ts";
 import { existingMessage, type Ledger, type MessageState, type StoredEntry } from "../ledger/ledger.ts";
 
@@ -84,7 +84,7 @@ export function createQuarantine({ ledger, fetchNow, activity, log, now }: Quara
     },
 
     async discard(mailboxId, key, note) {
-      const reason = note.replace(/\s+/g, " ").trim().slice(0, NOTE_LIMIT);
+      const reason = cutText(note.replace(/\s+/g, " ").trim(), NOTE_LIMIT);
       if (reason === "") throw new AppError("INPUT_INVALID", "Say why the message is given up: the note stays with it");
       const entry = await existingMessage(ledger, mailboxId, key);
       if (entry.state !== "quarantined") {

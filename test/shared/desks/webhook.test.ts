@@ -184,6 +184,13 @@ describe("a receiver's answer", () => {
     assert.equal(words.length, 300);
   });
 
+  it("is cut between characters, never within one", async () => {
+    const body = `${"x".repeat(289)}😀 refused because of a rule that somebody made`;
+    receiver.standIn.plan(() => true, { kind: "answer", answer: { status: 422, body } });
+    const { words } = await desk.deliver(deliveryOf(mailWith()));
+    assert.equal(words, `HTTP 422 ${"x".repeat(289)}…`);
+  });
+
   it("that redirects is not followed: the mail goes to nobody else", async () => {
     const { requests } = receiver.standIn;
     requests.length = 0;
