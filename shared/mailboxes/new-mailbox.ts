@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../platform/errors.ts";
+import { isoMoment } from "../platform/moment.ts";
 import type { Acknowledge, MailboxAccess } from "./mailbox.ts";
 
 /** A mailbox as somebody asks for it. */
@@ -45,13 +46,9 @@ export const newMailboxSchema = z
       .string()
       .trim()
       .optional()
-      .transform((text, context) => {
-        if (text === undefined || text === "") return undefined;
-        const date = new Date(text);
-        if (!Number.isNaN(date.getTime())) return date;
-        context.addIssue(`"${text}" is not a date such as 2026-01-31`);
-        return z.NEVER;
-      }),
+      // A form sends an empty field.
+      .transform((text) => text || undefined)
+      .pipe(isoMoment.optional()),
     acknowledge: z
       .enum(["nothing", "mark-read", "move"], { error: 'must be "nothing", "mark-read" or "move"' })
       .default("nothing"),

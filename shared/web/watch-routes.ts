@@ -1,5 +1,6 @@
 import { existingMailbox, type StoredMailbox } from "../mailboxes/mailbox.ts";
 import { AppError } from "../platform/errors.ts";
+import { isoDay } from "../platform/moment.ts";
 import { auditPage } from "./audit-page.ts";
 import { checkPage } from "./check-page.ts";
 import { importPage } from "./import-page.ts";
@@ -72,7 +73,7 @@ function mailboxOf({ app, parameter }: Visit): Promise<StoredMailbox> {
 
 /** @throws {AppError} INPUT_INVALID */
 function dayOf(text: string): Date {
-  const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(text) : undefined;
-  if (day !== undefined && !Number.isNaN(day.getTime())) return day;
-  throw new AppError("INPUT_INVALID", `"${text}" is no day: choose one, such as 2026-01-31`);
+  const day = isoDay.safeParse(text);
+  if (day.success) return day.data;
+  throw new AppError("INPUT_INVALID", day.error.issues[0]?.message ?? "That is no day");
 }

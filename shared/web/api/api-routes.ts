@@ -4,6 +4,7 @@ import { existingMessage, MESSAGE_STATES, type StoredEntry } from "../../mail/le
 import { existingMailbox } from "../../mailboxes/mailbox.ts";
 import { newMailboxSchema } from "../../mailboxes/new-mailbox.ts";
 import { AppError } from "../../platform/errors.ts";
+import { isoMoment } from "../../platform/moment.ts";
 import { jsonAnswer } from "../json-answer.ts";
 import { downloadHeaders, type WebAnswer } from "../layout.ts";
 import { mailboxJson, overviewJson } from "../mailbox-json.ts";
@@ -20,16 +21,9 @@ const limit = z.coerce
   .min(1, "is less than 1")
   .optional();
 
-/** A date alone means its beginning in UTC. */
-const moment = z
-  .union([z.iso.date(), z.iso.datetime({ offset: true })], {
-    error: "is no date such as 2026-01-31 or 2026-01-31T12:00:00Z",
-  })
-  .transform((text) => new Date(text));
-
 const flag = z.boolean({ error: "is neither true nor false" }).default(false);
 
-const period = z.object({ from: moment.optional(), until: moment.optional() });
+const period = z.object({ from: isoMoment.optional(), until: isoMoment.optional() });
 
 /** `?account=any` */
 const account = z.object({ account: z.string().optional() });
@@ -167,7 +161,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
     method: "POST",
     path: "mailboxes/:id/import",
     summary: "Brings the mail that was there before the mailbox was connected; with `dryRun` it counts only",
-    body: z.object({ since: moment, dryRun: flag }),
+    body: z.object({ since: isoMoment, dryRun: flag }),
     answers: { 200: "The count alone", 202: "The count; the import has begun" },
     async answer({ app, id, body: { since, dryRun } }) {
       const mailbox = await existingMailbox(app.registry, id);
