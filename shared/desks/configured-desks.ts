@@ -7,7 +7,7 @@ import type { Desk } from "./desk.ts";
 import { createExclusiveDesk } from "./exclusive-desk-table.ts";
 import type { WatchPost } from "./post.ts";
 import { createUvdesk } from "./uvdesk.ts";
-import { createWebhook } from "./webhook.ts";
+import { createWebhook, isSigningSecret } from "./webhook.ts";
 
 export interface ConfiguredDesksDeps {
   readonly settings: Config["desks"];
@@ -50,7 +50,14 @@ export function createConfiguredDesks(
         `Key Vault has no secret "${name}": store the webhook's signing secret (whsec_…) there`,
       );
     }
-    return secret;
+    const trimmed = secret.trim();
+    if (!isSigningSecret(trimmed)) {
+      throw new AppError(
+        "CONFIGURATION_INVALID",
+        `The Key Vault secret "${name}" is no signing secret of a webhook: store whsec_ and the base64 of 24 to 64 random bytes there, and at the receiver`,
+      );
+    }
+    return trimmed;
   }
 
   return ({ desk: name, address }) => {

@@ -65,6 +65,17 @@ function toAnswer(status: number, text: string, retryAfterMs: number | undefined
   return { kind: "try-again", because: "message", code, words, retryAfterMs, uncertain: false };
 }
 
+/**
+ * `whsec_` and the base64, with its padding, of 24 to 64 bytes. Of anything else Node decodes what it can, down to an empty
+ * key with which anybody could sign.
+ * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme
+ */
+export function isSigningSecret(secret: string): boolean {
+  const [, base64 = ""] = /^whsec_(.*)$/s.exec(secret) ?? [];
+  const key = Buffer.from(base64, "base64");
+  return key.length >= 24 && key.length <= 64 && key.toString("base64") === base64;
+}
+
 /** Over the raw bytes, read as a stream: a message may be large. */
 async function sign(secret: string, prefix: string, mail: Blob): Promise<string> {
   const hmac = createHmac("sha256", Buffer.from(secret.replace(/^whsec_/, ""), "base64")).update(prefix);
