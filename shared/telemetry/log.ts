@@ -52,6 +52,7 @@ export type LogEvent =
   | "grant ends soon"
   | "credential ends soon"
   | "credential end not read"
+  | "white space removed"
   | "orphaned grant removed"
   | "tokens kept"
   | "activity not noted"

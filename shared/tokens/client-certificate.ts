@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject, subtle, X509Certificate } from "node:crypto";
 import { type ClientAuth, modifyAssertion, PrivateKeyJwt } from "openid-client";
 import { AppError } from "../platform/errors.ts";
+import { pkcs12ToPem } from "./pkcs12-to-pem.ts";
 
 /** Microsoft advises 5 to 10 minutes at most. https://learn.microsoft.com/entra/identity-platform/certificate-credentials */
 const ASSERTION_LIFE_SECONDS = 5 * 60;
@@ -17,22 +18,20 @@ export interface ClientCertificate {
 }
 
 /**
- * Reads the secret that Key Vault keeps behind a certificate: key and certificate in PEM, in any order.
+ * Reads the secret that Key Vault keeps behind a certificate: key and certificates, in PKCS #12 (Key Vault's default) or
+ * in PEM, in any order.
  * https://learn.microsoft.com/azure/key-vault/certificates/about-certificates
  * @throws {AppError} APP_MISCONFIGURED where it holds anything else, saying what to store; never quoting it
  */
-export function readClientCertificate(name: string, secret: string): ClientCertificate {
-  if (!secret.includes("-----BEGIN ")) {
-    // Node reads PKCS #12 only for TLS and gives no key out of it; a library for it alone is not worth its upkeep.
-    throw unfit(name, "is not PEM (PKCS #12, Key Vault's default, is not supported)");
-  }
-  const privateKey = readPrivateKey(name, secret);
+export async function readClientCertificate(name: string, secret: string): Promise<ClientCertificate> {
+  const pem = await toPem(name, secret);
+  const privateKey = readPrivateKey(name, pem);
   const { modulusLength = 0 } = privateKey.asymmetricKeyDetails ?? {};
   if (privateKey.asymmetricKeyType !== "rsa" || modulusLength < LEAST_KEY_BITS) {
     throw unfit(name, `has no RSA key of ${LEAST_KEY_BITS} bits or more, the only kind that Entra takes`);
   }
   // Where a chain comes along, ours is the one that belongs to the key.
-  const certificate = readCertificates(name, secret).find((candidate) => candidate.checkPrivateKey(privateKey));
+  const certificate = readCertificates(name, pem).find((candidate) => candidate.checkPrivateKey(privateKey));
   if (certificate === undefined) throw unfit(name, "has no certificate that belongs to its key");
   return {
     privateKey,
@@ -62,6 +61,15 @@ export async function authenticateByCertificate({ privateKey, thumbprint }: Clie
   };
 }
 
+async function toPem(name: string, secret: string): Promise<string> {
+  if (secret.includes("-----BEGIN ")) return secret;
+  try {
+    return await pkcs12ToPem(Buffer.from(secret, "base64"));
+  } catch (error) {
+    throw unfit(name, "is neither PEM nor PKCS #12 without a password", { cause: error });
+  }
+}
+
 function readPrivateKey(name: string, pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
@@ -82,7 +90,7 @@ function readCertificates(name: string, pem: string): X509Certificate[] {
 function unfit(name: string, fault: string, options?: ErrorOptions): AppError {
   return new AppError(
     "APP_MISCONFIGURED",
-    `The Key Vault secret "${name}" ${fault}: create the certificate in Key Vault with an exportable RSA key and the content type application/x-pem-file`,
+    `The Key Vault secret "${name}" ${fault}: create the certificate in Key Vault with an exportable RSA key`,
     options,
   );
 }

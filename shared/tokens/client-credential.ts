@@ -2,6 +2,7 @@ import type { TokenCredential } from "@azure/identity";
 import { type ClientAuth, ClientSecretPost } from "openid-client";
 import type { ClientAuthentication } from "../platform/config.ts";
 import { AppError } from "../platform/errors.ts";
+import type { Log } from "../telemetry/log.ts";
 import { authenticateByCertificate, readClientCertificate } from "./client-certificate.ts";
 
 /**
@@ -16,6 +17,7 @@ export interface ClientCredentialOptions {
   readonly identity: TokenCredential;
   /** Reads a secret from Key Vault; `undefined` where it does not exist. */
   readonly readSecret: (name: string) => Promise<string | undefined>;
+  readonly log: Log;
 }
 
 const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -25,19 +27,28 @@ export function createClientCredential({
   authentication,
   identity,
   readSecret,
+  log,
 }: ClientCredentialOptions): ClientCredential {
   switch (authentication.kind) {
-    case "client-secret":
+    case "client-secret": {
+      let told = "";
       return async () => {
-        const secret = await readSecret(authentication.secretName);
-        if (secret === undefined) {
+        const stored = await readSecret(authentication.secretName);
+        // A file that was stored brings its line end along, and Entra would call the secret wrong (AADSTS7000215).
+        const secret = stored?.trim();
+        if (stored !== undefined && stored !== secret && stored !== told) {
+          told = stored;
+          log.warn("white space removed", { secret: authentication.secretName });
+        }
+        if (!secret) {
           throw new AppError(
             "APP_MISCONFIGURED",
-            `Key Vault has no secret "${authentication.secretName}": store the application's client secret there, or set ENTRA_CLIENT_AUTHENTICATION to federated-credential`,
+            `Key Vault has ${stored === undefined ? "no" : "nothing but white space in the"} secret "${authentication.secretName}": store the application's client secret there, or set ENTRA_CLIENT_AUTHENTICATION to federated-credential`,
           );
         }
         return ClientSecretPost(secret);
       };
+    }
     case "certificate":
       return async () => {
         const name = authentication.certificateName;
@@ -45,10 +56,10 @@ export function createClientCredential({
         if (secret === undefined) {
           throw new AppError(
             "APP_MISCONFIGURED",
-            `Key Vault has no secret "${name}": create the application's certificate there under that name, in PEM, or set ENTRA_CERTIFICATE_NAME to the name that it has`,
+            `Key Vault has no secret "${name}": create the application's certificate there under that name, or set ENTRA_CERTIFICATE_NAME to the name that it has`,
           );
         }
-        return authenticateByCertificate(readClientCertificate(name, secret));
+        return authenticateByCertificate(await readClientCertificate(name, secret));
       };
     case "federated-credential":
       // The managed identity's own token serves as the assertion, so that no secret exists at all.

@@ -21,7 +21,7 @@ export function createCredentialEnd({ authentication, readSecret }: CredentialEn
     case "certificate":
       return async () => {
         const secret = await readSecret(authentication.certificateName);
-        return secret && readClientCertificate(authentication.certificateName, secret.value).endsAt;
+        return secret && (await readClientCertificate(authentication.certificateName, secret.value)).endsAt;
       };
     case "federated-credential":
       return async () => undefined;

@@ -35,7 +35,7 @@ export function createTokenParts(options: TokenPartsOptions) {
   const sealer = createTokenSealer(secrets);
   const endpoint = createTokenEndpoint({
     ...{ loginUrl, clientId, applicationScope: config.applicationScope, now, outgoing },
-    credential: createClientCredential({ authentication, identity, readSecret }),
+    credential: createClientCredential({ authentication, identity, readSecret, log }),
   });
   const { accessTokenFor, renew } = createAccessTokens({
     ...{ grants, endpoint, sealer, log, now, random, sleep },

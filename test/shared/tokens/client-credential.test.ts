@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { beforeEach, describe, it } from "node:test";
 import { createRenewGrants, type RenewGrantsReport } from "../../../shared/scheduling/renew-grants.ts";
 import { createLog } from "../../../shared/telemetry/log.ts";
+import { createClientCredential } from "../../../shared/tokens/client-credential.ts";
 import { createCredentialEnd } from "../../../shared/tokens/credential-end.ts";
 import { isDueForSaving } from "../../../shared/tokens/expiry.ts";
 import { type IssuedCertificate, issueClientCertificate } from "../../simulator/entra/entra-certificates.ts";
@@ -21,6 +23,9 @@ let instance: Instance;
 
 /** The secret behind a certificate, as Key Vault lays it out. */
 const secretOf = ({ privateKey, certificate }: IssuedCertificate) => `${privateKey}\n${certificate}\n`;
+
+/** What Key Vault gives of a certificate that was imported as PKCS #12. */
+const pkcs12 = (name: string) => readFileSync(new URL(`pkcs12/${name}.txt`, import.meta.url), "utf8");
 
 const store = (secret: string) => harness.secrets.write(CERTIFICATE_NAME, secret, PEM);
 
@@ -72,6 +77,16 @@ describe("a certificate as the credential of the application", () => {
     harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
   });
 
+  for (const name of ["openssl-legacy", "openssl-modern", "dotnet-triple-des", "dotnet-aes"]) {
+    it(`is read from PKCS #12, which is what Key Vault makes of its own accord: ${name}`, async () => {
+      harness.entra.addCertificate(CLIENT_ID, readFileSync(new URL("pkcs12/certificate.pem", import.meta.url), "utf8"));
+      await harness.secrets.write(CERTIFICATE_NAME, pkcs12(name), { contentType: "application/x-pkcs12" });
+      harness.assertServes(mailbox, await instance.accessTokenFor(mailbox.id));
+      const end = createCredentialEnd({ authentication, readSecret: harness.secrets.read });
+      assert.equal((await end())?.getUTCFullYear(), 2126);
+    });
+  }
+
   it("raises the alarm of the app, and changes no mailbox, where Entra does not know it", async () => {
     await store(secretOf(await issueClientCertificate()));
     await assert.rejects(instance.accessTokenFor(mailbox.id), { name: "EntraError", code: "APP_MISCONFIGURED" });
@@ -93,7 +108,12 @@ describe("a certificate as the credential of the application", () => {
 
 describe("a secret in Key Vault that holds no fit certificate", () => {
   const faults: readonly (readonly [string, (good: IssuedCertificate) => string | Promise<string>, RegExp])[] = [
-    ["PKCS #12", () => Buffer.alloc(900, "pkcs").toString("base64"), /is not PEM \(PKCS #12, .* is not supported\)/],
+    ["neither", () => Buffer.alloc(900, "pkcs").toString("base64"), /is neither PEM nor PKCS #12 without a password/],
+    ["a text", () => "entra-certificate.pfx", /is neither PEM nor PKCS #12/],
+    ["PKCS #12 with a password", () => pkcs12("password"), /is neither PEM nor PKCS #12 without a password/],
+    ["PKCS #12 without a key", () => pkcs12("no-key"), /has no private key that can be read/],
+    ["PKCS #12 that is cut off", () => pkcs12("openssl-modern").slice(0, 4000), /is neither PEM nor PKCS #12/],
+    ["PKCS #12 of an elliptic curve", () => pkcs12("elliptic-curve"), /has no RSA key of 2048 bits or more/],
     ["no key", ({ certificate }) => certificate, /has no private key that can be read/],
     ["a broken key", () => "-----BEGIN PRIVATE KEY-----\nbm8=\n-----END PRIVATE KEY-----", /has no private key/],
     ["no certificate", ({ privateKey }) => privateKey, /has no certificate that belongs to its key/],
@@ -119,7 +139,10 @@ describe("a secret in Key Vault that holds no fit certificate", () => {
       await store(stored);
       await assert.rejects(instance.accessTokenFor(mailbox.id), (error: Error & { code?: string }) => {
         assert.equal(error.code, "APP_MISCONFIGURED");
-        assert.match(error.message, /^The Key Vault secret "entra-certificate" .*application\/x-pem-file$/);
+        assert.match(
+          error.message,
+          /^The Key Vault secret "entra-certificate" .*create the certificate in Key Vault with an exportable RSA key$/,
+        );
         assert.match(error.message, fault);
         for (const line of stored.split("\n")) assert.ok(line.length < 60 || !String(error.stack).includes(line));
         return true;
@@ -134,6 +157,49 @@ describe("a secret in Key Vault that holds no fit certificate", () => {
       code: "APP_MISCONFIGURED",
       message: /^Key Vault has no secret "no-such-certificate": .*ENTRA_CERTIFICATE_NAME/,
     });
+  });
+});
+
+describe("a client secret", () => {
+  const secret = { kind: "client-secret", secretName: CLIENT_SECRET_NAME } as const;
+  const lines: string[] = [];
+  const credential = () =>
+    createClientCredential({
+      authentication: secret,
+      identity: { getToken: async () => null },
+      readSecret: async (name) => (await harness.secrets.read(name))?.value,
+      log: createLog((level, line) => void lines.push(`${level} ${line}`)),
+    });
+
+  for (const [what, around] of [
+    ["a line end", ["", "\n"]],
+    ["a line end of Windows", ["", "\r\n"]],
+    ["spaces, a tab and a byte order mark", ["\ufeff\t ", "\u00a0 "]],
+  ] as const) {
+    it(`is used without the white space around it, which is said once: ${what}`, async () => {
+      lines.length = 0;
+      const good = (await harness.secrets.read(CLIENT_SECRET_NAME))?.value ?? "";
+      try {
+        await harness.secrets.write(CLIENT_SECRET_NAME, around.join(good), { contentType: "text/plain" });
+        harness.assertServes(mailbox, await harness.instance({ authentication: secret }).accessTokenFor(mailbox.id));
+        const authenticate = credential();
+        await authenticate();
+        await authenticate();
+        assert.deepEqual(lines, [`warn {"event":"white space removed","secret":"${CLIENT_SECRET_NAME}"}`]);
+      } finally {
+        await harness.secrets.write(CLIENT_SECRET_NAME, good, { contentType: "text/plain" });
+      }
+    });
+  }
+
+  it("is missing where nothing but white space is stored", async () => {
+    const blank = createClientCredential({
+      authentication: secret,
+      identity: { getToken: async () => null },
+      readSecret: async () => " \n",
+      log: createLog(() => {}),
+    });
+    await assert.rejects(blank(), { code: "APP_MISCONFIGURED", message: /^Key Vault has nothing but white space in/ });
   });
 });
 

@@ -51,6 +51,7 @@ export function createHookedProcess(harness: TokenHarness, options: HookedProces
     authentication: { kind: "client-secret", secretName: CLIENT_SECRET_NAME },
     identity: { getToken: async () => null },
     readSecret: async (name) => (await secrets.read(name))?.value,
+    log: silent,
   });
   const loginUrl = harness.entra.origin;
   const endpoint = hook(

@@ -78,7 +78,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
   const tables = createTables({ storage, credential: identity });
   const secrets = createSecrets({ vaultUrl, credential: identity, sleep: sleepShortly });
   const readSecret = async (name: string) => (await secrets.read(name))?.value;
-  const credential = createClientCredential({ authentication, identity, readSecret });
+  const credential = createClientCredential({ authentication, identity, readSecret, log });
   const endpoint = watch.endpoint(
     createTokenEndpoint({ loginUrl, clientId: CLIENT_ID, applicationScope: APPLICATION_SCOPE, credential, now }),
   );
