@@ -7,7 +7,7 @@ const NO_IDS: ReadonlySet<string> = new Set(["delta", "$count"]);
 
 /** The template of an address of Graph: `/users/{id}/messages/{id}/$value`. Its query is left out. */
 export function graphRoute(url: string): string {
-  const path = new URL(url).pathname.replace(/^\/v1\.0(?=\/)/, "").replace(/\('[^']*'\)/g, "/{id}");
+  const path = new URL(url).pathname.replace(/^\/v1\.0(?=\/)/, "").replace(/\('(?:[^']|'')*'\)/g, "/{id}");
   let before: string | undefined;
   const parts = path.split("/").map((part) => {
     const isId = before !== undefined && WRITTEN_AS.has(before) && !NO_IDS.has(part);

@@ -1,5 +1,6 @@
 import { FolderNotFoundError, GraphError } from "../message-source.ts";
 import type { SendToGraph } from "./graph-client.ts";
+import { userPath } from "./user-path.ts";
 
 /** https://learn.microsoft.com/graph/api/resources/mailfolder */
 const WELL_KNOWN =
@@ -15,7 +16,7 @@ const FOLDER_ID = /^[\w-]{60,}={0,2}$/;
  */
 export async function findFolder(send: SendToGraph, address: string, folder: string): Promise<string> {
   if (WELL_KNOWN.test(folder) || FOLDER_ID.test(folder)) return folder;
-  const user = `/users/${encodeURIComponent(address)}/mailFolders`;
+  const user = `${userPath(address)}/mailFolders`;
   const filter = encodeURIComponent(`displayName eq '${folder.replaceAll("'", "''")}'`);
   const found: string[] = [];
   for (const place of [user, `${user}/inbox/childFolders`]) {
@@ -39,7 +40,7 @@ export function saysNoFolder(error: unknown): boolean {
 
 /** Whether the folder opens, by what `findFolder` gave. */
 async function opens(send: SendToGraph, address: string, folder: string): Promise<boolean> {
-  const path = `/users/${encodeURIComponent(address)}/mailFolders/${encodeURIComponent(folder)}?$select=id`;
+  const path = `${userPath(address)}/mailFolders/${encodeURIComponent(folder)}?$select=id`;
   try {
     const response = await send({ method: "GET", path });
     await response.body?.cancel();

@@ -15,6 +15,7 @@ import { type BatchPart, sendBatch } from "./graph-batch.ts";
 import { pathOfLink, type SendToGraph } from "./graph-client.ts";
 import { findFolder, saysNoFolder } from "./graph-folder.ts";
 import { receiveContent } from "./mail-content.ts";
+import { userPath } from "./user-path.ts";
 
 /** Larger pages are unproven; pages of ids alone are small. The header must be sent with every page. */
 const PAGE_SIZE = 500;
@@ -55,7 +56,7 @@ export interface GraphSourceOptions {
 /** One folder of one mailbox through Graph. https://learn.microsoft.com/graph/delta-query-messages */
 export function createGraphSource(options: GraphSourceOptions): MessageSource {
   const { graphUrl, address, folder, send, now, receive = receiveContent } = options;
-  const user = `/users/${encodeURIComponent(address)}`;
+  const user = userPath(address);
   let found: Promise<string> | undefined;
   let share = 1;
   // The path through the folder answers 405 for $value: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/5546

@@ -55,6 +55,26 @@ describe("a request for a new mailbox", () => {
     assert.deepEqual(readNewMailbox({ ...valid, acknowledge: "mark-read" }).acknowledge, { kind: "mark-read" });
   });
 
+  for (const address of [
+    "o'brien@contoso.test",
+    "it+printers@contoso.test",
+    "r&d@contoso.test",
+    "sales/emea@contoso.test",
+    "100%@contoso.test",
+    "adele_fabrikam.com#ext#@contoso.onmicrosoft.com",
+    "$ales@contoso.test",
+    "!#$%&'*+-/=?^_`{|}~@contoso.test",
+    "a@b.co",
+    "first.m.last-name@mail.eu.contoso-group.test",
+    "hilfe@xn--bcher-kva.test",
+    "hilfe@contoso.xn--p1ai",
+    `${"x".repeat(64)}@contoso.test`,
+  ]) {
+    it(`takes whatever address Exchange gives: ${address}`, () => {
+      assert.equal(readNewMailbox({ ...valid, address }).address, address);
+    });
+  }
+
   const noAddress = "address is not an e-mail address such as help@example.com";
   const noLetters = "address holds letters that no address in Microsoft 365 has; write the domain in its xn-- form";
   const noFolder = "folder is no name or id of a folder";
@@ -64,6 +84,22 @@ describe("a request for a new mailbox", () => {
     [{ address: "help@contoso" }, noAddress],
     [{ address: "help@contoso.test/../x" }, noAddress],
     [{ address: "Help <help@contoso.test>" }, noAddress],
+    [{ address: '"o brien"@contoso.test' }, noAddress],
+    [{ address: '"o\\"brien"@contoso.test' }, noAddress],
+    [{ address: "o\\brien@contoso.test" }, noAddress],
+    [{ address: ".help@contoso.test" }, noAddress],
+    [{ address: "help.@contoso.test" }, noAddress],
+    [{ address: "he..lp@contoso.test" }, noAddress],
+    [{ address: "help@contoso..test" }, noAddress],
+    [{ address: "help@-contoso.test" }, noAddress],
+    [{ address: "help@con_toso.test" }, noAddress],
+    [{ address: "help@contoso.test." }, noAddress],
+    [{ address: "help@[192.0.2.1]" }, noAddress],
+    [{ address: "help@192.0.2.1" }, noAddress],
+    [{ address: "help@contoso.test, x@y.test" }, noAddress],
+    [{ address: "he lp@contoso.test" }, noAddress],
+    [{ address: `${"x".repeat(65)}@contoso.test` }, noAddress],
+    [{ address: "mailto:help@contoso.test" }, noAddress],
     [{ address: "help@contoso.test\r\nBcc: x@y.test" }, noAddress],
     [{ address: "hilfe@bücher.test" }, noLetters],
     [{ address: "help\u0001@contoso.test" }, noLetters],

@@ -17,6 +17,11 @@ describe("the route of an address", () => {
       "/users/{id}/mailFolders/{id}/messages/delta",
     ],
     [
+      `${GRAPH}/users('o''brien@contoso.example')/mailfolders('AAMk=')/messages/delta`,
+      "/users/{id}/mailFolders/{id}/messages/delta",
+    ],
+    [`${GRAPH}/users/o'brien%2Fsales%40contoso.example/messages/AAMkx`, "/users/{id}/messages/{id}"],
+    [
       `${GRAPH}/Users/help@contoso.example/MAILFOLDERS/AAMk=/Messages/AAMkx/$value`,
       "/users/{id}/mailFolders/{id}/messages/{id}/$value",
     ],

@@ -61,7 +61,9 @@ export function createDelta({ controls, random, origin }: DeltaDeps) {
     const items = Math.min(pageSize, controls.largestPage ?? pageSize);
 
     // The very form of a folder's address in links: https://learn.microsoft.com/graph/delta-query-messages
-    const address = `${origin()}/v1.0/users/${encodeURIComponent(store.address)}/mailfolders('${folder.id}')/messages/delta`;
+    const key = encodeURIComponent(store.address.replaceAll("'", "''"));
+    const user = store.address.startsWith("$") ? `('${key}')` : `/${encodeURIComponent(store.address)}`;
+    const address = `${origin()}/v1.0/users${user}/mailfolders('${folder.id}')/messages/delta`;
     const owner: StreamOwner = { folderId: folder.id, syncEpoch: store.syncEpoch, address };
     const token = request.query.get("$skiptoken") || request.query.get("$deltatoken");
     const { stream, state } = token

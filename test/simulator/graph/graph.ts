@@ -85,6 +85,8 @@ export async function startGraph(options: GraphOptions): Promise<Graph> {
       return answerBatch(request, (part) => server.serveInside(part, respond));
     if (collection.toLowerCase() !== "users") throw unknownPath([collection]);
 
+    // OData takes it for a query option; the key belongs into parentheses then. https://learn.microsoft.com/graph/api/user-get
+    if (/^\/v1\.0\/users\/(?:\$|%24)/i.test(request.path)) throw badRequest("Resource not found for the segment.");
     const store = findStore(user);
     const leave = throttle.enter(store.address.toLowerCase());
     try {
@@ -195,7 +197,7 @@ function readSegments(path: string): string[] {
     .map((segment) => segment.replace(/^microsoft\.graph\.delta\(\)$|^delta\(\)$/, "delta"))
     .flatMap((segment) => {
       const [, name, key] = /^(\w+)\('(.*)'\)$/.exec(segment) ?? [];
-      return name !== undefined && key !== undefined ? [name, key] : [segment];
+      return name !== undefined && key !== undefined ? [name, key.replaceAll("''", "'")] : [segment];
     });
 }
 
