@@ -80,7 +80,7 @@ describe("the functions", () => {
         assert.match(error.message, /DESKS: is not JSON/);
         assert.match(
           error.message,
-          /FETCH_SCHEDULE: is not an NCRONTAB expression of six fields; put for instance 0 \* \* \* \* \*/,
+          /FETCH_SCHEDULE: "every minute" is neither NCRONTAB of six or five fields nor a time span/,
         );
         return true;
       });

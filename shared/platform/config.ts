@@ -2,7 +2,7 @@ import { z } from "zod";
 import { isLoopback, parseBaseUrl } from "./base-url.ts";
 import { CLOUDS, type Cloud } from "./clouds.ts";
 import { AppError } from "./errors.ts";
-import { isSchedule } from "./schedule.ts";
+import { readSchedule } from "./schedule.ts";
 
 /** How Deskpost proves to Entra that it is the registered application. */
 export type ClientAuthentication =
@@ -203,7 +203,10 @@ const settings = z.object({
   FETCH_SCHEDULE: z
     .string()
     .default(DEFAULT_SCHEDULE)
-    .refine(isSchedule, `is not an NCRONTAB expression of six fields; put for instance ${DEFAULT_SCHEDULE}`),
+    .superRefine((text, context) => {
+      const schedule = readSchedule(text);
+      if ("fault" in schedule) context.addIssue(schedule.fault);
+    }),
   FETCH_BUDGET_SECONDS: wholeNumber(1, 1_500, 45),
   FETCH_CONCURRENCY: wholeNumber(1, 32, 4),
   FETCH_LONGEST_QUIET_MINUTES: wholeNumber(0, 1_440, 0),
@@ -267,8 +270,8 @@ export function readConfig(environment: Environment = process.env): Config {
  * indexed all the same; `readConfig` then names the fault in every run.
  */
 export function fetchSchedule(environment: Environment = process.env): string {
-  const schedule = environment.FETCH_SCHEDULE;
-  return schedule !== undefined && isSchedule(schedule) ? schedule : DEFAULT_SCHEDULE;
+  const schedule = readSchedule(environment.FETCH_SCHEDULE || DEFAULT_SCHEDULE);
+  return "expression" in schedule ? schedule.expression : DEFAULT_SCHEDULE;
 }
 
 /** Where the command line finds Deskpost, unless it is told. */

@@ -1,6 +1,6 @@
-import { Cron } from "croner";
-import { isSchedule } from "../../shared/platform/schedule.ts";
+import { readSchedule } from "../../shared/platform/schedule.ts";
 import type { FunctionMetadata } from "../simulator/host/functions-core.ts";
+import { readNcrontab } from "../simulator/host/ncrontab.ts";
 
 /** What is wrong with the functions that an app has registered; empty where nothing is. */
 export function functionFaults(functions: readonly FunctionMetadata[]): string[] {
@@ -13,8 +13,7 @@ export function functionFaults(functions: readonly FunctionMetadata[]): string[]
   });
 }
 
-/** Six fields in NCRONTAB's words, and a next time. https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer */
+/** Means what it says, and has a next time. https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer */
 function runs(schedule: string): boolean {
-  if (!isSchedule(schedule)) return false;
-  return new Cron(schedule, { paused: true, mode: "6-part", domAndDow: true, timezone: "UTC" }).nextRun() !== null;
+  return "expression" in readSchedule(schedule) && readNcrontab(schedule)?.(new Date()) !== undefined;
 }

@@ -161,7 +161,7 @@ describe("settings that are missing", () => {
       ENTRA_CLIENT_ID: " ",
       ENTRA_CLIENT_AUTHENTICATION: "password",
       DESKS: "{",
-      FETCH_SCHEDULE: "* * * * *",
+      FETCH_SCHEDULE: "* * * *",
       FETCH_CONCURRENCY: "0",
     });
     assert.deepEqual(faults.map((fault) => fault.split(":")[0]).sort(), [
@@ -179,7 +179,6 @@ describe("settings that are missing", () => {
 });
 
 describe("settings that are malformed", () => {
-  const schedule = "is not an NCRONTAB expression of six fields; put for instance 0 * * * * *";
   const cases: readonly (readonly [Environment, string])[] = [
     [
       { PUBLIC_BASE_URL: "http://deskpost.contoso.test" },
@@ -238,8 +237,14 @@ describe("settings that are malformed", () => {
       { DESKS: '{"a":{"kind":"webhook","url":"https://x.test","secretName":"a b"}}' },
       "DESKS.a.secretName: is not the name of a Key Vault secret (letters, digits, hyphens)",
     ],
-    [{ FETCH_SCHEDULE: "*/5 * * * *" }, `FETCH_SCHEDULE: ${schedule}`],
-    [{ FETCH_SCHEDULE: "every minute" }, `FETCH_SCHEDULE: ${schedule}`],
+    [
+      { FETCH_SCHEDULE: "every minute" },
+      'FETCH_SCHEDULE: "every minute" is neither NCRONTAB of six or five fields nor a time span such as 00:05:00; put for instance 0 */5 * * * *',
+    ],
+    [
+      { FETCH_SCHEDULE: "0 30 8 * * SAT-SUN" },
+      'FETCH_SCHEDULE: "0 30 8 * * SAT-SUN" runs backwards in "SAT-SUN", which the timer swaps without a word: list the values instead; put for instance 0 */5 * * * *',
+    ],
     [{ FETCH_BUDGET_SECONDS: "1501" }, 'FETCH_BUDGET_SECONDS: "1501" is not a whole number from 1 to 1500'],
     [{ FETCH_BUDGET_SECONDS: "4.5" }, 'FETCH_BUDGET_SECONDS: "4.5" is not a whole number from 1 to 1500'],
     [{ FETCH_CONCURRENCY: "many" }, 'FETCH_CONCURRENCY: "many" is not a whole number from 1 to 32'],
@@ -280,9 +285,17 @@ describe("the schedule of the timer", () => {
     assert.equal(fetchSchedule({ FETCH_SCHEDULE: "0 0 6-20 * Jan-Nov Mon-Fri" }), "0 0 6-20 * Jan-Nov Mon-Fri");
   });
 
+  it("is registered with single spaces: at a tab or a line end the host would list no function", () => {
+    for (const FETCH_SCHEDULE of ["0 */5 * * * *\n", "0\t*/5 *\u00a0* * *", "  0 */5 * *  * * "]) {
+      assert.equal(fetchSchedule({ FETCH_SCHEDULE }), "0 */5 * * * *");
+      assert.deepEqual(faultsOf({ FETCH_SCHEDULE }), []);
+    }
+    assert.equal(fetchSchedule({ FETCH_SCHEDULE: " 00:05:00 " }), "00:05:00");
+  });
+
   it("falls back to once a minute where it is malformed, so that the function is listed and can tell the fault", () => {
     for (const FETCH_SCHEDULE of [
-      "* * * * *",
+      "* * * *",
       "60",
       "0 * * * * * *",
       "0 * * * * ; rm",

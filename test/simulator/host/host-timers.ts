@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers/promises";
-import { Cron } from "croner";
 import type { Binding } from "./functions-core.ts";
 import { FunctionFaultError, type Settings } from "./host-config.ts";
 import type { Invoker } from "./host-invocations.ts";
+import { type NextOccurrence, readNcrontab } from "./ncrontab.ts";
 
 /** Real time between two looks at the (simulated) clock: it may jump at any moment. */
 const CLOCK_CHECK_MS = 100;
@@ -18,7 +18,7 @@ export interface TimerFunctions {
 
 /** https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer */
 export function createTimerFunctions(invoker: Invoker, settings: Settings): TimerFunctions {
-  const timers = new Map<string, { schedule: Cron; lastRun: Date | undefined }>();
+  const timers = new Map<string, { schedule: NextOccurrence; lastRun: Date | undefined }>();
 
   function timerNamed(name: string) {
     const timer = timers.get(name);
@@ -73,23 +73,17 @@ export function createTimerFunctions(invoker: Invoker, settings: Settings): Time
   };
 }
 
-/** NCRONTAB: six fields, seconds first; day of month and weekday must both fit. Time zone UTC, as on Flex Consumption. */
-function parseSchedule(expression: string): Cron {
-  const unknown = () =>
-    new FunctionFaultError(`The schedule expression '${expression}' was not recognized as a valid cron expression.`);
-  // croner understands some extensions that NCRONTAB does not.
-  const weekday = expression.trim().split(/\s+/)[5] ?? "";
-  if (/[L?W#+]/i.test(expression.replace(/[A-Z]{3}/gi, "")) || weekday.includes("7")) throw unknown();
-  try {
-    return new Cron(expression, { paused: true, mode: "6-part", domAndDow: true, timezone: "UTC" });
-  } catch {
-    throw unknown();
-  }
+function parseSchedule(expression: string): NextOccurrence {
+  const schedule = readNcrontab(expression);
+  if (schedule !== undefined) return schedule;
+  throw new FunctionFaultError(
+    `The schedule expression '${expression}' was not recognized as a valid cron expression or timespan string.`,
+  );
 }
 
-function nextAfter(schedule: Cron, after: Date): Date {
-  const next = schedule.nextRun(after);
-  if (next === null) throw new Error(`The schedule '${schedule.getPattern()}' has no further occurrence`);
+function nextAfter(schedule: NextOccurrence, after: Date): Date {
+  const next = schedule(after);
+  if (next === undefined) throw new Error("The schedule has no further occurrence");
   return next;
 }
 
