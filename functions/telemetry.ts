@@ -40,8 +40,7 @@ export const recordEvent: RecordEvent = (level, event, fields) => telemetry?.rec
 
 /** Telemetry that cannot be sent has nobody to tell but the next invocation's log. */
 export function logTelemetryTroubles(log: Log): void {
-  const trouble = troubles.take();
-  if (trouble !== undefined) log.warn("telemetry failed", trouble);
+  for (const trouble of troubles.take()) log.warn("telemetry failed", trouble);
 }
 
 /** Never throws: without telemetry mail is fetched all the same. */
@@ -53,7 +52,7 @@ async function start({ connectionString, identity, serviceName }: TelemetryConfi
       import("../shared/telemetry/telemetry.ts"),
       import("../shared/telemetry/exporters.ts"),
     ]);
-    const exporters = createExporters({ connectionString, identity });
+    const exporters = createExporters({ connectionString, identity, onRefusal: troubles.add });
     telemetry = startTelemetry({ exporters, serviceName, onTrouble: troubles.add });
   } catch (error) {
     troubles.add(`not started: ${messageOf(error)}`);

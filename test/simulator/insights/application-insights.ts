@@ -16,7 +16,15 @@ export interface ApplicationInsights {
   readonly logs: readonly SeenLog[];
   /** Everything that came, as it came. */
   readonly received: readonly string[];
+  /** Judges each item from now on: what it gives a refusal for is not taken, and the answer to the batch is 206. */
+  refuseItems(judge: (item: Envelope) => ItemRefusal | undefined): void;
   clear(): void;
+}
+
+/** https://learn.microsoft.com/troubleshoot/azure/azure-monitor/app-insights/telemetry/investigate-missing-telemetry */
+export interface ItemRefusal {
+  readonly statusCode: number;
+  readonly message: string;
 }
 
 interface ApplicationInsightsOptions {
@@ -32,6 +40,7 @@ export async function startApplicationInsights(options: ApplicationInsightsOptio
   const metrics: SeenMetric[] = [];
   const logs: SeenLog[] = [];
   const received: string[] = [];
+  let judge: (item: Envelope) => ItemRefusal | undefined = () => undefined;
 
   function take(envelope: Envelope): void {
     const seen = readEnvelope(envelope);
@@ -51,8 +60,11 @@ export async function startApplicationInsights(options: ApplicationInsightsOptio
       const isForeign = envelopes.some(({ iKey }) => iKey !== INSTRUMENTATION_KEY);
       if (isForeign)
         return json(400, { errors: [{ index: 0, statusCode: 400, message: "Invalid instrumentation key" }] });
-      envelopes.forEach(take);
-      return json(200, { itemsReceived: envelopes.length, itemsAccepted: envelopes.length, errors: [] });
+      const verdicts = envelopes.map(judge);
+      envelopes.filter((_, index) => verdicts[index] === undefined).forEach(take);
+      const errors = verdicts.flatMap((refusal, index) => (refusal === undefined ? [] : [{ index, ...refusal }]));
+      const itemsAccepted = envelopes.length - errors.length;
+      return json(errors.length === 0 ? 200 : 206, { itemsReceived: envelopes.length, itemsAccepted, errors });
     },
   });
 
@@ -63,6 +75,9 @@ export async function startApplicationInsights(options: ApplicationInsightsOptio
     metrics,
     logs,
     received,
+    refuseItems: (other) => {
+      judge = other;
+    },
     clear: () => {
       for (const list of [spans, metrics, logs, received]) list.length = 0;
     },
