@@ -1,5 +1,6 @@
 import PostalMime, { decodeWords } from "postal-mime";
 import { cutText } from "../platform/cut-text.ts";
+import { readableMail } from "./readable-mail.ts";
 
 /** Of a larger mail, only the beginning is read. */
 const READ_LIMIT_BYTES = 1024 * 1024;
@@ -20,7 +21,8 @@ export interface MailPreview {
 
 /** Reads a mail for a person to look at. What cannot be read is left out: the mail may be in quarantine for just that. */
 export async function readPreview(body: ReadableStream<Uint8Array>): Promise<MailPreview> {
-  const { bytes, complete } = await beginningOf(body);
+  const { bytes: written, complete } = await beginningOf(body);
+  const bytes = await readableMail(written);
   const head = headersOf(bytes);
   try {
     const mail = await PostalMime.parse(bytes, { forceRfc822Attachments: true });
