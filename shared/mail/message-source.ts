@@ -49,9 +49,10 @@ export interface MessageSource {
   changes(link: string | undefined): Promise<ChangePage>;
   /**
    * What is in the folder, received at `from` or later, the oldest first; or the page that a link leads to.
+   * @param place without a link, so many messages are left out: a makeshift where Graph has lost it
    * @throws {FolderNotFoundError}
    */
-  list(from: Date, link?: string): Promise<ListPage>;
+  list(from: Date, link?: string, place?: number): Promise<ListPage>;
   /** When the message was received; `undefined` where it is gone. */
   receivedAt(messageId: string): Promise<Date | undefined>;
   /** The message's MIME, every byte as Graph gives it; `undefined` where it is gone. */

@@ -38,9 +38,10 @@ export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
 
   const listed = new Map<string, NewEntry>();
   let pages = 0;
+  const start = sweepFrom ?? deliverFrom;
   let moved: { sweepFrom: Date | undefined; sweptAt?: Date } = { sweepFrom };
   const covered = isImport ? { coveredFrom: deliverFrom } : {};
-  for await (const { messages, next, complete } of listPages(source, ledger, sweepFrom ?? deliverFrom)) {
+  for await (const { messages, next, complete } of listPages(source, ledger, start)) {
     pages += 1;
     for (const { id, receivedAt, fingerprint } of messages) {
       // A date may lie years ahead, too.
@@ -49,7 +50,9 @@ export async function reconcile(options: DiscoverOptions): Promise<Sweep> {
     }
     moved = complete ? { sweepFrom: undefined, sweptAt: now() } : { sweepFrom: next };
     await ledger.renew();
-    if (pages >= PAGES_PER_RUN || now() >= deadline) break;
+    // A second with more messages than that is read to its end, or the next run would begin it again.
+    const isPartDone = pages >= PAGES_PER_RUN && next > start;
+    if (isPartDone || now() >= deadline) break;
   }
   const { unknown, gone } = await ledger.compare([...listed.keys()]);
   let returned = 0;

@@ -92,10 +92,10 @@ export function createGraphSource(options: GraphSourceOptions): MessageSource {
       }
     },
 
-    async list(from, link) {
+    async list(from, link, place = 0) {
       try {
         return await inPages(LIST_SIZE, async (size) => {
-          const path = link === undefined ? await startOfList(from, size) : pathOfLink(graphUrl, link);
+          const path = link === undefined ? await startOfList(from, size, place) : pathOfLink(graphUrl, link);
           return toListPage(await jsonOf<DeltaBody>(await send({ method: "GET", path, headers })), size);
         });
       } catch (error) {
@@ -161,9 +161,9 @@ export function createGraphSource(options: GraphSourceOptions): MessageSource {
   }
 
   /** What is sorted by must be filtered by: https://learn.microsoft.com/graph/api/user-list-messages */
-  async function startOfList(from: Date, size: number): Promise<string> {
+  async function startOfList(from: Date, size: number, place: number): Promise<string> {
     const filter = encodeURIComponent(`receivedDateTime ge ${from.toISOString().slice(0, 19)}Z`);
-    return `${await messagesIn()}?$filter=${filter}&$orderby=receivedDateTime&$select=${MARKS}&$top=${size}`;
+    return `${await messagesIn()}?$filter=${filter}&$orderby=receivedDateTime&$select=${MARKS}&$top=${size}${place === 0 ? "" : `&$skip=${place}`}`;
   }
 
   function partFor(id: string, how: Acknowledge): BatchPart[] {

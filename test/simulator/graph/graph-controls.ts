@@ -28,6 +28,8 @@ export interface GraphControls {
   deltaRefusal: DeltaRefusal | undefined;
   /** So many of the next list pages lack the nextLink that they should have. */
   lostNextLinks: number;
+  /** A list always begins at its first message. */
+  ignoresSkip: boolean;
   /** So many of the next delta pages come back empty, with a nextLink. */
   emptyPages: number;
   /** A delta link that nobody used for so long is dead. Without it, only the generations count. */
@@ -48,6 +50,7 @@ export function createGraphControls(): GraphControls {
     endlessPages: undefined,
     deltaRefusal: undefined,
     lostNextLinks: 0,
+    ignoresSkip: false,
     emptyPages: 0,
     syncStateLifetimeMs: undefined,
     movedInCountsAsCreated: true,

@@ -22,7 +22,7 @@ export function listMessages(
   checkSelect(select);
   const size = readTop(query) ?? Math.min(maxPageSize ?? DEFAULT_LIST_SIZE, 1000);
   if (size > (controls.heaviestPage ?? size)) throw gatewayTimeout();
-  const skip = Number(query.get("$skip") ?? 0);
+  const skip = controls.ignoresSkip ? 0 : Number(query.get("$skip") ?? 0);
 
   const messages = store.visibleMessages(folder).filter(({ receivedAt }) => filter?.accepts(receivedAt) ?? true);
   const direction = readDirection(query, filter !== undefined);

@@ -204,7 +204,39 @@ describe("listing", () => {
     assert.equal((await discoverIn(mailbox)).discovered, 151);
   });
 
-  it("does not get stuck where such a second comes without a link", async () => {
+  for (const lost of [1, 2, 1_000]) {
+    it(`misses nothing of such a second, and does not get stuck, where ${lost} links are lost`, async () => {
+      harness.graph.controls.deltaRefusal = 405;
+      harness.graph.controls.heaviestPage = 62;
+      const mailbox = await harness.connect();
+      mailbox.receive(...names(250));
+      harness.clock.advance(MINUTE_MS);
+      mailbox.receive("afterwards");
+      harness.graph.controls.lostNextLinks = lost;
+      await discoverIn(mailbox, { deadline: new Date(Date.now() + 10 * SECOND_MS) });
+      assert.equal((await known(mailbox)).length, 251);
+    });
+
+    it(`misses nothing of such a second when messages leave it between two pages (${lost} links are lost)`, async () => {
+      harness.graph.controls.deltaRefusal = 405;
+      harness.graph.controls.heaviestPage = 62;
+      const mailbox = await harness.connect();
+      const ids = mailbox.receive(...names(250));
+      harness.clock.advance(MINUTE_MS);
+      mailbox.receive("afterwards");
+      harness.graph.controls.lostNextLinks = lost - 1;
+      let requests = 0;
+      const leave = () => {
+        requests += 1;
+        if (requests === 4) for (const id of ids.slice(0, 30)) mailbox.graph.move(id, "archive");
+      };
+      harness.graph.server.plan(lists, { kind: "before", run: leave }, 100);
+      await discoverIn(mailbox, { deadline: new Date(Date.now() + 10 * SECOND_MS) });
+      assert.equal((await known(mailbox)).length, 251);
+    });
+  }
+
+  it("leaves such a second behind where Graph knows no places either", async () => {
     harness.graph.controls.deltaRefusal = 405;
     harness.graph.controls.heaviestPage = 100;
     const mailbox = await harness.connect();
@@ -212,6 +244,7 @@ describe("listing", () => {
     harness.clock.advance(MINUTE_MS);
     const [id = ""] = mailbox.receive("afterwards");
     harness.graph.controls.lostNextLinks = 1_000;
+    harness.graph.controls.ignoresSkip = true;
     await discoverIn(mailbox, { deadline: new Date(Date.now() + 10 * SECOND_MS) });
     assert.ok((await known(mailbox)).includes(id));
   });

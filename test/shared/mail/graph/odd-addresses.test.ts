@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { MINUTE_MS, OWNER, useMailBed } from "../mail-harness.ts";
+import { MINUTE_MS, OWNER, useMailHarness } from "../mail-harness.ts";
 
-const bed = useMailBed();
+const harness = useMailHarness();
 
 describe("mail of an odd address", () => {
   for (const address of [
@@ -16,20 +16,20 @@ describe("mail of an odd address", () => {
     "!#$%&'*+-/=?^_`{|}~@contoso.test",
   ]) {
     it(`is found, delivered and marked: ${address}`, async () => {
-      const graph = bed.graph.addMailbox({ address, ownerOid: OWNER });
+      const graph = harness.graph.addMailbox({ address, ownerOid: OWNER });
       graph.addFolder({ displayName: "Kund'innen", parent: "inbox" });
-      const mailbox = await bed.connect({ address, folder: "Kund'innen", acknowledge: { kind: "mark-read" } });
+      const mailbox = await harness.connect({ address, folder: "Kund'innen", acknowledge: { kind: "mark-read" } });
       mailbox.receive("one");
-      assert.equal((await bed.run(mailbox)).kind, "fetched");
-      bed.clock.advance(MINUTE_MS);
+      assert.equal((await harness.run(mailbox)).kind, "fetched");
+      harness.clock.advance(MINUTE_MS);
       mailbox.receive("two");
-      await bed.run(mailbox);
-      assert.deepEqual(bed.taken(), ["one", "two"]);
-      bed.graph.controls.deltaRefusal = 405;
-      bed.clock.advance(MINUTE_MS);
+      await harness.run(mailbox);
+      assert.deepEqual(harness.taken(), ["one", "two"]);
+      harness.graph.controls.deltaRefusal = 405;
+      harness.clock.advance(MINUTE_MS);
       mailbox.receive("three");
-      await bed.run(mailbox);
-      assert.deepEqual(bed.taken(), ["one", "two", "three"]);
+      await harness.run(mailbox);
+      assert.deepEqual(harness.taken(), ["one", "two", "three"]);
       assert.deepEqual(
         graph.messages().map(({ isRead }) => isRead),
         [true, true, true],
