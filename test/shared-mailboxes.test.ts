@@ -82,6 +82,23 @@ describe("a shared mailbox", () => {
       assert.deepEqual(names, [], "there is no refresh token to keep");
     });
 
+    it("is one mailbox under all names of its folder: connected twice, it would deliver twice", async () => {
+      const folders = simulator.mailbox.folders.filter(({ wellKnownName }) => wellKnownName === "inbox");
+      for (const folder of folders.flatMap((inbox) => [inbox.id, inbox.displayName])) {
+        const again = { address: simulator.mailbox.address, folder, desk: "webhook", access: "application" };
+        const twin = ((await (await ask("", again)).json()) as { id: string }).id;
+        const answer = await ask(`/${twin}/connect`, {});
+        assert.equal(answer.status, 409);
+        assert.partialDeepStrictEqual(await answer.json(), { reason: "same-folder", folder: "inbox" });
+        assert.equal((await ask(`/${twin}/remove`, {})).status, 200);
+      }
+      const archive = { address: simulator.mailbox.address, folder: "archive", desk: "webhook", access: "application" };
+      const other = ((await (await ask("", archive)).json()) as { id: string }).id;
+      assert.equal((await ask(`/${other}/connect`, {})).status, 200, "another folder is another mailbox");
+      assert.equal((await ask(`/${other}/remove`, {})).status, 200);
+      assert.equal(await status(), "connected");
+    });
+
     it("lasts: no refresh token can end, and nothing has to be kept", async () => {
       for (let month = 0; month < 5; month += 1) {
         simulator.clock.advance(30 * DAY_MS);

@@ -10,6 +10,8 @@ export type ConsentRefusal =
   | { readonly reason: "other-account"; readonly userName: string; readonly userNameBefore: string }
   | { readonly reason: "missing-scopes"; readonly missing: readonly string[] }
   | { readonly reason: "mailbox-not-opened"; readonly userName: string; readonly detail: string }
+  /** `folder`: the name under which another mailbox has it. */
+  | { readonly reason: "same-folder"; readonly folder: string }
   | { readonly reason: "token-refused"; readonly class: RefusalClass; readonly message: string };
 
 /** `invited`: whoever signed in came by an invitation, and may see nothing of the other pages. */

@@ -65,6 +65,8 @@ export interface ConsentDeps {
   readonly subject: (mailboxId: string) => Promise<ConsentSubject | undefined>;
   /** Tries the mailbox with the new token; gives what is missing, or `undefined` where it opens. */
   readonly cannotOpen: (mailboxId: string, accessToken: string) => Promise<string | undefined>;
+  /** With the new token: the name under which another mailbox has the same folder; `undefined` where none has. */
+  readonly sameFolder: (mailboxId: string, accessToken: string) => Promise<string | undefined>;
   /** True for the one sign-in that an invitation is good for. */
   readonly useInvitation: (key: string) => Promise<boolean>;
   /** Makes an invitation good again whose sign-in could not be stored. */
@@ -274,6 +276,9 @@ export function createConsents(deps: ConsentDeps): Consents {
       const userName = answer.userName || "The application";
       return refusing(mailboxId)({ reason: "mailbox-not-opened", userName, detail });
     }
+    // Each mail of the folder would be delivered by both.
+    const folder = await deps.sameFolder(mailboxId, answer.accessToken);
+    if (folder !== undefined) return refusing(mailboxId)({ reason: "same-folder", folder });
     const before = await grants.read(mailboxId);
     const generation = newGeneration();
     const origin = await store(generation);

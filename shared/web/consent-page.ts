@@ -142,6 +142,12 @@ function wordsFor(refusal: ConsentRefusal): Words {
         happened: `${refusal.userName} signed in, but cannot open the mailbox and folder. ${sentence(refusal.detail)}`,
         next: "Sign in as the owner of the mailbox, or give whoever signs in, or the application, access to it in Exchange; and check the address and the folder. A new permission can take two hours to work.",
       };
+    case "same-folder":
+      return {
+        title: "The folder is connected already",
+        happened: `Deskpost brings in the mail of this folder already: it is the one that is in the list as “${refusal.folder}”. Nothing was changed; connected twice, every mail would become two tickets.`,
+        next: "Nothing is to be done for its mail. Whoever runs Deskpost removes one of the two from the list of mailboxes.",
+      };
     case "token-refused":
       return refusal.class === "passing"
         ? {

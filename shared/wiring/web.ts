@@ -6,6 +6,7 @@ import { askOwnAddress, tryKeyVault, tryStorage } from "../health/checks/try-ser
 import { createMailboxView, createOverview } from "../health/overview.ts";
 import { tokenView } from "../health/token-view.ts";
 import { cannotOpenFolder } from "../mail/graph/graph-folder.ts";
+import { findSameFolder } from "../mail/graph/same-folder.ts";
 import type { Config } from "../platform/config.ts";
 import type { Secrets } from "../platform/key-vault-azure.ts";
 import type { Tables } from "../platform/tables-azure.ts";
@@ -55,6 +56,11 @@ export function createWebParts({ config, tables, secrets, tokens, mail, log, now
       if (mailbox === undefined) return "The mailbox was removed meanwhile";
       const send = mail.graphFor(mailboxId, async () => accessToken);
       return cannotOpenFolder(send, mailbox.address, mailbox.folder);
+    },
+    async sameFolder(mailboxId, accessToken) {
+      const [mailbox, all] = await Promise.all([registry.get(mailboxId), registry.list()]);
+      const send = mail.graphFor(mailboxId, async () => accessToken);
+      return mailbox && (await findSameFolder(send, mailbox, all))?.folder;
     },
   });
 

@@ -38,15 +38,14 @@ export function saysNoFolder(error: unknown): boolean {
   );
 }
 
-/** Whether the folder opens, by what `findFolder` gave. */
-async function opens(send: SendToGraph, address: string, folder: string): Promise<boolean> {
+/** The id of the folder that `findFolder` gave; `undefined` where it does not open. */
+export async function folderId(send: SendToGraph, address: string, folder: string): Promise<string | undefined> {
   const path = `${userPath(address)}/mailFolders/${encodeURIComponent(folder)}?$select=id`;
   try {
     const response = await send({ method: "GET", path });
-    await response.body?.cancel();
-    return true;
+    return ((await response.json()) as { id: string }).id;
   } catch (error) {
-    if (saysNoFolder(error)) return false;
+    if (saysNoFolder(error)) return undefined;
     throw error;
   }
 }
@@ -61,8 +60,8 @@ export async function cannotOpenFolder(
   folder: string,
 ): Promise<string | undefined> {
   try {
-    const isThere = await opens(send, address, await findFolder(send, address, folder));
-    return isThere ? undefined : new FolderNotFoundError(address, folder, "is not there").message;
+    const id = await folderId(send, address, await findFolder(send, address, folder));
+    return id !== undefined ? undefined : new FolderNotFoundError(address, folder, "is not there").message;
   } catch (error) {
     if (error instanceof FolderNotFoundError) return error.message;
     if (error instanceof GraphError && error.code === "GRAPH_REFUSED") return error.message;

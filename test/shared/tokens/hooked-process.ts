@@ -87,6 +87,7 @@ export function createHookedProcess(harness: TokenHarness, options: HookedProces
       return mailbox && { mailboxId, address: mailbox.address, kind: "owner", writes: false };
     },
     cannotOpen: async () => undefined,
+    sameFolder: async () => undefined,
     useInvitation: async () => true,
     releaseInvitation: async () => {},
     log: silent,

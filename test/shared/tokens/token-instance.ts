@@ -110,6 +110,7 @@ export function createInstance(world: InstanceWorld, options: InstanceOptions = 
       return mailbox && consentSubject(mailbox);
     },
     cannotOpen: async () => cannotOpen,
+    sameFolder: async () => undefined,
     useInvitation: async () => true,
     releaseInvitation: async () => {},
     log,

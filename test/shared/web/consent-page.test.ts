@@ -70,6 +70,11 @@ describe("the page at the end of a consent", () => {
       /Sign in as the owner/,
     ],
     [
+      { reason: "same-folder", folder: "inbox" },
+      /brings in the mail of this folder already: it is the one that is in the list as “inbox”/,
+      /removes one of the two/,
+    ],
+    [
       { reason: "token-refused", class: "passing", message },
       /did not answer as it should/,
       /Try again in a few minutes/,
@@ -134,6 +139,7 @@ describe("the page at the end of a consent", () => {
       { reason: "microsoft-error", error: hostile },
       { reason: "missing-scopes", missing: [hostile] },
       { reason: "mailbox-not-opened", userName: hostile, detail: hostile },
+      { reason: "same-folder", folder: hostile },
       { reason: "token-refused", class: "owner", message: hostile },
     ];
     for (const refusal of refusals) {
