@@ -5,9 +5,16 @@ import type { AppHealth } from "../tokens/access-tokens.ts";
 
 /** While Entra refuses the app, one mailbox in so much time tries again, for all of them; just less than a tick. */
 const PROBE_EVERY_MS = 50_000;
+/** Two tenants that hear the same within this time are no coincidence. */
+const SUSPICION_MS = 24 * 3_600_000;
 
 export interface AppHealthOptions {
   readonly registry: MailboxRegistry;
+  /**
+   * Tries the application's own credential where no customer's tenant has a say; gives what refuses it. Without it, only a
+   * second tenant confirms a suspicion.
+   */
+  readonly tryCredential?: (() => Promise<AppError | undefined>) | undefined;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -16,7 +23,7 @@ export interface AppHealthOptions {
  * Law 5: the one alarm of the app, raised when Entra refuses our own registration or credential, cleared when it accepts them
  * again. No mailbox changes by it.
  */
-export function createAppHealth({ registry, log, now }: AppHealthOptions): AppHealth {
+export function createAppHealth({ registry, tryCredential, log, now }: AppHealthOptions): AppHealth {
   /** The alarm is a by-product: a storage that fails here must not cost a token. */
   async function unlessStorageFails(work: () => Promise<void>): Promise<void> {
     try {
@@ -24,6 +31,11 @@ export function createAppHealth({ registry, log, now }: AppHealthOptions): AppHe
     } catch (error) {
       log.error("request failed", errorFields(error));
     }
+  }
+
+  async function refused(error: AppError): Promise<void> {
+    const raised = await registry.raiseAlarm({ code: error.code, message: error.message, since: now() });
+    if (raised) log.error("app misconfigured", errorFields(error));
   }
 
   return {
@@ -34,10 +46,13 @@ export function createAppHealth({ registry, log, now }: AppHealthOptions): AppHe
       if (await registry.takeProbe(new Date(at.getTime() - PROBE_EVERY_MS), at)) return undefined;
       return new AppError("APP_MISCONFIGURED", alarm.message);
     },
-    refused: (error) =>
+    refused: (error) => unlessStorageFails(() => refused(error)),
+    suspected: (error, tenantId) =>
       unlessStorageFails(async () => {
-        const raised = await registry.raiseAlarm({ code: error.code, message: error.message, since: now() });
-        if (raised) log.error("app misconfigured", errorFields(error));
+        const before = await registry.suspect({ tenantId, at: now() });
+        const isRecent = before !== undefined && now().getTime() - before.at.getTime() < SUSPICION_MS;
+        const isElsewhere = isRecent && before.tenantId !== tenantId;
+        if (isElsewhere || (await tryCredential?.()) !== undefined) await refused(error);
       }),
     accepted: () =>
       unlessStorageFails(async () => {

@@ -75,6 +75,12 @@ export interface AppAlarm {
   readonly since: Date;
 }
 
+/** A tenant in which Entra refused the application by a number that nobody knows. */
+export interface Suspicion {
+  readonly tenantId: string;
+  readonly at: Date;
+}
+
 /** Keeps the mailboxes. Writes to a mailbox depend on the ETag that was read and throw `RowChangedError` otherwise. */
 export interface MailboxRegistry {
   /** @throws {AppError} MAILBOX_EXISTS */
@@ -105,6 +111,8 @@ export interface MailboxRegistry {
   /** Raises the one alarm of the app, or gives it a newer message. True for the one caller who raised it. */
   raiseAlarm(alarm: AppAlarm): Promise<boolean>;
   clearAlarm(): Promise<void>;
+  /** Notes which tenant's refusal may be our own fault; gives what was noted before. */
+  suspect(suspicion: Suspicion): Promise<Suspicion | undefined>;
 }
 
 /**

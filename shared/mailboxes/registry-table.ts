@@ -27,6 +27,7 @@ const MAILBOXES = "mailbox";
 const SYSTEM = "system";
 const TICK = "fetch-mail";
 const ALARM = "alarm";
+const SUSPICION = "suspicion";
 
 /** A row of the table Mailboxes. Times are ISO 8601 in UTC, so that they compare as text; "" stands for no value. */
 interface MailboxRow {
@@ -204,6 +205,14 @@ export function createMailboxRegistry(tables: Tables): MailboxRegistry {
         await unlessAbsent(client.updateEntity(row, "Merge"));
         return false;
       }
+    },
+
+    async suspect({ tenantId, at }) {
+      const client = await table();
+      const row = await unlessAbsent(client.getEntity<{ tenantId: string; at: string }>(SYSTEM, SUSPICION));
+      const suspicion = { partitionKey: SYSTEM, rowKey: SUSPICION, tenantId, at: at.toISOString() };
+      await client.upsertEntity(suspicion, "Replace");
+      return row && { tenantId: row.tenantId, at: new Date(row.at) };
     },
 
     async clearAlarm() {

@@ -49,6 +49,8 @@ export interface AppHealth {
    */
   misconfiguration(): Promise<AppError | undefined>;
   refused(error: AppError): Promise<void>;
+  /** Law 5: a refusal that may be one tenant's fault; nobody is told before a second tenant, or a check, confirms it. */
+  suspected(error: AppError, tenantId: string): Promise<void>;
   accepted(): Promise<void>;
 }
 
@@ -356,7 +358,11 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
       ...errorFields(error),
     });
     // Law 5: what is wrong with our own application is the app's alarm, and changes no mailbox.
-    if (error instanceof AppError && concernsEveryMailbox(error)) await appHealth.refused(error);
+    if (error instanceof AppError) {
+      const concerns = concernsEveryMailbox(error);
+      if (concerns === "yes") await appHealth.refused(error);
+      if (concerns === "perhaps") await appHealth.suspected(error, grant.tenantId);
+    }
     // Whoever says no to a grant has accepted the application that asked.
     if (refusal?.class === "owner" || refusal?.class === "tenant-admin") await appHealth.accepted();
     // A service that is down is left alone for a while; a credential of ours that was put right must work at once.

@@ -1,4 +1,5 @@
 import { AppError } from "../platform/errors.ts";
+import { AADSTS_TABLE } from "./aadsts-table.ts";
 
 /**
  * Who can mend it: the mailbox's owner (by consenting again), the tenant's administrator, us (the app registration and
@@ -16,31 +17,7 @@ export interface EntraAnswer {
   readonly codes: readonly number[];
 }
 
-// Codes and meanings: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-const OWNER = [
-  50072, 50074, 50076, 50078, 50079, 50055, 50085, 50089, 50132, 50133, 50144, 50158, 50173, 54005, 501481, 65001,
-  65004, 70000, 70008, 70043, 700005, 700082, 700084,
-];
-const TENANT_ADMIN = [
-  50034, 50053, 50057, 50097, 50105, 50129, 50131, 50187, 53000, 53001, 53003, 53011, 70001, 90094, 90095, 500011,
-  500021, 500022, 500212, 500213, 530032, 530034, 530035, 650052, 650056, 1000031, 7000112,
-];
-const APP = [
-  28002, 28003, 50011, 50012, 50048, 50194, 70002, 70011, 70021, 90002, 90013, 90014, 90023, 90038, 90100, 90124, 90130,
-  500112, 500133, 650057, 700011, 700016, 700022, 700023, 700024, 700025, 700027, 700030, 700211, 700212, 700213,
-  700229, 900144, 900382, 900432, 900971, 9001023, 9002313, 7000215, 7000218, 7000222, 7002137, 7002138,
-];
-const PASSING = [
-  33000, 40010, 50000, 50033, 50087, 50088, 50166, 50196, 70012, 80002, 80005, 80014, 90006, 90012, 90024, 90033, 90055,
-  90090, 90091,
-];
-
-const CLASS_OF_CODE: ReadonlyMap<number, RefusalClass> = new Map([
-  ...OWNER.map((code) => [code, "owner"] as const),
-  ...TENANT_ADMIN.map((code) => [code, "tenant-admin"] as const),
-  ...APP.map((code) => [code, "app"] as const),
-  ...PASSING.map((code) => [code, "passing"] as const),
-]);
+const ROW_OF_CODE = new Map(AADSTS_TABLE.flatMap((row) => row.codes.map((code) => [code, row] as const)));
 
 /**
  * Sorts a refusal. The HTTP status tells an outage; then the AADSTS number, because Entra uses `invalid_grant` for
@@ -49,11 +26,11 @@ const CLASS_OF_CODE: ReadonlyMap<number, RefusalClass> = new Map([
  */
 export function classify({ status, error, suberror, codes }: EntraAnswer): RefusalClass {
   if (status === undefined || status === 429 || status >= 500) return "passing";
-  if (suberror === "consent_required") return "owner";
   for (const code of codes) {
-    const known = CLASS_OF_CODE.get(code);
-    if (known !== undefined) return known;
+    const row = ROW_OF_CODE.get(code);
+    if (row !== undefined) return row.class;
   }
+  if (suberror === "consent_required") return "owner";
   switch (error) {
     case "invalid_grant":
     case "interaction_required":
@@ -115,17 +92,16 @@ export function mayBeTheToken({ class: kind, answer }: EntraError): boolean {
   return kind === "owner" || kind === "tenant-admin" || answer.codes.includes(MALFORMED);
 }
 
-/** What Entra says of the application's credential: a secret, a certificate, or a federated one. */
-const CREDENTIAL = new Set([
-  50012, 50048, 70002, 70021, 500112, 500133, 700024, 700025, 700027, 700030, 700211, 700212, 700213, 700229, 7000215,
-  7000218, 7000222, 7002137, 7002138,
-]);
-
-/** Law 5: true where our own credential is refused, or missing; false where one tenant or one token is the trouble. */
-export function concernsEveryMailbox(error: AppError): boolean {
-  if (error.code !== "APP_MISCONFIGURED") return false;
-  if (!(error instanceof EntraError)) return true;
-  return error.answer.error === "invalid_client" || error.answer.codes.some((code) => CREDENTIAL.has(code));
+/**
+ * Law 5: whether our own credential is refused, or missing. `perhaps` where Entra's word says so by a number that nobody
+ * knows: then it may as well be one tenant's fault, and somebody else has to confirm it.
+ */
+export function concernsEveryMailbox(error: AppError): "yes" | "perhaps" | "no" {
+  if (error.code !== "APP_MISCONFIGURED") return "no";
+  if (!(error instanceof EntraError)) return "yes";
+  const known = error.answer.codes.map((code) => ROW_OF_CODE.get(code)).find((row) => row !== undefined);
+  if (known !== undefined) return known.alarm ? "yes" : "no";
+  return error.answer.error === "invalid_client" ? "perhaps" : "no";
 }
 
 /** Entra's number for a refusal, or the code of the error where it is not Entra's. */

@@ -2,12 +2,14 @@ import type { TokenCredential } from "@azure/identity";
 import { createAppHealth } from "../health/app-health.ts";
 import type { MailboxRegistry } from "../mailboxes/mailbox.ts";
 import type { Config } from "../platform/config.ts";
+import { AppError } from "../platform/errors.ts";
 import type { Secrets } from "../platform/key-vault-azure.ts";
 import type { Tables } from "../platform/tables-azure.ts";
 import type { Outgoing } from "../telemetry/outgoing.ts";
 import { createAccessTokens } from "../tokens/access-tokens.ts";
 import { createClientCredential } from "../tokens/client-credential.ts";
 import { createCredentialEnd } from "../tokens/credential-end.ts";
+import { concernsEveryMailbox } from "../tokens/entra-errors.ts";
 import { SAVE_AFTER_MS } from "../tokens/expiry.ts";
 import { createGrantStore } from "../tokens/grant-store-azure.ts";
 import { createInvitations } from "../tokens/invitations-table.ts";
@@ -37,9 +39,21 @@ export function createTokenParts(options: TokenPartsOptions) {
     ...{ loginUrl, clientId, applicationScope: config.applicationScope, now, outgoing },
     credential: createClientCredential({ authentication, identity, readSecret, log }),
   });
+  /** In our own tenant, where one is named: there no customer's administrator has a say. */
+  const { tenant, adminTenant = tenant } = config.entra;
+  const tryCredential = adminTenant === undefined ? undefined : () => refusalIn(adminTenant);
+  async function refusalIn(own: string): Promise<AppError | undefined> {
+    try {
+      await endpoint.applicationToken({ tenant: own, claims: undefined });
+      return undefined;
+    } catch (error) {
+      if (error instanceof AppError) return concernsEveryMailbox(error) === "no" ? undefined : error;
+      throw error;
+    }
+  }
   const { accessTokenFor, renew } = createAccessTokens({
     ...{ grants, endpoint, sealer, log, now, random, sleep },
-    appHealth: createAppHealth({ registry, log, now }),
+    appHealth: createAppHealth({ registry, tryCredential, log, now }),
     saveAfterMs: config.refreshTokenSaving === "always" ? 0 : SAVE_AFTER_MS,
   });
   const invitations = createInvitations({ tables, now });

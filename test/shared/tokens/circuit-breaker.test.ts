@@ -55,3 +55,22 @@ describe("while Entra refuses the application", () => {
     assert.equal(await harness.instance().registry.alarm(), undefined);
   });
 });
+
+describe("while one tenant has removed the application", () => {
+  for (const first of ["the tenant's own mailbox", "another tenant's mailbox"] as const) {
+    it(`no other is kept from its tokens, and nobody is alarmed (${first} comes first)`, async () => {
+      const [theirs, others] = [await harness.connectedMailbox(), await harness.connectedMailbox()];
+      await harness.passEnd(theirs);
+      harness.entra.refuseRefresh(7_000_229, theirs.account.oid);
+      const instance = harness.instance();
+      const order = first === "the tenant's own mailbox" ? [theirs, others] : [others, theirs];
+      for (const mailbox of order) {
+        const asked = instance.accessTokenFor(mailbox.id);
+        if (mailbox === theirs) await assert.rejects(asked, { code: "ADMIN_REQUIRED" });
+        else harness.assertServes(mailbox, await asked);
+      }
+      assert.equal(await instance.registry.alarm(), undefined);
+      harness.entra.refuseRefresh(undefined, theirs.account.oid);
+    });
+  }
+});

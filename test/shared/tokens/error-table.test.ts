@@ -88,13 +88,14 @@ describe("what the table does not name", () => {
     ["an unknown number with invalid_grant", ofNobody("invalid_grant"), "owner", false],
     ["an unknown number with interaction_required", ofNobody("interaction_required"), "owner", false],
     ["an unknown number with a missing consent", ofNobody("brand_new_error", 400, "consent_required"), "owner", false],
-    ["an unknown number with invalid_client", ofNobody("invalid_client", 401), "app", true],
+    ["an unknown number with invalid_client", ofNobody("invalid_client", 401), "app", false],
+    ["a number of one tenant with invalid_client", entraErrorAnswer(new EntraError(7000229)), "tenant-admin", false],
     ["an unknown number with invalid_scope", ofNobody("invalid_scope"), "app", false],
   ];
   for (const [name, answer, kind, alarm] of cases) {
     it(`(${name}) is ${kind}`, async () => {
       await renewalMeets(answer);
-      await assertEffect(kind, "AADSTS987654", alarm);
+      await assertEffect(kind, kind === "tenant-admin" ? "AADSTS7000229" : "AADSTS987654", alarm);
     });
   }
 

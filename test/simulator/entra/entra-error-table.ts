@@ -54,6 +54,30 @@ export const aadsts: Readonly<Record<number, KnownError>> = {
     error: "invalid_scope",
     text: "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).",
   },
+  7000229: {
+    error: "invalid_client",
+    text: "The client application {clientId} is missing service principal in the tenant {tenant}. See instructions here: https://go.microsoft.com/fwlink/?linkid=2225119",
+  },
+  500014: {
+    error: "invalid_resource",
+    text: "The service principal for resource 'https://graph.microsoft.com' is disabled.",
+  },
+  500011: {
+    error: "invalid_resource",
+    text: "The resource principal named https://graph.microsoft.com was not found in the tenant named {tenant}.",
+  },
+  5000224: {
+    error: "invalid_request",
+    text: "We are sorry, this resource is not available. If you are seeing this message by mistake, please contact Microsoft support.",
+  },
+  650052: {
+    error: "invalid_client",
+    text: "The app is trying to access a service 'Microsoft Graph' that your organization '{tenant}' lacks a service principal for.",
+  },
+  650057: {
+    error: "invalid_resource",
+    text: "Invalid resource. The client has requested access to a resource which is not listed in the requested permissions in the client's application registration.",
+  },
   650053: {
     error: "invalid_client",
     text: "The application '{application}' asked for scope '{scope}' that doesn't exist on the resource '00000003-0000-0000-c000-000000000000'. Contact the app vendor.",
@@ -272,10 +296,6 @@ export const aadsts: Readonly<Record<number, KnownError>> = {
     claims: SECOND_FACTOR_CLAIMS,
   },
   530032: { error: "invalid_grant", text: "User blocked due to risk on home tenant." },
-  650052: {
-    error: "unauthorized_client",
-    text: "The app is trying to access a service '00000003-0000-0000-c000-000000000000'(Microsoft Graph) that your organization '{tenant}' lacks a service principal for. Contact your IT Admin to review the configuration of your service subscriptions or consent to the application in order to create the required service principal.",
-  },
 
   // Entra itself
   90033: { error: "temporarily_unavailable", text: "A transient error has occurred. Please try again.", status: 503 },
