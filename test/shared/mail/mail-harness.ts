@@ -18,7 +18,6 @@ import type { AppError } from "../../../shared/platform/errors.ts";
 import type { Tables } from "../../../shared/platform/tables-azure.ts";
 import { createLog, type Log } from "../../../shared/telemetry/log.ts";
 import { createMailPath, type MailPath } from "../../../shared/wiring/mail.ts";
-import { type Azurite, startAzurite } from "../../simulator/azurite.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
 import { startUvdesk, type Uvdesk } from "../../simulator/desks/uvdesk.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../../simulator/desks/webhook-receiver.ts";
@@ -27,8 +26,8 @@ import type { AccessTokenDetails } from "../../simulator/graph/graph-access.ts";
 import type { Mailbox as GraphMailbox } from "../../simulator/graph/graph-mailbox.ts";
 import type { SeenRequest } from "../../simulator/stand-in.ts";
 import { type Certificate, trustedCertificate } from "../../simulator/tls.ts";
-import { azuriteTables } from "../azurite-tables.ts";
 import { validMailbox } from "../mailboxes/valid-mailbox.ts";
+import { type StorageKind, startTestStorage, type TestStorage } from "../test-storage.ts";
 
 export const ADDRESS = "help@example.com";
 /** What UVdesk takes mail for; the many are for tests that tell one history after the other. */
@@ -86,7 +85,7 @@ export interface MailHarness {
   readonly clock: Clock;
   /** Graph's; another process needs it to trust the stand-in. */
   readonly certificate: Certificate;
-  readonly azurite: Azurite;
+  readonly storage: TestStorage;
   readonly graph: Graph;
   readonly uvdesk: Uvdesk;
   readonly webhook: WebhookReceiver;
@@ -150,10 +149,10 @@ export function asksForChanges({ path }: SeenRequest): boolean {
 }
 
 /** Everything fresh for each test of the file. */
-export function useMailHarness(): MailHarness {
+export function useMailHarness({ storage: kind = "memory" }: { readonly storage?: StorageKind } = {}): MailHarness {
   let certificate: Certificate;
   let clock: Clock;
-  let azurite: Azurite;
+  let storage: TestStorage;
   let graph: Graph;
   let uvdesk: Uvdesk;
   let webhook: WebhookReceiver;
@@ -172,14 +171,14 @@ export function useMailHarness(): MailHarness {
     tokens = { current: "token-1", accepted: new Set(["token-1"]), rejected: [], failure: undefined };
     events = [];
     refusedGrants = [];
-    azurite = await startAzurite({ tablePort: 0, queuePort: 0 });
+    storage = await startTestStorage(kind);
     graph = await startGraph({ port: 0, certificate, describeAccessToken });
     uvdesk = await startUvdesk({ port: 0, mailboxes: ADDRESSES });
     webhook = await startWebhookReceiver({ port: 0, secret: SECRET });
-    tables = azuriteTables(azurite);
+    tables = storage.openTables();
   });
   afterEach(async () => {
-    await Promise.all([azurite.stop(), graph.stop(), uvdesk.stop(), webhook.stop()]);
+    await Promise.all([storage.stop(), graph.stop(), uvdesk.stop(), webhook.stop()]);
     clock.uninstall();
   });
 
@@ -199,7 +198,7 @@ export function useMailHarness(): MailHarness {
 
   /** The product's own wiring, on tables that are opened anew. */
   function mailPath(): MailPath {
-    const fresh = azuriteTables(azurite);
+    const fresh = storage.openTables();
     return createMailPath({
       ...{
         tables: fresh,
@@ -259,8 +258,8 @@ export function useMailHarness(): MailHarness {
     get certificate() {
       return certificate;
     },
-    get azurite() {
-      return azurite;
+    get storage() {
+      return storage;
     },
     get graph() {
       return graph;

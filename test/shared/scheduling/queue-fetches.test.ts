@@ -7,25 +7,25 @@ import { createFetchQueue } from "../../../shared/scheduling/fetch-queue-azure.t
 import { createQueueFetch, createQueueFetches } from "../../../shared/scheduling/queue-fetches.ts";
 import { type ConnectedMailbox, MINUTE_MS, now, useMailHarness } from "../mail/mail-harness.ts";
 
-const harness = useMailHarness();
+const harness = useMailHarness({ storage: "azurite" });
 let queue: QueueClient;
 beforeEach(() => {
-  queue = new QueueClient(harness.azurite.connectionString, "mailbox-fetches");
+  queue = new QueueClient(harness.storage.azurite.connectionString, "mailbox-fetches");
 });
 
 const credential = { getToken: async () => assert.fail("Azurite is reached with its key") };
 
 /** As a process that has just started. */
 function queueFetches(ids: readonly string[]): Promise<number> {
-  const { registry, log, azurite } = harness;
-  const fetchQueue = createFetchQueue({ storage: { connectionString: azurite.connectionString }, credential });
+  const { registry, log, storage } = harness;
+  const fetchQueue = createFetchQueue({ storage: storage.azurite, credential });
   return createQueueFetches({ registry, queue: fetchQueue, log, now })(ids);
 }
 
 /** One, because somebody asks for it. */
 function queueFetch(id: string): Promise<boolean> {
-  const { registry, log, azurite } = harness;
-  const fetchQueue = createFetchQueue({ storage: { connectionString: azurite.connectionString }, credential });
+  const { registry, log, storage } = harness;
+  const fetchQueue = createFetchQueue({ storage: storage.azurite, credential });
   return createQueueFetch({ registry, queue: fetchQueue, log, now })(id);
 }
 
@@ -89,7 +89,7 @@ describe("a mailbox that is left to the queue", () => {
     const mailboxes = await connectSome(2);
     await queue.create();
     const down = { kind: "refuse", refusal: "condition-not-met" } as const;
-    for (const _ of mailboxes) await harness.azurite.faults.plan(down, { service: "queue", method: "POST" });
+    for (const _ of mailboxes) await harness.storage.azurite.faults.plan(down, { service: "queue", method: "POST" });
     assert.equal(await queueFetches(mailboxes.map(({ id }) => id)), 0);
     assert.equal((await harness.registry.due(now())).length, 2);
     const told = harness.events.filter(({ event }) => event === "fetches not queued");
@@ -147,7 +147,7 @@ describe("a mailbox that somebody wants to be fetched now", () => {
     const [mailbox = assert.fail()] = await connectSome(1);
     await queue.createIfNotExists();
     const down = { kind: "refuse", refusal: "condition-not-met" } as const;
-    await harness.azurite.faults.plan(down, { service: "queue", method: "POST" });
+    await harness.storage.azurite.faults.plan(down, { service: "queue", method: "POST" });
     await queueFetch(mailbox.id);
     assert.deepEqual(await harness.registry.due(now()), [mailbox.id]);
     assert.ok(

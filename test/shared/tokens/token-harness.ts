@@ -5,10 +5,9 @@ import { after, afterEach, before } from "node:test";
 import { ManagedIdentityCredential } from "@azure/identity";
 import type { StoredMailbox } from "../../../shared/mailboxes/mailbox.ts";
 import { createSecrets, type Secrets } from "../../../shared/platform/key-vault-azure.ts";
-import { createTables, type Tables } from "../../../shared/platform/tables-azure.ts";
+import type { Tables } from "../../../shared/platform/tables-azure.ts";
 import { createLog, type LogEvent } from "../../../shared/telemetry/log.ts";
 import type { StoredGrant } from "../../../shared/tokens/grant.ts";
-import { startAzurite } from "../../simulator/azurite.ts";
 import { type Clock, installClock } from "../../simulator/clock.ts";
 import { type Entra, startEntra } from "../../simulator/entra/entra.ts";
 import type { Account } from "../../simulator/entra/entra-directory.ts";
@@ -17,6 +16,7 @@ import { KEY_VAULT_AUDIENCE, type KeyVault, startKeyVault } from "../../simulato
 import { startManagedIdentity } from "../../simulator/key-vault/managed-identity.ts";
 import type { SeenRequest } from "../../simulator/stand-in.ts";
 import { trustedCertificate } from "../../simulator/tls.ts";
+import { startTestStorage } from "../test-storage.ts";
 import { createLeakWatch } from "./leak-watch.ts";
 import {
   CLIENT_ID,
@@ -145,7 +145,7 @@ async function startTokenHarness(): Promise<StartedTokenHarness> {
   // Before the clock: TLS compares the certificate with the real time.
   const certificate = await trustedCertificate();
   const clock = installClock();
-  const azurite = await startAzurite({ tablePort: 0, queuePort: 0 });
+  const storage = await startTestStorage("memory");
   const managedIdentity = await startManagedIdentity({ ...IDENTITY, port: 0 });
   Object.assign(env, managedIdentity.settings);
   const entra = await startEntra({
@@ -176,16 +176,20 @@ async function startTokenHarness(): Promise<StartedTokenHarness> {
   const logLines: string[] = [];
   const log = createLog((_, line) => void logLines.push(line));
   const watch = createLeakWatch();
-  const storage = { connectionString: azurite.connectionString };
 
   /** The managed identity as the real credential reaches it. */
   const createIdentity = () => watch.credential(new ManagedIdentityCredential({ clientId: IDENTITY.clientId }));
 
   const ownSecrets = createSecrets({ vaultUrl: keyVault.origin, credential: createIdentity(), sleep: sleepShortly });
-  const ownTables = createTables({ storage, credential: createIdentity() });
+  const ownTables = storage.openTables();
 
   function instance(options?: InstanceOptions): Instance {
-    const places = { storage, vaultUrl: keyVault.origin, loginUrl: entra.origin, identity: createIdentity() };
+    const places = {
+      openTables: storage.openTables,
+      vaultUrl: keyVault.origin,
+      loginUrl: entra.origin,
+      identity: createIdentity(),
+    };
     return createInstance({ ...places, watch, log }, options);
   }
 
@@ -273,7 +277,7 @@ async function startTokenHarness(): Promise<StartedTokenHarness> {
       watch.assertNothingLeaked({ logLines, urls: urls() });
     },
     async stop() {
-      await azurite.stop();
+      await storage.stop();
       await entra.server.stop();
       await keyVault.server.stop();
       await managedIdentity.server.stop();

@@ -6,7 +6,7 @@ import type { MailboxRegistry } from "../../../shared/mailboxes/mailbox.ts";
 import { createMailboxRegistry } from "../../../shared/mailboxes/registry-table.ts";
 import type { ClientAuthentication } from "../../../shared/platform/config.ts";
 import { createSecrets } from "../../../shared/platform/key-vault-azure.ts";
-import { createTables } from "../../../shared/platform/tables-azure.ts";
+import type { Tables } from "../../../shared/platform/tables-azure.ts";
 import { createRenewGrants, type RenewGrantsReport } from "../../../shared/scheduling/renew-grants.ts";
 import type { Log } from "../../../shared/telemetry/log.ts";
 import { type AccessTokens, createAccessTokens } from "../../../shared/tokens/access-tokens.ts";
@@ -53,7 +53,7 @@ export interface InstanceOptions {
 
 /** What a process finds outside itself. */
 interface InstanceWorld {
-  readonly storage: { readonly connectionString: string };
+  openTables(): Tables;
   readonly vaultUrl: string;
   readonly loginUrl: string;
   readonly identity: TokenCredential;
@@ -71,11 +71,11 @@ export async function sleepShortly(ms: number): Promise<void> {
 
 /** Puts a process together from Deskpost's own parts. */
 export function createInstance(world: InstanceWorld, options: InstanceOptions = {}): Instance {
-  const { storage, vaultUrl, loginUrl, identity, watch, log } = world;
+  const { openTables, vaultUrl, loginUrl, identity, watch, log } = world;
   const { sleep = sleepShortly, random = Math.random, saveAfterMs = SAVE_AFTER_MS, cannotOpen, tenant } = options;
   const { grants: grantsOf = (part) => part, sealer: sealerOf = (part) => part } = options;
   const { authentication = { kind: "client-secret", secretName: CLIENT_SECRET_NAME } } = options;
-  const tables = createTables({ storage, credential: identity });
+  const tables = openTables();
   const secrets = createSecrets({ vaultUrl, credential: identity, sleep: sleepShortly });
   const readSecret = async (name: string) => (await secrets.read(name))?.value;
   const credential = createClientCredential({ authentication, identity, readSecret, log });

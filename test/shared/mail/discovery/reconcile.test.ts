@@ -238,13 +238,13 @@ describe("the cost of a sweep", () => {
   it("is a request to Graph and one to storage for each thousand messages", async () => {
     const mailbox = await withHistory();
     harness.graph.server.requests.length = 0;
-    const before = harness.azurite.requestCount;
+    const before = harness.storage.requestCount;
     await discoverIn(mailbox);
     assert.equal(harness.graph.server.requests.filter(lists).length, 3);
     // The ledger's own pages, and the few writes that every run makes.
     assert.ok(
-      harness.azurite.requestCount - before <= 3 + 8,
-      `${harness.azurite.requestCount - before} requests to storage`,
+      harness.storage.requestCount - before <= 3 + 8,
+      `${harness.storage.requestCount - before} requests to storage`,
     );
   });
 

@@ -49,7 +49,7 @@ function createThriftyDesk() {
 }
 
 describe("three messages of 150 MB in flight", () => {
-  const harness = useMailHarness();
+  const harness = useMailHarness({ storage: "azurite" });
   const desk = createThriftyDesk();
   let url: string;
   let mailboxes = 0;
@@ -75,7 +75,7 @@ describe("three messages of 150 MB in flight", () => {
       harness.graph.server.plan(readsContent(), { kind: "answer", answer: { status: 200, body: body(size) } });
     const options: MemoryProcessOptions = {
       mailboxId: mailbox.id,
-      connectionString: harness.azurite.connectionString,
+      connectionString: harness.storage.azurite.connectionString,
       graphUrl: harness.graph.origin,
       certificate: harness.certificate.cert,
       accessToken: harness.tokens.current,

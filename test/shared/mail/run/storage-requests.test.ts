@@ -12,9 +12,9 @@ describe("requests to storage", () => {
     const deps = harness.deps();
     await harness.run(mailbox, { deps });
     const costOfRun = async () => {
-      const before = harness.azurite.requestCount;
+      const before = harness.storage.requestCount;
       await harness.run(mailbox, { deps });
-      return harness.azurite.requestCount - before;
+      return harness.storage.requestCount - before;
     };
     assert.equal(await costOfRun(), 8);
     await deps.registry.markQueued([mailbox.id], new Date(Date.now() + MINUTE_MS));
@@ -27,10 +27,10 @@ describe("requests to storage", () => {
     mailbox.receive("one");
     await harness.run(mailbox, { deps });
     const costOf = async (mails: number) => {
-      const before = harness.azurite.requestCount;
+      const before = harness.storage.requestCount;
       mailbox.receive(...Array.from({ length: mails }, (_, mail) => `${mails}-${mail}`));
       await harness.run(mailbox, { deps });
-      return harness.azurite.requestCount - before;
+      return harness.storage.requestCount - before;
     };
     assert.equal((await costOf(20)) - (await costOf(10)), 40);
   });
