@@ -190,6 +190,7 @@ const GONE = "Graph did not find the message";
 const NO_BYTES: ReadFailure = {
   code: "NO_BYTES",
   words: "Graph gave the message without a single byte",
+  remedy: "open it in Outlook to see what it holds; replay it to offer it as it is",
   retryAfterMs: undefined,
   endsRun: false,
 };
@@ -222,7 +223,7 @@ async function lookAgain(claimed: ClaimedEntry, answer: string, { ledger, now }:
  * came through since this message last failed.
  */
 async function postponeUnreadable(
-  { code, words, retryAfterMs, endsRun }: ReadFailure,
+  { code, words, remedy, retryAfterMs, endsRun }: ReadFailure,
   claimed: ClaimedEntry,
   deskLastTookAt: Date | undefined,
   options: AttemptOptions,
@@ -231,7 +232,7 @@ async function postponeUnreadable(
   const { attempts, uncertain, lastFailedAt, firstFailedAt = now() } = claimed;
   const counts = !endsRun || tookOthersMeanwhile({ lastFailedAt, deskLastTookAt });
   if (counts && isForQuarantine({ attempts, firstFailedAt, lastFailedAt, deskLastTookAt }, now()))
-    return quarantine(claimed, { code, words }, options);
+    return quarantine(claimed, { code, words: `${words}; ${remedy}` }, options);
   const dueAt = new Date(now().getTime() + (counts ? waitBeforeNextAttemptMs(attempts, retryAfterMs) : 0));
   await ledger.postpone(claimed, { dueAt, answer: words, firstFailedAt, lastFailedAt: now(), uncertain, counts });
   log.warn("message unreadable", { mailboxId, message: claimed.key, attempt: attempts, code });

@@ -91,7 +91,7 @@ export function createGraphClient({ graphUrl, now, outgoing = unwatched }: Graph
         if (original instanceof AppError) throw original;
         throw new GraphError(
           "GRAPH_UNAVAILABLE",
-          "Graph gave no answer; the next run tries again",
+          "Graph gave no answer",
           { status: undefined, graphCode: undefined, requestId: undefined, retryAfterMs: undefined },
           { cause: original },
         );

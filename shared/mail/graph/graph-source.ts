@@ -263,7 +263,7 @@ async function* bytesOf(response: Response): AsyncGenerator<Uint8Array> {
   } catch (error) {
     throw new GraphError(
       "GRAPH_UNAVAILABLE",
-      "A message broke off while it was read; it is read again later",
+      "A message broke off while it was read",
       { status: response.status, graphCode: undefined, requestId: undefined, retryAfterMs: undefined },
       { cause: error },
     );
@@ -279,7 +279,7 @@ async function jsonOf<T>(response: Response): Promise<T> {
 }
 
 function unreadable(what: string): GraphError {
-  return new GraphError("GRAPH_UNAVAILABLE", `Graph answered ${what}; the next run asks again`, {
+  return new GraphError("GRAPH_UNAVAILABLE", `Graph answered ${what}`, {
     status: 200,
     graphCode: undefined,
     requestId: undefined,

@@ -77,6 +77,26 @@ describe("a message that Graph does not give", () => {
     assert.equal((await mailbox.stored()).lastError, undefined);
   });
 
+  for (const [words, answer, remedy] of [
+    ["cannot make MIME of it", json(500, { error: { code: "ErrorMimeContentConversionFailed" } }), /S\/MIME.*Outlook/],
+    ["fails over it", { status: 500 }, /Outlook.*replay/],
+    ["gives something other than mail", json(200, { error: {} }), /Outlook.*replay/],
+  ] as const) {
+    it(`because Graph ${words}, goes into quarantine with what a person can do, and without a promise`, async () => {
+      const mailbox = await harness.connect();
+      const [id = ""] = mailbox.receive("signed");
+      harness.graph.server.plan(readsContent(id), { kind: "answer", answer }, 1_000);
+      for (let hour = 0; hour < 9; hour += 1) {
+        mailbox.receive(`fine-${hour}`);
+        await harness.run(mailbox);
+        harness.clock.advance(HOUR_MS);
+      }
+      const said = (await harness.entry(mailbox, id)).answer ?? "";
+      assert.match(said, remedy);
+      assert.doesNotMatch(said, /next run|later|passes by itself/);
+    });
+  }
+
   for (const [words, fault] of [
     ["breaks the connection off", { kind: "cut-before" }],
     ["answers 403", { kind: "answer", answer: json(403, { error: { code: "ErrorAccessDenied" } }) }],

@@ -166,7 +166,9 @@ describe("a refusal", () => {
     [403, "ErrorAccessDenied", /lacks the right/],
     [404, "ErrorInvalidUser", /check the address/],
     [404, "ErrorFolderNotFound", /no such folder/],
-    [404, "MailboxNotEnabledForRESTAPI", /not in Exchange Online/],
+    [403, "ExtensionError", /a policy .*application access policy.*scope/],
+    [404, "MailboxNotEnabledForRESTAPI", /licence.*deleted.*guest.*organisation's own/],
+    [404, "MailboxNotSupportedForRESTAPI", /licence/],
     [400, "ErrorInvalidRequest", /learn\.microsoft\.com\/graph\/errors/],
   ] as const) {
     it(`of ${graphCode} says what to do`, async () => {
@@ -175,6 +177,30 @@ describe("a refusal", () => {
       assert.equal(code, "GRAPH_REFUSED");
       assert.match(message, remedy);
       assert.deepEqual(answer, { status, graphCode, requestId: "request-7", retryAfterMs: undefined });
+    });
+  }
+
+  it("of the tenant's policy for applications blames the policy or the scope, not who connected the mailbox", async () => {
+    const said = "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy settings.";
+    for (const code of ["ErrorAccessDenied", "ExtensionError"]) {
+      harness.answer(json(403, { error: { code, message: said } }));
+      const { message } = await failureOf(get());
+      assert.match(message, /application access policy.*scope of the role assignment/);
+      assert.doesNotMatch(message, /account that connected/);
+    }
+  });
+
+  for (const [number, remedy] of [
+    [500014, /missing or disabled .*AADSTS500014.*administrator/],
+    [500011, /missing or disabled .*AADSTS500011/],
+    [53003, /AADSTS53003.*administrator/],
+  ] as const) {
+    it(`by a 401 with AADSTS${number} inside is read by that number`, async () => {
+      const error = { code: "AuthenticationError", message: `AADSTS${number}: The service principal is …` };
+      harness.answer(json(401, { error }), 3);
+      const { message } = await failureOf(get());
+      assert.match(message, remedy);
+      assert.doesNotMatch(message, /connect the mailbox again/);
     });
   }
 
