@@ -61,54 +61,103 @@ export function createSecrets({ vaultUrl, credential, sleep }: SecretsOptions): 
         if (!saved.properties.version) throw new Error(`Key Vault named no version for the new value of ${name}`);
         return saved.properties.version;
       } catch (error) {
-        if (!isConflict(error) || attempt === CONFLICT_ATTEMPTS) throw error;
+        if (
+          !isConflict(error) ||
+          innerCodeOf(error) === "ObjectIsDeletedButRecoverable" ||
+          attempt === CONFLICT_ATTEMPTS
+        )
+          throw error;
         await sleep(CONFLICT_WAIT_MS * attempt);
       }
     }
   }
 
-  async function orSayWhy<T>(work: () => Promise<T>): Promise<T> {
+  async function orSayWhy<T>(secret: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw new AppError("KEY_VAULT_UNAVAILABLE", `Key Vault ${vaultUrl} ${remedyFor(error)}`, { cause: error });
+      throw new AppError("KEY_VAULT_UNAVAILABLE", `Key Vault ${vaultUrl} ${remedyFor(error, vaultUrl, secret)}`, {
+        cause: error,
+      });
     }
   }
 
   return {
     read: (name, version) =>
-      orSayWhy(async () => {
+      orSayWhy(name, async () => {
         const secret = client.getSecret(name, version === undefined ? {} : { version });
         const found = await unlessDisabled(unlessAbsent(secret));
         if (found?.value === undefined || found.properties.version === undefined) return undefined;
         const { expiresOn } = found.properties;
         return { value: found.value, version: found.properties.version, ...(expiresOn && { expiresOn }) };
       }),
-    write: (name, value, options) => orSayWhy(() => write(name, value, options)),
+    write: (name, value, options) => orSayWhy(name, () => write(name, value, options)),
     touch: (name, version) =>
-      orSayWhy(async () => {
+      orSayWhy(name, async () => {
         await client.updateSecretProperties(name, version, { enabled: true });
       }),
     disable: (name, version) =>
-      orSayWhy(async () => {
+      orSayWhy(name, async () => {
         await unlessAbsent(client.updateSecretProperties(name, version, { enabled: false }));
       }),
     remove: (name) =>
-      orSayWhy(async () => {
+      orSayWhy(name, async () => {
         await unlessAbsent(client.beginDeleteSecret(name));
       }),
   };
 }
 
-function remedyFor(error: unknown): string {
-  const { name, statusCode } = (error ?? {}) as { name?: unknown; statusCode?: unknown };
+/**
+ * What helps, by the innermost code: one status has many causes.
+ * https://learn.microsoft.com/azure/key-vault/general/common-error-codes
+ */
+function remedyFor(error: unknown, vaultUrl: string, secret: string): string {
+  const { name, statusCode, code, message = "" } = (error ?? {}) as Record<string, unknown>;
   if (name === "CredentialUnavailableError" || name === "AuthenticationError") {
     return "was not asked, because the managed identity gives no token: check that one is assigned to the app, and the setting MANAGED_IDENTITY_CLIENT_ID";
+  }
+  switch (innerCodeOf(error)) {
+    case "ForbiddenByFirewall":
+      return `does not let the app's network in: its firewall is the cause, not a role. Allow the app's outbound addresses or its subnet in the vault, Networking${FIREWALL_LAG}`;
+    case "ForbiddenByConnection":
+      return `takes private connections alone: connect the app to a network with the vault's private endpoint, and let ${new URL(vaultUrl).host} resolve to it there (zone privatelink.vaultcore.azure.net)`;
+    case "SecretDisabled":
+      return `holds the secret ${secret} disabled: enable its newest version there`;
+    case "ObjectIsDeletedButRecoverable":
+      return `keeps the secret ${secret} as deleted, and takes no new one of that name: recover it there (Manage deleted secrets; az keyvault secret recover) so that what it protects stays readable, or, only where it is worth nothing any more, purge it (az keyvault secret purge)`;
+    case "ObjectIsBeingRecovered":
+    case "ObjectIsBeingDeleted":
+      return `is still at work on the secret ${secret}, which was recovered or purged just now: that is over within a minute, and nothing is to be done`;
+  }
+  if (statusCode === 429)
+    return "asks for fewer requests: other users of the vault may use up its limits; give Deskpost a vault of its own if this lasts";
+  if (statusCode === 403 && /private endpoint|public network access is disabled/i.test(String(message))) {
+    return `takes private connections alone: connect the app to a network with the vault's private endpoint, or allow public access there`;
+  }
+  if (statusCode === 403 && /client address|not a trusted service|firewall/i.test(String(message))) {
+    return `does not let the app's network in: its firewall is the cause, not a role. Allow the app's outbound addresses or its subnet in the vault, Networking${FIREWALL_LAG}`;
   }
   if (statusCode === 401 || statusCode === 403) {
     return 'refuses the app: give its managed identity the role "Key Vault Secrets Officer" there; a new role takes up to ten minutes to work';
   }
-  return "does not do what it is asked: check the setting KEY_VAULT_URL and the vault's network rules; the next run tries again";
+  if (statusCode === undefined && /ENOTFOUND|EAI_AGAIN/.test(String(code))) {
+    return "has a name that nothing answers to: check the setting KEY_VAULT_URL, and whether the vault was deleted (it can be recovered for a while)";
+  }
+  return "does not do what it is asked: check the setting KEY_VAULT_URL and the vault's network rules";
+}
+
+const FIREWALL_LAG = "; a change takes a few minutes to work";
+
+/** The SDK keeps Key Vault's error in `details`, its inner error spelt in two ways. */
+function innerCodeOf(error: unknown): unknown {
+  type Level = { code?: unknown; innererror?: Level; innerError?: Level } | undefined;
+  let level = ((error ?? {}) as { details?: { error?: Level } }).details?.error;
+  let code: unknown;
+  while (level) {
+    code = level.code ?? code;
+    level = level.innererror ?? level.innerError;
+  }
+  return code;
 }
 
 /** A version that somebody disabled is as good as gone. A vault that refuses us altogether answers 403 too, and throws. */
@@ -116,8 +165,7 @@ async function unlessDisabled<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;
   } catch (error) {
-    const { details } = (error ?? {}) as { details?: { error?: { innerError?: { code?: unknown } } } };
-    if (details?.error?.innerError?.code === "SecretDisabled") return undefined;
+    if (innerCodeOf(error) === "SecretDisabled") return undefined;
     throw error;
   }
 }

@@ -43,7 +43,7 @@ export function createTables({ storage, credential }: TablesOptions): Tables {
     } catch (error) {
       throw new AppError(
         "STORAGE_UNAVAILABLE",
-        `The table ${name} cannot be opened: check the setting AzureWebJobsStorage (or AzureWebJobsStorage__tableServiceUri), and that the app's managed identity has the role "Storage Table Data Contributor" there; the next run tries again`,
+        `The table ${name} cannot be opened: ${storageRemedy(error, "table")}`,
         { cause: error },
       );
     }
@@ -60,6 +60,46 @@ export function createTables({ storage, credential }: TablesOptions): Tables {
     }
     return client;
   };
+}
+
+const ROLE_OF = { table: "Storage Table Data Contributor", queue: "Storage Queue Data Contributor" } as const;
+
+/**
+ * What helps where storage does not do what it is asked, by its code: one status has many causes.
+ * https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
+ */
+export function storageRemedy(error: unknown, service: keyof typeof ROLE_OF): string {
+  const setting = `AzureWebJobsStorage (or AzureWebJobsStorage__${service}ServiceUri)`;
+  switch (storageCodeOf(error)) {
+    case "AuthorizationFailure":
+    case "NetworkAclsValidationFailure":
+    case "PublicAccessNotPermitted":
+      return "the storage account does not let the app's network in; its firewall or its private endpoint is the cause, not a role: allow the app's subnet in the account, Networking, or connect the app to the network of its private endpoint; a change takes a few minutes to work";
+    case "AuthorizationPermissionMismatch":
+    case "InsufficientAccountPermissions":
+      return `the app's managed identity lacks the role "${ROLE_OF[service]}" on the storage account; a new role takes up to ten minutes to work`;
+    case "KeyBasedAuthenticationNotPermitted":
+      return `the storage account takes no keys: use the app's managed identity (AzureWebJobsStorage__${service}ServiceUri) instead of a connection string`;
+    case "AuthenticationFailed":
+    case "InvalidAuthenticationInfo":
+      return `the storage account does not know who asks: check the key in the setting ${setting}, or that the managed identity belongs to the account's tenant`;
+    case "AccountIsDisabled":
+      return "the storage account is disabled: look in the Azure portal whether its subscription is in order";
+    case "ServerBusy":
+    case "OperationTimedOut":
+    case "TooManyRequests":
+      return "storage asks for fewer requests; give Deskpost a storage account of its own if this lasts";
+  }
+  return `check the setting ${setting}, the network rules of the account, and that the app's managed identity has the role "${ROLE_OF[service]}" there`;
+}
+
+/** Tables and queues put their code into different places. */
+function storageCodeOf(error: unknown): unknown {
+  const { code, details } = (error ?? {}) as {
+    code?: unknown;
+    details?: { errorCode?: unknown; code?: unknown; odataError?: { code?: unknown } };
+  };
+  return details?.odataError?.code ?? details?.errorCode ?? details?.code ?? code;
 }
 
 function statusOf(error: unknown): number | undefined {

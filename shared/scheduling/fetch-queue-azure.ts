@@ -2,7 +2,7 @@ import type { TokenCredential } from "@azure/identity";
 import { QueueClient, type StoragePipelineOptions } from "@azure/storage-queue";
 import pLimit from "p-limit";
 import { AppError } from "../platform/errors.ts";
-import { isNotFound } from "../platform/tables-azure.ts";
+import { isNotFound, storageRemedy } from "../platform/tables-azure.ts";
 import { traceparent } from "../telemetry/spans.ts";
 import { FETCHES_QUEUE, type FetchQueue, type MailboxFetch } from "./queue-fetches.ts";
 
@@ -54,7 +54,7 @@ export function createFetchQueue({ storage, credential }: FetchQueueOptions): Fe
       if (failed === undefined) return { unsent: [] };
       const error = new AppError(
         "STORAGE_UNAVAILABLE",
-        `The queue ${FETCHES_QUEUE} takes no messages: check the setting AzureWebJobsStorage (or AzureWebJobsStorage__queueServiceUri), and that the app's managed identity has the role "Storage Queue Data Contributor" there; the next run tries again`,
+        `The queue ${FETCHES_QUEUE} takes no messages: ${storageRemedy(failed.reason, "queue")}`,
         { cause: failed.reason },
       );
       return { unsent: mailboxIds.filter((_, index) => sent[index]?.status === "rejected"), error };

@@ -1,19 +1,28 @@
 import { randomUUID } from "node:crypto";
+import { AppError } from "../../platform/errors.ts";
 import type { Secrets } from "../../platform/key-vault-azure.ts";
-import type { Tables } from "../../platform/tables-azure.ts";
+import { storageRemedy, type Tables } from "../../platform/tables-azure.ts";
 import type { OwnAddressAnswer } from "./app-checks.ts";
 
 const PARTITION = "check";
 const CHECK_SECRET = "deskpost-check";
 const OWN_ADDRESS_TIMEOUT_MS = 7_000;
 
-/** Writes a row, reads it back and removes it. */
+/**
+ * Writes a row, reads it back and removes it.
+ * @throws {AppError} STORAGE_UNAVAILABLE
+ */
 export async function tryStorage(tables: Tables): Promise<void> {
   const client = await tables("Mailboxes");
   const rowKey = randomUUID();
-  await client.createEntity({ partitionKey: PARTITION, rowKey });
-  await client.getEntity(PARTITION, rowKey);
-  await client.deleteEntity(PARTITION, rowKey);
+  try {
+    await client.createEntity({ partitionKey: PARTITION, rowKey });
+    await client.getEntity(PARTITION, rowKey);
+    await client.deleteEntity(PARTITION, rowKey);
+  } catch (error) {
+    const words = `A row of the table Mailboxes cannot be written: ${storageRemedy(error, "table")}`;
+    throw new AppError("STORAGE_UNAVAILABLE", words, { cause: error });
+  }
 }
 
 /**

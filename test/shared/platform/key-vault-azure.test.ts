@@ -3,6 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { createSecrets } from "../../../shared/platform/key-vault-azure.ts";
 import { createTables } from "../../../shared/platform/tables-azure.ts";
 import { type KeyVault, startKeyVault } from "../../simulator/key-vault/key-vault.ts";
+import { json } from "../../simulator/stand-in.ts";
 import { trustedCertificate } from "../../simulator/tls.ts";
 
 const credential = { getToken: async () => ({ token: "good", expiresOnTimestamp: Date.now() + 3_600_000 }) };
@@ -26,6 +27,57 @@ describe("what storage and vault refuse", () => {
       message: /Key Vault https:\/\/127\.0\.0\.1:\d+ refuses the app: .*"Key Vault Secrets Officer"/,
     });
   });
+
+  for (const [cause, status, innerCode, remedy] of [
+    ["the firewall", 403, "ForbiddenByFirewall", /firewall is the cause/],
+    ["the private endpoint", 403, "ForbiddenByConnection", /private endpoint/],
+    ["the role", 403, "ForbiddenByRbac", /"Key Vault Secrets Officer"/],
+    ["a secret that is disabled", 403, "SecretDisabled", /secret data-key disabled: enable/],
+    [
+      "a secret that is deleted",
+      409,
+      "ObjectIsDeletedButRecoverable",
+      /secret data-key as deleted.*recover it.*purge it/,
+    ],
+  ] as const) {
+    it(`tells ${cause} by the innermost code (${innerCode})`, async () => {
+      const error = { code: status === 409 ? "Conflict" : "Forbidden", message: "…", innererror: { code: innerCode } };
+      vault.server.plan(() => true, { kind: "answer", answer: json(status, { error }) });
+      const write = createSecrets({ vaultUrl: vault.origin, credential, sleep }).write("data-key", "a", {
+        contentType: "text/plain",
+      });
+      const said = await write.then(String, ({ message }: Error) => message);
+      vault.server.clearFaults();
+      assert.match(said, remedy);
+      if (innerCode !== "ForbiddenByRbac") assert.doesNotMatch(said, /Secrets Officer/);
+    });
+  }
+
+  for (const name of ["refresh-token-1", "data-key", "session-key", "deskpost-check"]) {
+    it(`says how to get ${name} back where somebody deleted it`, async () => {
+      const secrets = createSecrets({ vaultUrl: vault.origin, credential, sleep });
+      await secrets.write(name, "before", { contentType: "text/plain" });
+      await secrets.remove(name);
+      await assert.rejects(secrets.write(name, "after", { contentType: "text/plain" }), {
+        code: "KEY_VAULT_UNAVAILABLE",
+        message: new RegExp(`secret ${name} as deleted.*recover it`),
+      });
+    });
+  }
+
+  for (const [cause, code, remedy] of [
+    ["the firewall", "AuthorizationFailure", /firewall or its private endpoint is the cause/],
+    ["the role", "AuthorizationPermissionMismatch", /lacks the role "Storage Table Data Contributor"/],
+    ["keys that are not allowed", "KeyBasedAuthenticationNotPermitted", /takes no keys/],
+  ] as const) {
+    it(`tells ${cause} by storage's code (${code})`, async () => {
+      const error = { code, message: { lang: "en-US", value: "This request is not authorized." } };
+      const answer = json(403, { "odata.error": error });
+      vault.server.plan(() => true, { kind: "answer", answer });
+      const tables = createTables({ storage: { tableServiceUri: `${vault.origin}/tables` }, credential });
+      await assert.rejects(tables("Ledger"), { code: "STORAGE_UNAVAILABLE", message: remedy });
+    });
+  }
 
   it("names the managed identity where that gives no token", async () => {
     const noToken = async () => {
