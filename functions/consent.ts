@@ -5,7 +5,7 @@ import { consentRedirect } from "../shared/web/consent-redirect.ts";
 import { consentSubject } from "../shared/web/consent-subject.ts";
 import { invitationOverPage, invitationPage } from "../shared/web/invitation-page.ts";
 import { settleConsent } from "../shared/web/settle-consent.ts";
-import { cookieOf, formOf, withHttpApp } from "./http.ts";
+import { cookieOf, formOf, withGuestApp, withHttpApp } from "./http.ts";
 
 /** For programs: where a browser has to go to connect a mailbox. People come by the pages or by an invitation. */
 app.http("start-consent", {
@@ -26,7 +26,7 @@ app.http("finish-consent", {
   methods: ["GET", "POST"],
   authLevel: "anonymous",
   handler: (request: HttpRequest, context: InvocationContext) =>
-    withHttpApp(request, context, async (deskpost) => {
+    withGuestApp(request, context, async (deskpost) => {
       const { registry, consents, urls } = deskpost;
       const parameters = request.method === "POST" ? await formOf(request) : new URLSearchParams(request.query);
       const finished = await consents.finish({ parameters, cookie: (name) => cookieOf(request, name) });
@@ -46,7 +46,7 @@ app.http("invitation", {
   authLevel: "anonymous",
   route: "invitation/{action?}",
   handler: (request: HttpRequest, context: InvocationContext) =>
-    withHttpApp(request, context, async ({ invitations, registry, consents, urls }) => {
+    withGuestApp(request, context, async ({ invitations, registry, consents, urls }) => {
       const page = { urls, links: {}, session: undefined };
       const token = request.query.get("invitation") ?? "";
       const state = await invitations.look(token);

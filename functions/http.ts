@@ -28,23 +28,49 @@ const STATUS_OF: Readonly<Partial<Record<AppError["code"], number>>> = {
   ENTRA_UNAVAILABLE: 502,
 };
 
+interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly settings?: readonly string[];
+}
+
 /** Answers a request with the app; an error of ours becomes a page or JSON that says what to do. */
 export async function withHttpApp(
   request: HttpRequest,
   context: InvocationContext,
   work: (app: App) => Promise<WebAnswer>,
+  told: (error: unknown) => Refusal = refusalOf,
 ): Promise<HttpResponseInit | HttpResponse> {
   try {
     return toResponse(await withApp(context, work));
   } catch (error) {
-    const { status, ...refusal } = refusalOf(error);
+    const { status, ...refusal } = told(error);
     if (wantsPage(request)) return toResponse(await errorPage(status, refusal.message));
     return toResponse(jsonAnswer(status, refusal));
   }
 }
 
+/** As `withHttpApp`, for what people from outside open: of a failure within Deskpost they learn that it is not theirs. */
+export function withGuestApp(
+  request: HttpRequest,
+  context: InvocationContext,
+  work: (app: App) => Promise<WebAnswer>,
+): Promise<HttpResponseInit | HttpResponse> {
+  return withHttpApp(request, context, work, guestRefusalOf);
+}
+
+function guestRefusalOf(error: unknown): Refusal {
+  const refusal = refusalOf(error);
+  // A setting at fault is named to everybody, without its value.
+  if (isAnswerToARequest(error) || error instanceof ConfigurationError) return refusal;
+  const message =
+    "Deskpost cannot do this at the moment. It is not your fault, and there is nothing to put right on your side.\nThe link that you were sent still works: open it again later. If this lasts, tell whoever sent it; the function's log says what is wrong.";
+  return { status: refusal.status, code: "UNAVAILABLE", message };
+}
+
 /** What anybody is told of a failure, whoever they are: never a value of a setting, which the function's log has. */
-function refusalOf(error: unknown) {
+function refusalOf(error: unknown): Refusal {
   const settings = faultySettings(error);
   if (settings !== undefined) {
     const message = `Deskpost cannot run until its settings are put right: ${settings.join(", ")}. The function's log says what is wrong with each.`;

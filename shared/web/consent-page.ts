@@ -14,6 +14,9 @@ interface Words {
 const AGAIN =
   "Go to the list of mailboxes and press Connect there; or, if you were invited, open the invitation's link again.";
 
+const GUEST_NEXT =
+  "The link that you were sent still works: open it again later. If this page comes again then, tell whoever sent it.";
+
 /** What the person sees who comes back from Microsoft. `address` is the mailbox that was to be connected, where known. */
 export function consentPage(result: ConsentResult, address: string | undefined, urls: Urls): Promise<HtmlAnswer> {
   const context = { urls, links: {}, session: undefined };
@@ -31,7 +34,7 @@ export function consentPage(result: ConsentResult, address: string | undefined, 
 <p>${result.userName === "" ? "Deskpost itself has access." : `Signed in as ${result.userName}.`} Its mail is being fetched now; from here on it goes by itself. You can close this window.</p>${back}</section>`;
     return htmlAnswer(200, context, { title: "Connected", body });
   }
-  const { title, happened, next, forward } = wordsFor(result);
+  const { title, happened, next, forward } = (result.invited ? guestWordsFor(result) : undefined) ?? wordsFor(result);
   const body = html`<section class="card" role="alert"><h2 class="bad">${address ?? "The mailbox"} was not connected</h2>
 <p>${happened}</p><p>${next}</p>${forward === undefined ? "" : html`<p><a href="${forward}">${forward}</a></p>`}<p>Nothing was stored, and nothing that worked before has changed.</p>${back}</section>`;
   return htmlAnswer(400, context, { title, body });
@@ -46,6 +49,28 @@ function lowered(text: string): string {
 function sentence(text: string): string {
   return text.endsWith(".") ? text : `${text}.`;
 }
+
+/** What whoever runs Deskpost must put right is no business of somebody who was invited, and not their fault. */
+function guestWordsFor(refusal: ConsentRefusal): Words | undefined {
+  switch (refusal.reason) {
+    case "no-refresh-token":
+    case "microsoft-error":
+      return OUR_FAULT;
+    case "token-refused":
+      return refusal.class === "app" || refusal.class === "passing" ? OUR_FAULT : undefined;
+    case "mailbox-removed":
+      return { ...wordsFor(refusal), next: "Ask whoever sent you the invitation." };
+    default:
+      return undefined;
+  }
+}
+
+const OUR_FAULT: Words = {
+  title: "This did not work",
+  happened:
+    "The mailbox cannot be connected at the moment. It is not your fault, and there is nothing to put right on your side.",
+  next: GUEST_NEXT,
+};
 
 function wordsFor(refusal: ConsentRefusal): Words {
   switch (refusal.reason) {

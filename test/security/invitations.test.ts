@@ -55,6 +55,17 @@ describe("an invitation", () => {
     assert.equal(on.headers.get("referrer-policy"), "no-referrer");
   });
 
+  it("tells who follows it, while storage fails, that it is not their fault, and still works afterwards", async () => {
+    const link = await invite();
+    await harness.simulator.azurite.faults.setOutage({ kind: "refuse", refusal: "firewall" });
+    const failed = await harness.owner().open(link);
+    await harness.simulator.azurite.faults.setOutage(undefined);
+    assert.match(failed.text, /not your fault/);
+    assert.match(failed.text, /still works/);
+    assert.doesNotMatch(failed.text, /AzureWebJobsStorage|Contributor|AuthorizationFailure/);
+    assert.equal((await harness.owner().open(link)).status, 200);
+  });
+
   it("lets nobody connect who cannot open the mailbox, and stays good after that and after a no", async () => {
     const link = await invite();
     const stranger = await harness.stranger().connect(accepted(link));

@@ -30,6 +30,12 @@ const REFUSALS = {
     code: "InternalError",
     message: "Server encountered an internal error. Please try again after some time.",
   },
+  /** Of the firewall and of a private endpoint; a missing role says AuthorizationPermissionMismatch. */
+  firewall: {
+    status: 403,
+    code: "AuthorizationFailure",
+    message: "This request is not authorized to perform this operation.",
+  },
   "condition-not-met": {
     status: 412,
     code: "UpdateConditionNotSatisfied",

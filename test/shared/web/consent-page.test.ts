@@ -150,4 +150,18 @@ describe("the page at the end of a consent", () => {
     const connected = await consentPage({ kind: "connected", mailboxId: "9f2c", userName: hostile }, hostile, urls);
     assertSafePage(connected, urls.origin);
   });
+
+  for (const refusal of [
+    { reason: "token-refused", class: "app", message },
+    { reason: "token-refused", class: "passing", message: "Key Vault https://vault.intern refuses the app" },
+    { reason: "no-refresh-token" },
+    { reason: "microsoft-error", error: "AADSTS50011" },
+  ] as const satisfies readonly ConsentRefusal[]) {
+    it(`tells who was invited that it is not their fault, and nothing of ours (${refusal.reason})`, async () => {
+      const page = await consentPage({ kind: "refused", mailboxId: "9f2c", invited: true, ...refusal }, ADDRESS, urls);
+      const text = visibleText(page);
+      assert.match(text, /not your fault.*link that you were sent still works/);
+      assert.doesNotMatch(text, /AADSTS|secret|registration|vault|platform/i);
+    });
+  }
 });

@@ -12,6 +12,7 @@ const REFUSALS = {
   "server-busy": TABLE_REFUSALS.serverBusy,
   "internal-error": TABLE_REFUSALS.internalError,
   "condition-not-met": TABLE_REFUSALS.changed,
+  firewall: TABLE_REFUSALS.firewall,
 } as const;
 
 export function createMemoryFaults(): MemoryFaults {

@@ -49,6 +49,11 @@ export const TABLE_REFUSALS = {
     message: "The entity contains more properties than allowed.",
   },
   serverBusy: { status: 503, code: "ServerBusy", message: "The server is busy." },
+  firewall: {
+    status: 403,
+    code: "AuthorizationFailure",
+    message: "This request is not authorized to perform this operation.",
+  },
   internalError: { status: 500, code: "InternalError", message: "Server encountered an internal error." },
 } as const satisfies Record<string, TableRefusal>;
 
