@@ -1,6 +1,6 @@
 import { app, type InvocationContext, type Timer } from "@azure/functions";
 import { fetchSchedule } from "../shared/platform/config.ts";
-import { FETCHES_QUEUE, type MailboxFetch } from "../shared/scheduling/queue-fetches.ts";
+import { FETCHES_QUEUE, readMailboxFetch } from "../shared/scheduling/queue-fetches.ts";
 import { withApp } from "./invocation.ts";
 
 const connection = "AzureWebJobsStorage";
@@ -17,9 +17,10 @@ app.storageQueue("fetch-mailbox", {
   queueName: FETCHES_QUEUE,
   connection,
   handler: (message: unknown, context: InvocationContext) =>
-    withApp(context, async ({ fetchMailbox }) => {
-      const { mailboxId, traceparent } = message as MailboxFetch;
-      await fetchMailbox(mailboxId, traceparent);
+    withApp(context, async ({ fetchMailbox, fetchAbandoned }) => {
+      const fetch = readMailboxFetch(message);
+      if (fetch === undefined) await fetchAbandoned(undefined);
+      else await fetchMailbox(fetch.mailboxId, fetch.traceparent);
     }),
 });
 
@@ -29,8 +30,7 @@ app.storageQueue("poison-fetches", {
   connection,
   handler: (message: unknown, context: InvocationContext) =>
     withApp(context, async ({ fetchAbandoned }) => {
-      const { mailboxId } = (message ?? {}) as Partial<MailboxFetch>;
-      await fetchAbandoned(String(mailboxId));
+      await fetchAbandoned(readMailboxFetch(message)?.mailboxId);
     }),
 });
 

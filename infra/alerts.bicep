@@ -29,7 +29,9 @@ var daySeconds = 86400
 
 // Gauges: the highest value of the window. Counters: the sum. Where nothing was measured the query has no row, and a rule
 // with a dimension stays quiet; the heartbeat alone turns "no row" into 0. What is measured once a day is looked for in
-// two, so that its alert does not come and go.
+// two, so that its alert does not come and go. Whatever must last before it alerts, its query counts: several evaluation
+// periods are several windows, and need a row with a time for each:
+// https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule
 var rules = [
   {
     name: 'no-tick'
@@ -47,7 +49,6 @@ var rules = [
     dimensions: []
     window: 'PT15M'
     frequency: 'PT5M'
-    periods: 1
   }
   {
     name: 'app-misconfigured'
@@ -58,6 +59,7 @@ var rules = [
       AppMetrics
       | where Name == "deskpost.app.misconfigured"
       | summarize value = max(Sum)
+      | where isnotnull(value)
     '''
     aggregation: 'Maximum'
     operator: 'GreaterThan'
@@ -65,7 +67,6 @@ var rules = [
     dimensions: []
     window: 'PT10M'
     frequency: 'PT5M'
-    periods: 1
   }
   {
     name: 'mailbox-late'
@@ -84,7 +85,6 @@ var rules = [
     dimensions: ['mailboxId', 'desk', 'code']
     window: 'PT10M'
     frequency: 'PT5M'
-    periods: 1
   }
   {
     name: 'mailbox-needs-owner'
@@ -103,7 +103,6 @@ var rules = [
     dimensions: ['mailboxId', 'desk']
     window: 'PT10M'
     frequency: 'PT5M'
-    periods: 1
   }
   {
     name: 'mailbox-needs-admin'
@@ -122,9 +121,9 @@ var rules = [
     dimensions: ['mailboxId', 'desk']
     window: 'PT10M'
     frequency: 'PT5M'
-    periods: 1
   }
   {
+    // A desk that restarts is back before the second look.
     name: 'desk-down'
     title: 'A desk takes no mail'
     severity: 1
@@ -133,7 +132,9 @@ var rules = [
       AppMetrics
       | where Name == "deskpost.desk.down"
       | extend desk = tostring(Properties.desk)
-      | summarize (at, value) = arg_max(TimeGenerated, Sum) by desk
+      | summarize (at, value) = arg_max(TimeGenerated, Sum), looks = countif(Sum > 0) by desk
+      | where looks > 1
+      | project desk, value
     '''
     aggregation: 'Maximum'
     operator: 'GreaterThan'
@@ -141,8 +142,6 @@ var rules = [
     dimensions: ['desk']
     window: 'PT1H'
     frequency: 'PT5M'
-    // A desk that restarts is back before the second look.
-    periods: 2
   }
   {
     name: 'quarantine-grows'
@@ -161,7 +160,6 @@ var rules = [
     dimensions: ['mailboxId', 'desk']
     window: 'PT1H'
     frequency: 'PT15M'
-    periods: 1
   }
   {
     name: 'lag'
@@ -180,7 +178,6 @@ var rules = [
     dimensions: ['desk']
     window: 'PT30M'
     frequency: 'PT15M'
-    periods: 1
   }
   {
     name: 'throttled'
@@ -199,7 +196,6 @@ var rules = [
     dimensions: ['service', 'mailboxId']
     window: 'PT30M'
     frequency: 'PT15M'
-    periods: 1
   }
   {
     name: 'grant-ends'
@@ -218,7 +214,6 @@ var rules = [
     dimensions: ['mailboxId']
     window: 'P2D'
     frequency: 'PT1H'
-    periods: 1
   }
   {
     name: 'credential-ends'
@@ -229,6 +224,7 @@ var rules = [
       AppMetrics
       | where Name == "deskpost.credential.remaining"
       | summarize value = min(Sum)
+      | where isnotnull(value)
     '''
     aggregation: 'Minimum'
     operator: 'LessThan'
@@ -236,7 +232,6 @@ var rules = [
     dimensions: []
     window: 'P2D'
     frequency: 'PT1H'
-    periods: 1
   }
   {
     name: 'poison'
@@ -255,7 +250,6 @@ var rules = [
     dimensions: ['mailboxId']
     window: 'PT1H'
     frequency: 'PT15M'
-    periods: 1
   }
   {
     name: 'change-announced'
@@ -274,7 +268,6 @@ var rules = [
     dimensions: ['service', 'header']
     window: 'P1D'
     frequency: 'PT1H'
-    periods: 1
   }
 ]
 
@@ -321,7 +314,7 @@ resource rule 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
             operator: item.operator
             threshold: item.threshold
             dimensions: [for dimension in item.dimensions: { name: dimension, operator: 'Include', values: ['*'] }]
-            failingPeriods: { numberOfEvaluationPeriods: item.periods, minFailingPeriodsToAlert: item.periods }
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
           }
         ]
       }

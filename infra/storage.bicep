@@ -7,6 +7,7 @@ param workspaceName string
 
 // The app makes none of these itself, but for tables in a storage emulator; npm run check:infra holds the names
 // against the code.
+@export()
 var queueNames = ['mailbox-fetches', 'mailbox-fetches-poison']
 var tableNames = ['Mailboxes', 'Grants', 'Ledger', 'Consents', 'Activity']
 

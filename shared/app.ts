@@ -30,7 +30,7 @@ export interface App extends WebApp {
    */
   fetchMailbox(mailboxId: string, causedBy?: string): Promise<FetchOutcome>;
   /** Records on a mailbox that the queue gave up on it. */
-  fetchAbandoned(mailboxId: string): Promise<void>;
+  fetchAbandoned(mailboxId: string | undefined): Promise<void>;
   renewGrants(): Promise<RenewGrantsReport>;
   /** Removes what is older than the ledger's memory, and sign-ins that are over. */
   purge(): Promise<void>;

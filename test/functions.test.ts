@@ -249,12 +249,36 @@ describe("the functions", () => {
     const mailboxId = mailboxes[0]?.id;
     const poison = new QueueClient(simulator.azurite.connectionString, "mailbox-fetches-poison");
     await poison.createIfNotExists();
-    await poison.sendMessage(Buffer.from(JSON.stringify({ mailboxId })).toString("base64"));
-    await poison.sendMessage(Buffer.from("no message of ours").toString("base64"));
+    await poison.sendMessage(JSON.stringify({ mailboxId }));
+    for (const foreign of ["no message of ours", "%%%", "/w==", "{}", "null"]) await poison.sendMessage(foreign);
+    const before = host.invocations.length;
     await host.drainQueues();
+    const runs = host.invocations.slice(before).filter(({ name }) => name === "poison-fetches");
+    assert.deepEqual(
+      runs.map(({ ok }) => ok),
+      Array(6).fill(true),
+      "each body is seen, whatever it holds, so that its alert comes",
+    );
     assert.deepEqual(await poison.peekMessages().then(({ peekedMessageItems }) => peekedMessageItems), []);
     const mailbox = (await (await ask(`mailboxes/${mailboxId}`)).json()) as { lastError?: { code: string } };
     assert.equal(mailbox.lastError?.code, "FETCH_ABANDONED");
+  });
+
+  it("tell of a message on the queue that names no mailbox, and read those of version 0.1.0", async () => {
+    const queue = new QueueClient(simulator.azurite.connectionString, "mailbox-fetches");
+    const { mailboxes } = (await (await ask("mailboxes")).json()) as { mailboxes: { id: string }[] };
+    const mailboxId = mailboxes[0]?.id;
+    const before = host.invocations.length;
+    await queue.sendMessage("/w==");
+    await queue.sendMessage(Buffer.from(JSON.stringify({ mailboxId })).toString("base64"));
+    await host.drainQueues();
+    const runs = host.invocations.slice(before).filter(({ name }) => name === "fetch-mailbox");
+    assert.deepEqual(
+      runs.map(({ ok }) => ok),
+      [true, true],
+    );
+    const mailbox = (await (await ask(`mailboxes/${mailboxId}`)).json()) as { lastError?: { code: string } };
+    assert.notEqual(mailbox.lastError?.code, "FETCH_ABANDONED", "the run succeeded");
   });
 
   it("survive a message on the queue for a mailbox that is gone", async () => {

@@ -34,9 +34,8 @@ export function createFetchQueue({ storage, credential }: FetchQueueOptions): Fe
 
   async function sendOne(mailboxId: string, lifeSeconds: number): Promise<void> {
     const queue = open();
-    // The host reads base64: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue
     const fetch: MailboxFetch = { mailboxId, traceparent: traceparent() };
-    const message = Buffer.from(JSON.stringify(fetch)).toString("base64");
+    const message = JSON.stringify(fetch);
     const send = () => queue.sendMessage(message, { messageTimeToLive: lifeSeconds });
     try {
       await send();

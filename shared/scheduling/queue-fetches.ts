@@ -1,4 +1,5 @@
 import pLimit from "p-limit";
+import { z } from "zod";
 import type { MailboxRegistry } from "../mailboxes/mailbox.ts";
 import { updateLatest } from "../mailboxes/update-latest.ts";
 import { isDue } from "../platform/due.ts";
@@ -12,6 +13,27 @@ export interface MailboxFetch {
   readonly mailboxId: string;
   /** The span that asked for the fetch, so that the two are found together. */
   readonly traceparent?: string | undefined;
+}
+
+/**
+ * Reads what the queue's trigger gives: the message, parsed by the host's worker where it is JSON. The queue carries plain
+ * text (`messageEncoding` in host.json): a body in base64 that cannot be decoded would reach no function at all. Those of
+ * version 0.1.0 are in base64. `undefined` where it names no mailbox.
+ */
+export function readMailboxFetch(body: unknown): MailboxFetch | undefined {
+  const { success, data } = MAILBOX_FETCH.safeParse(typeof body === "string" ? parseBase64(body) : body);
+  return success ? data : undefined;
+}
+
+const MAILBOX_FETCH = z.object({ mailboxId: z.string().min(1), traceparent: z.string().optional() });
+
+function parseBase64(text: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(text, "base64").toString());
+  } catch {
+    // Whatever it is, it is no message of ours; the caller says so.
+    return undefined;
+  }
 }
 
 /**

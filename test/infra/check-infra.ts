@@ -5,10 +5,11 @@ import path from "node:path";
 import process, { argv, stderr, stdout } from "node:process";
 import { METRICS } from "../../shared/telemetry/metrics.ts";
 import { type Bicep, findBicep, type Resource } from "./bicep.ts";
-import { dimensionFaults, queriesOf, queriesOfFile, queryFaults, runbookFaults } from "./check-queries.ts";
+import { dimensionFaults, queriesOf, queriesOfFile, queryFaults, ruleFaults, runbookFaults } from "./check-queries.ts";
 import { registrationFaults, scriptFaults } from "./check-registration.ts";
 import { azdFaults, readmeFaults, workflowFaults } from "./check-repository.ts";
-import { findAll, hardeningFaults, nameFaults, settingFaults } from "./check-template.ts";
+import { roleFaults } from "./check-roles.ts";
+import { findAll, flexFaults, hardeningFaults, nameFaults, settingFaults } from "./check-template.ts";
 import { packGraphTypes } from "./graph-types.ts";
 import { readCode, readEvents, readRegistrationCode } from "./read-code.ts";
 
@@ -52,8 +53,14 @@ async function templateFaults(bicep: Bicep): Promise<string[]> {
     ...settingFaults(resources, optional, code),
     ...nameFaults(resources, code),
     ...hardeningFaults(resources, resources === production),
+    ...flexFaults(resources),
+    ...roleFaults(
+      resources,
+      code.queues.flatMap((queue) => [queue, `${queue}-poison`]),
+    ),
     ...queriesOf(resources).flatMap((query) => queryFaults(query, METRICS, events)),
     ...dimensionFaults(resources),
+    ...ruleFaults(resources),
     ...runbookFaults(resources, runbook),
   ]);
 }

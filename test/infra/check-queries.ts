@@ -63,7 +63,7 @@ export function dimensionFaults(resources: readonly Resource[]): string[] {
     .filter(({ type }) => type === "Microsoft.Insights/scheduledQueryRules")
     .flatMap((rule) => {
       const columns = findAll(rule, "query")
-        .map((query) => /\bby (.+)\s*$/.exec(String(query))?.[1] ?? "")
+        .map((query) => /\bby (.+)$/m.exec(String(query))?.[1]?.trim() ?? "")
         .join();
       const dimensions = findAll(rule, "dimensions").flat() as { name: string }[];
       return differences(
@@ -80,6 +80,30 @@ const differences = (one: readonly string[], other: readonly string[]) => [
   ...one.filter((item) => !other.includes(item)),
   ...other.filter((item) => !one.includes(item)),
 ];
+
+/**
+ * An alert whose rule cannot work as it reads: several evaluation periods are several windows, and a `summarize` without
+ * `by` makes a row that holds null where nothing was measured.
+ * https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule
+ */
+export function ruleFaults(resources: readonly Resource[]): string[] {
+  return resources
+    .filter(({ type }) => type === "Microsoft.Insights/scheduledQueryRules")
+    .flatMap((rule) => {
+      const periods = findAll(rule, "numberOfEvaluationPeriods").map(Number);
+      const several = periods.some((number) => number > 1);
+      const nulls = findAll(rule, "query").map(String).filter(givesNull);
+      return [
+        ...(several ? [`${rule.name}: more than one evaluation period; count in the query instead`] : []),
+        ...nulls.map(() => `${rule.name}: a row of null where nothing was measured; add "where isnotnull(value)"`),
+      ];
+    });
+}
+
+function givesNull(query: string): boolean {
+  const summary = query.split("\n").findLast((line) => /\|\s*summarize\b/.test(line)) ?? "";
+  return summary !== "" && !/\bby\b/.test(summary) && !/\bcoalesce\(/.test(summary) && !/\bisnotnull\(/.test(query);
+}
 
 /** Each alert links to a section of the runbook, and each section belongs to an alert. */
 export function runbookFaults(resources: readonly Resource[], runbook: string): string[] {

@@ -85,10 +85,41 @@ const HARDENED: readonly (readonly [type: string, property: string, value: unkno
   ["Microsoft.KeyVault/vaults", "enableSoftDelete", true],
   ["Microsoft.Web/sites", "httpsOnly", true],
   ["Microsoft.Web/sites", "minTlsVersion", "1.2"],
-  ["Microsoft.Web/sites", "ftpsState", "Disabled"],
   ["Microsoft.Web/sites/basicPublishingCredentialsPolicies", "allow", false],
   ["Microsoft.Insights/components", "DisableLocalAuth", true],
 ];
+
+/**
+ * Properties of a site that Flex Consumption does not have. Newer stamps refuse a deployment that sets one, older ones
+ * ignore it: https://learn.microsoft.com/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations,
+ * https://github.com/microsoft/azure-pipelines-tasks/issues/21032
+ */
+const UNSUPPORTED_ON_FLEX = [
+  "alwaysOn",
+  "containerSize",
+  "ftpsState",
+  "isReserved",
+  "isXenon",
+  "javaVersion",
+  "linuxFxVersion",
+  "netFrameworkVersion",
+  "powerShellVersion",
+  "preWarmedInstanceCount",
+  "use32BitWorkerProcess",
+  "vnetBackupRestoreEnabled",
+  "vnetContentShareEnabled",
+  "vnetImagePullEnabled",
+  "vnetRouteAllEnabled",
+  "windowsFxVersion",
+];
+
+/** What Flex Consumption may refuse to deploy. */
+export function flexFaults(resources: readonly Resource[]): string[] {
+  const sites = resources.filter(({ type }) => type === "Microsoft.Web/sites" || type === "Microsoft.Web/sites/config");
+  return UNSUPPORTED_ON_FLEX.filter((property) => findAll(sites, property).length > 0).map(
+    (property) => `Microsoft.Web/sites: ${property} does not exist on Flex Consumption`,
+  );
+}
 
 /** What is less safe than it was meant to be. */
 export function hardeningFaults(resources: readonly Resource[], production: boolean): string[] {

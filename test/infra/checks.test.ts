@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { METRICS } from "../../shared/telemetry/metrics.ts";
 import type { Resource } from "./bicep.ts";
-import { dimensionFaults, queriesOf, queriesOfFile, queryFaults, runbookFaults } from "./check-queries.ts";
+import { dimensionFaults, queriesOf, queriesOfFile, queryFaults, ruleFaults, runbookFaults } from "./check-queries.ts";
 import { registrationFaults, scriptFaults } from "./check-registration.ts";
 import { azdFaults, readmeFaults, workflowFaults } from "./check-repository.ts";
-import { type Code, hardeningFaults, nameFaults, settingFaults } from "./check-template.ts";
+import { roleFaults } from "./check-roles.ts";
+import { type Code, flexFaults, hardeningFaults, nameFaults, settingFaults } from "./check-template.ts";
 
 const code: Code = {
   settings: ["DESKS", "FETCH_CONCURRENCY"],
@@ -103,6 +104,64 @@ describe("hardening", () => {
   });
 });
 
+describe("Flex Consumption", () => {
+  it("has no ftpsState, however deep it lies", () => {
+    const site = (siteConfig: object): Resource => ({ type: "Microsoft.Web/sites", properties: { siteConfig } });
+    assert.deepEqual(flexFaults([site({ minTlsVersion: "1.2" })]), []);
+    assert.deepEqual(flexFaults([site({ ftpsState: "Disabled" })]), [
+      "Microsoft.Web/sites: ftpsState does not exist on Flex Consumption",
+    ]);
+  });
+});
+
+describe("roles", () => {
+  const account = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a";
+  const queue = (name: string) => `${account}/queueServices/default/queues/${name}`;
+  const grant = (scope: string, role: string): Resource => ({
+    type: "Microsoft.Authorization/roleAssignments",
+    id: `[extensionResourceId('${scope}', 'Microsoft.Authorization/roleAssignments', guid('x'))]`,
+    properties: { roleDefinitionId: `/providers/Microsoft.Authorization/roleDefinitions/${role}` },
+  });
+  const others = [
+    grant(account, "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"),
+    grant(account, "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"),
+    grant("/providers/Microsoft.KeyVault/vaults/v", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"),
+    grant("/providers/Microsoft.Insights/components/i", "3913510d-42f4-4e42-8a64-420c390055eb"),
+  ];
+  const contributor = "974c5e8b-45b9-4653-ba55-5f855dd0fb88";
+  const queues = ["fetches", "fetches-poison"];
+  const whole = [...others, ...queues.map((name) => grant(queue(name), contributor))];
+
+  it("are enough for what the host and the app do", () => assert.deepEqual(roleFaults(whole, queues), []));
+
+  it("are each needed", () => {
+    for (const one of whole) {
+      const faults = roleFaults(
+        whole.filter((other) => other !== one),
+        queues,
+      );
+      assert.ok(faults.length > 0, String(one.id));
+    }
+    assert.match(roleFaults(whole.slice(0, -1), queues).join(), /messages\/write.*"fetches-poison"|"fetches-poison"/);
+  });
+
+  it("must let a failed message be returned, which reading, taking and sending together do not", () => {
+    const three = [
+      "19e7f393-937e-4f77-808e-94535e297925",
+      "8a0f0c08-91a1-4084-bc3d-661d67233fed",
+      "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
+    ].flatMap((role) => queues.map((name) => grant(queue(name), role)));
+    const faults = roleFaults([...others, ...three], queues);
+    assert.equal(faults.filter((fault) => /returns a failed message/.test(fault)).length, 2, faults.join("\n"));
+  });
+
+  it("are no wider than needed", () => {
+    assert.match(roleFaults([...others, grant(account, contributor)], queues).join(), /on the whole account/);
+    const owner = grant("/providers/Microsoft.KeyVault/vaults/v", "b7e6dc6d-f1e8-4753-8033-0f276bb0955b");
+    assert.match(roleFaults([...whole, owner], queues).join(), /Blob Data Owner is granted .* but nothing needs it/);
+  });
+});
+
 describe("queries", () => {
   const faultsOf = (text: string) => queryFaults({ where: "here", text }, METRICS, ["message gone"]);
 
@@ -160,6 +219,22 @@ describe("queries", () => {
     });
     assert.deepEqual(dimensionFaults([rule("mailboxId")]), []);
     assert.equal(dimensionFaults([rule("mailbox")]).length, 2);
+  });
+});
+
+describe("the rule of an alert", () => {
+  const rule = (query: string, numberOfEvaluationPeriods = 1): Resource => ({
+    type: "Microsoft.Insights/scheduledQueryRules",
+    name: "rule",
+    properties: { allOf: [{ query, failingPeriods: { numberOfEvaluationPeriods } }] },
+  });
+
+  it("looks at one period, and has no row where nothing was measured", () => {
+    const well = ["T\n| summarize value = max(Sum) by desk", "T\n| summarize value = coalesce(sum(Sum), 0.0)"];
+    assert.deepEqual(ruleFaults(well.map((query) => rule(query))), []);
+    assert.deepEqual(ruleFaults([rule("T\n| summarize value = max(Sum)\n| where isnotnull(value)")]), []);
+    assert.equal(ruleFaults([rule("T\n| summarize value = max(Sum)")]).length, 1);
+    assert.equal(ruleFaults([rule("T\n| summarize value = max(Sum) by desk", 2)]).length, 1);
   });
 });
 

@@ -33,7 +33,7 @@ function queueFetch(id: string): Promise<boolean> {
 async function messages(): Promise<string[]> {
   const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32, visibilityTimeout: 1 });
   return receivedMessageItems.map(({ messageText }) => {
-    const { mailboxId, ...rest } = JSON.parse(Buffer.from(messageText, "base64").toString());
+    const { mailboxId, ...rest } = JSON.parse(messageText);
     assert.deepEqual(rest, {});
     return mailboxId;
   });
@@ -168,6 +168,11 @@ describe("a fetch that the queue gave up on", () => {
     );
     await harness.run(mailbox);
     assert.equal((await mailbox.stored()).lastError, undefined);
+  });
+
+  it("and that names no mailbox is told as such, for the alert", async () => {
+    await createAbandonedFetches({ registry: harness.registry, log: harness.log, now })(undefined);
+    assert.ok(harness.events.some(({ code, mailboxId }) => code === "FETCH_UNREADABLE" && mailboxId === "unreadable"));
   });
 
   it("of a mailbox that is gone is only told", async () => {

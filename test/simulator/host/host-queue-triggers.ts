@@ -102,7 +102,9 @@ function createListener(functionName: string, open: OpenQueue, invoker: Invoker,
     const { message } = work;
     const text = codec.decode(message.messageText);
     // A message that is not of the configured encoding never reaches the function.
-    if (text === undefined || message.dequeueCount > options.maxDequeueCount) return moveToPoison(work);
+    if (text === undefined) return moveToPoison(work);
+    // A queue for poison has no other to give up to: its messages run as often as it takes (seen in the real listener).
+    if (poisonQueue !== undefined && message.dequeueCount > options.maxDequeueCount) return moveToPoison(work);
     const succeeded = await invoker.invoke(functionName, triggerEvent(name, message, text)).then(
       () => true,
       () => false,
