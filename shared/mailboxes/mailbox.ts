@@ -76,7 +76,7 @@ export interface AppAlarm {
 }
 
 /** A tenant in which Entra refused the application by a number that nobody knows. */
-export interface Suspicion {
+interface Suspicion {
   readonly tenantId: string;
   readonly at: Date;
 }
