@@ -6,8 +6,10 @@ export interface Delivery {
   readonly idempotencyKey: string;
   /** The message's MIME, complete. */
   readonly mail: Blob;
-  /** After this moment the message must not be offered any more: another run may do it. */
+  /** After this moment the message must not be offered any more, and DESK_TIMEOUT_MS later it must be over: another run may do it. */
   readonly offerUntil: Date;
+  /** Called before each piece of the message goes out; the piece waits for it. A throw ends the attempt. */
+  readonly onProgress?: (() => Promise<void>) | undefined;
 }
 
 /**

@@ -6,11 +6,22 @@ import type { Delivery, Desk, DeskAnswer } from "./desk.ts";
 import { DESK_TIMEOUT_MS, deskUnavailable } from "./post.ts";
 
 const PARTITION = "desk";
-/** Longer than the longest wait for a desk: a lock that was not released is over after this. */
+/** A lock that was not released, or not prolonged, is over after this. */
 const LOCK_MS = 150_000;
+/**
+ * While a message goes out, its lock is prolonged before a piece, where it is older than this. What is left then is longer
+ * than the longest wait for the desk, storage's own time included.
+ */
+const PROLONG_AFTER_MS = 15_000;
 /** How often a run looks whether the desk is free, and how often before it leaves the message to the next run. */
 const POLL_MS = 250;
 const POLLS = 80;
+
+class LockLostError extends Error {
+  constructor(options?: ErrorOptions) {
+    super("its lock on the desk could not be prolonged in time", options);
+  }
+}
 
 export interface ExclusiveDeskOptions {
   readonly desk: Desk;
@@ -34,10 +45,13 @@ export function createExclusiveDesk({ desk, url, tables, now, random, sleep }: E
   /** Of the row as this process left it; saves reading it while nobody else delivers. */
   let lastEtag: string | undefined;
 
+  const lockFromNow = () => {
+    return { partitionKey: PARTITION, rowKey, heldUntil: new Date(now().getTime() + LOCK_MS).toISOString() };
+  };
+
   async function acquire(): Promise<string | undefined> {
     const client = await tables("Mailboxes");
-    const heldUntil = new Date(now().getTime() + LOCK_MS).toISOString();
-    const lock = { partitionKey: PARTITION, rowKey, heldUntil };
+    const lock = lockFromNow();
     try {
       if (lastEtag === undefined) {
         const row = await unlessAbsent(client.getEntity<{ heldUntil: string }>(PARTITION, rowKey));
@@ -51,6 +65,15 @@ export function createExclusiveDesk({ desk, url, tables, now, random, sleep }: E
       throw error;
     } finally {
       lastEtag = undefined;
+    }
+  }
+
+  async function prolong(etag: string): Promise<string> {
+    try {
+      const client = await tables("Mailboxes");
+      return etagOf(await client.updateEntity(lockFromNow(), "Replace", { etag }));
+    } catch (error) {
+      throw new LockLostError({ cause: error });
     }
   }
 
@@ -68,14 +91,24 @@ export function createExclusiveDesk({ desk, url, tables, now, random, sleep }: E
   async function deliverLocked(delivery: Delivery): Promise<DeskAnswer> {
     for (let poll = 0; poll < POLLS && now() < delivery.offerUntil; poll += 1) {
       const askedAt = now().getTime();
-      const etag = await acquire();
+      let etag = await acquire();
       if (etag === undefined) {
         await sleep(POLL_MS * (0.5 + random()));
         continue;
       }
+      let prolongedAt = askedAt;
+      const onProgress = async () => {
+        const at = now().getTime();
+        if (at - prolongedAt < PROLONG_AFTER_MS) return;
+        // Where the lock is lost, or storage took too long, the rest of the message must not go out.
+        etag = await prolong(etag ?? "");
+        if (now().getTime() - at >= LOCK_MS - DESK_TIMEOUT_MS - PROLONG_AFTER_MS) throw new LockLostError();
+        prolongedAt = at;
+      };
       try {
         // Storage may take its time: a lock that could end before the desk's answer is not used.
-        if (now().getTime() - askedAt < LOCK_MS - DESK_TIMEOUT_MS) return await desk.deliver(delivery);
+        if (now().getTime() - askedAt < LOCK_MS - DESK_TIMEOUT_MS)
+          return await desk.deliver({ ...delivery, onProgress });
       } finally {
         await release(etag);
       }

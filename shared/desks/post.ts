@@ -5,8 +5,13 @@ import { redact } from "../telemetry/redact.ts";
 import type { DeskAnswer, DeskCode } from "./desk.ts";
 import { type BlobAnswer, type SendBlobOptions, sendBlob } from "./send-blob.ts";
 
-/** A desk may think this long about a message: some run their rules and send mail before they answer. */
+/**
+ * From the beginning of each piece of a message a desk has this long for the next one; from that of the last piece, to
+ * answer: some run their rules and send mail before they do. A large message on a slow line may take longer as a whole.
+ */
 export const DESK_TIMEOUT_MS = 120_000;
+/** Of what a timer can wait for. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Of an answer, this much is read. */
 const ANSWER_LIMIT_BYTES = 64 * 1024;
 /** Of a desk's words, this much is kept. */
@@ -24,10 +29,9 @@ export interface PostOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Blob;
   readonly now: Date;
-  /** After this moment nothing is sent any more. */
+  /** After this moment no message is begun any more; DESK_TIMEOUT_MS later, none goes on. */
   readonly offerUntil: Date;
-  /** Up to the answer; none is sent without any. */
-  readonly timeoutMs?: number;
+  readonly onProgress?: (() => Promise<void>) | undefined;
   readonly watch?: WatchPost | undefined;
 }
 
@@ -39,20 +43,35 @@ export type WatchPost = (post: () => Promise<BlobAnswer>, request: SendBlobOptio
  * reachable, overloaded, redirecting, or asking for a sign-in.
  */
 export async function postToDesk(options: PostOptions): Promise<DeskResponse | DeskAnswer> {
-  const { url, headers, body, now, offerUntil, timeoutMs = DESK_TIMEOUT_MS, watch = (post) => post() } = options;
-  if (now >= offerUntil || timeoutMs <= 0)
+  const { url, headers, body, now, offerUntil, onProgress, watch = (post) => post() } = options;
+  if (now >= offerUntil)
     return deskUnavailable("BUSY", "It took too long until the desk was free; the next run goes on", undefined, false);
   let response: BlobAnswer;
   let text: string;
+  const limits = new AbortController();
+  const stop = (words: string) => () => limits.abort(new Error(words));
+  const stallFromNow = () => setTimeout(stop(`nothing went on for ${DESK_TIMEOUT_MS / 1_000} s`), DESK_TIMEOUT_MS);
+  let stall = stallFromNow();
+  const wholeMs = Math.min(offerUntil.getTime() - now.getTime() + DESK_TIMEOUT_MS, LONGEST_TIMER_MS);
+  const whole = setTimeout(stop("it took longer than a message may"), wholeMs);
   try {
     // An answer that a proxy compressed could not be read.
     const plain = { ...headers, "accept-encoding": "identity" };
-    // Law 10: the desk may take so long, and no longer.
-    const request = { url, headers: plain, body, signal: AbortSignal.timeout(timeoutMs) };
+    const goOn = async () => {
+      await onProgress?.();
+      clearTimeout(stall);
+      stall = stallFromNow();
+    };
+    const request = { url, headers: plain, body, signal: limits.signal, onProgress: goOn };
     response = await watch(() => sendBlob(request), request);
     text = await readText(response.body);
   } catch (error) {
-    return deskUnavailable("NO_ANSWER", `no answer: ${redact(messageOf(error))}`, undefined, !neverArrived(error));
+    // A request that was given up says no more than that.
+    const cause = limits.signal.aborted ? limits.signal.reason : error;
+    return deskUnavailable("NO_ANSWER", `no answer: ${redact(messageOf(cause))}`, undefined, !neverArrived(error));
+  } finally {
+    clearTimeout(stall);
+    clearTimeout(whole);
   }
   const { status } = response;
   const retryAfter = retryAfterMs(response.headers.get("retry-after"), now);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Desk, DeskAnswer } from "./desk.ts";
-import { DESK_TIMEOUT_MS, postToDesk, type WatchPost } from "./post.ts";
+import { postToDesk, type WatchPost } from "./post.ts";
 import { readUvdeskAnswer, type UvdeskAnswer } from "./uvdesk-answer.ts";
 import { whatUvdeskMayLack } from "./uvdesk-attachments.ts";
 import { type RepairedMail, repairForUvdesk } from "./uvdesk-repair.ts";
@@ -28,19 +28,15 @@ export function createUvdesk({ url, maxMessageBytes, now, watch }: UvdeskOptions
     concurrency: 1,
     maxMessageBytes,
     async deliver(delivery) {
-      // All that is posted for one delivery has the time of one post: the desk's turn is lent for so long.
-      let endsAt: number | undefined;
       const post: Post = async (mail) => {
         const { body, contentType } = formWith(mail);
-        const at = now();
-        endsAt ??= at.getTime() + DESK_TIMEOUT_MS;
         const response = await postToDesk({
           url: `${url}/mailbox/listener`,
           headers: { "content-type": contentType, "idempotency-key": delivery.idempotencyKey },
           body,
-          now: at,
+          now: now(),
           offerUntil: delivery.offerUntil,
-          timeoutMs: endsAt - at.getTime(),
+          onProgress: delivery.onProgress,
           watch,
         });
         return "kind" in response ? response : readUvdeskAnswer(response, delivery.mail.size);

@@ -24,7 +24,7 @@ export function createWebhook({ url, maxMessageBytes, secret, now, watch }: Webh
   return {
     concurrency: CONCURRENCY,
     maxMessageBytes,
-    async deliver({ mail, mailboxAddress, idempotencyKey, offerUntil }) {
+    async deliver({ mail, mailboxAddress, idempotencyKey, offerUntil, onProgress }) {
       const sentAt = now();
       const timestamp = String(Math.floor(sentAt.getTime() / 1_000));
       const response = await postToDesk({
@@ -40,6 +40,7 @@ export function createWebhook({ url, maxMessageBytes, secret, now, watch }: Webh
         // The vault may have taken its time.
         now: now(),
         offerUntil,
+        onProgress,
         watch,
       });
       return "kind" in response ? response : toAnswer(response.status, response.text, response.retryAfterMs);
