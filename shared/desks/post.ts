@@ -51,6 +51,7 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
   const limits = new AbortController();
   const stop = (words: string) => () => limits.abort(new Error(words));
   const stallFromNow = () => setTimeout(stop(`nothing went on for ${DESK_TIMEOUT_MS / 1_000} s`), DESK_TIMEOUT_MS);
+  // Law 10: the desk may take so long, and no longer.
   let stall = stallFromNow();
   const wholeMs = Math.min(offerUntil.getTime() - now.getTime() + DESK_TIMEOUT_MS, LONGEST_TIMER_MS);
   const whole = setTimeout(stop("it took longer than a message may"), wholeMs);
