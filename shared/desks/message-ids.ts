@@ -11,10 +11,14 @@ export function wholeIds(text: string): string[] {
   return ids.filter((id) => !namesNothing(id));
 }
 
-/** True for a Message-ID that says nothing of its mail, such as `<>`, `<@>`, `""`, `(none)` or `<0@localhost>`. */
+/**
+ * True for a Message-ID that says nothing of its mail, such as `<>`, `<@>`, `""`, `(none)` or `<0@localhost>`. Without an
+ * `@` and a digit it is a word, such as `<a>`, which many mails may bear.
+ */
 export function namesNothing(text: string): boolean {
   const id = /<([^<>]*)>/.exec(text)?.[1] ?? text;
   const at = id.lastIndexOf("@");
+  if (at === -1 && !/[1-9]/.test(id)) return true;
   const left = at === -1 ? id : id.slice(0, at);
   return NO_NAME.test(left.replace(/[^\p{L}\p{N}]/gu, ""));
 }

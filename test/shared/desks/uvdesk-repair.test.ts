@@ -215,6 +215,12 @@ describe("a Message-ID", () => {
     "null",
     "<.@.>",
     "<000@x.test>",
+    "<a>",
+    "NaN",
+    "<unknown>",
+    "<[object Object]>",
+    "<no message id>",
+    "<$MESSAGE_ID>",
   ]) {
     it(`that names nothing counts as missing: two mails with ${id} make two tickets`, async () => {
       const one = await ticketOf(mail(`Message-ID: ${id}`));
@@ -224,7 +230,7 @@ describe("a Message-ID", () => {
     });
   }
 
-  for (const id of ["<1@x.test>", "<x>", "<nonesuch@x.test>", '<"a b"@x.test>', "<0a@x.test>"]) {
+  for (const id of ["<1@x.test>", "<x1>", "<nonesuch@x.test>", "<unknown@x.test>", '<"a b"@x.test>', "<0a@x.test>"]) {
     it(`that names something stays: ${id}`, async () => {
       const { offered } = await ticketOf(mail(`Message-ID: ${id.replace("<", `<${count}-`)}`));
       assert.doesNotMatch(offered.toString("latin1"), /deskpost\.invalid/);
