@@ -19,13 +19,14 @@ export interface NewMailbox {
   readonly access: MailboxAccess;
 }
 
-/** Names and ids of folders: no slash and no quote, which would change the URL. */
+/** Names and ids of folders: no slash and no quote, which would change the URL; half a character fits into none. */
 const folder = z
   .string()
   .trim()
   .min(1, "is missing")
   .max(500, "is longer than any folder id")
-  .regex(/^(?!\.{1,2}$)[^/\\?#'"]+$/, "is no name or id of a folder");
+  .regex(/^(?!\.{1,2}$)[^/\\?#'"]+$/, "is no name or id of a folder")
+  .refine((text) => !/[\p{Cc}\p{Cs}]/u.test(text), "is no name or id of a folder");
 
 /** What is to be sent for a mailbox to be added. */
 export const newMailboxSchema = z
