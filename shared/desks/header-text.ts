@@ -53,6 +53,16 @@ export function readEncodedWords(text: string, charset: string | undefined): Hea
   return { text: parts.join("") + joined.slice(end), isSound };
 }
 
+/**
+ * Reads ISO-2022-JP in a header without encoded words. It is in seven bits, so that it passes for ASCII, and its letters
+ * for brackets and commas. https://www.rfc-editor.org/rfc/rfc1468
+ * @returns `undefined` where nothing is written so
+ */
+export function readJapanese(bytes: string): HeaderText | undefined {
+  if (!bytes.includes("\u001b$B") && !bytes.includes("\u001b$@")) return undefined;
+  return { text: new TextDecoder("iso-2022-jp").decode(Buffer.from(bytes, "latin1")), isSound: false };
+}
+
 /** Encoded words for a header, cut between characters, one a line. */
 export function encodeHeaderText(text: string, newline: string): string {
   const words: string[] = [];

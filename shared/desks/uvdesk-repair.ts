@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Delivery } from "./desk.ts";
-import { encodeHeaderText, type HeaderText, readEncodedWords, readHeaderBytes } from "./header-text.ts";
+import { encodeHeaderText, type HeaderText, readEncodedWords, readHeaderBytes, readJapanese } from "./header-text.ts";
 import { cutName, isPlainAddress, plainAddress, readAddresses, writeAddress } from "./mail-addresses.ts";
 import { type MailHeader, readMailHeader } from "./mail-header.ts";
 import { lacksBrackets, namesNothing, wholeIds } from "./message-ids.ts";
@@ -91,7 +91,7 @@ function readableFrom(header: MailHeader): string[] {
   const { name, address, bare, comment } = PLAIN_FROM.exec(from.text)?.groups ?? {};
   const isShort = [...(name?.replace(/^"|"$/g, "") ?? comment ?? "")].length <= NAME_LIMIT;
   if (from.isSound && isShort && isPlainAddress(address ?? bare ?? "")) return [];
-  for (const found of readAddresses(readHeaderBytes(header.get("From") ?? "", header.charset).text, header.charset)) {
+  for (const found of readAddresses(readBytes(header.get("From") ?? "", header.charset).text, header.charset)) {
     const plain = plainAddress(found.address);
     if (plain === undefined) continue;
     return [`From: ${writeAddress({ name: cutName(found.name, NAME_LIMIT), address: plain }, header.newline)}`];
@@ -112,7 +112,7 @@ function withReadableCc(mail: Blob, header: MailHeader): Blob[] {
   for (const { name, value, start, end } of header.fields) {
     if (name !== "cc" || readText(value, header.charset).isSound) continue;
     const { newline, charset } = header;
-    const written = readAddresses(readHeaderBytes(value, charset).text, charset).map((found) =>
+    const written = readAddresses(readBytes(value, charset).text, charset).map((found) =>
       found.address === ""
         ? encodeHeaderText(found.name, newline)
         : writeAddress({ ...found, address: plainAddress(found.address) ?? found.address }, newline),
@@ -133,8 +133,12 @@ function readHeader(header: MailHeader, name: string): HeaderText | undefined {
   return value === undefined ? undefined : readText(value, header.charset);
 }
 
+function readBytes(value: string, charset: string | undefined): HeaderText {
+  return readJapanese(value) ?? readHeaderBytes(value, charset);
+}
+
 function readText(value: string, charset: string | undefined): HeaderText {
-  const bytes = readHeaderBytes(value, charset);
+  const bytes = readBytes(value, charset);
   const words = readEncodedWords(bytes.text, charset);
   return { text: words.text.trim(), isSound: bytes.isSound && words.isSound };
 }

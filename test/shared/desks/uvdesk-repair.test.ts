@@ -200,6 +200,20 @@ describe("Cc that UVdesk's database would not take is rewritten, and nothing bes
   });
 });
 
+describe("ISO-2022-JP without encoded words, in which a letter may look like a bracket", () => {
+  const yamada = "\x1b$B;3ED\x1b(B";
+
+  it("hides no sender, and is read in From, Subject and Cc", async () => {
+    const { header } = await ticketOf(
+      mail(`From: ${yamada} <y@customer.test>\r\nSubject: ${yamada}\r\nCc: ${yamada} <z@customer.test>`),
+    );
+    const written = Buffer.from("山田").toString("base64");
+    assert.equal(header("from"), `=?UTF-8?B?${Buffer.from('"山田"').toString("base64")}?= <y@customer.test>`);
+    assert.equal(header("subject"), `=?UTF-8?B?${written}?=`);
+    assert.equal(header("cc"), `=?UTF-8?B?${Buffer.from('"山田"').toString("base64")}?= <z@customer.test>`);
+  });
+});
+
 describe("a Message-ID", () => {
   for (const id of [
     "<>",
