@@ -22,7 +22,7 @@ export interface RepairedMail {
 
 /**
  * Puts in front of a mail what UVdesk would miss, or choke on: it takes the first header of a name. Of the mail itself,
- * Cc alone is rewritten, because UVdesk joins all that there are.
+ * Cc and Bcc alone are rewritten: UVdesk joins all Cc that there are, and keeps both.
  *
  * Each mail answers something: itself, where nothing else. To a known mail that answers something UVdesk names the thread,
  * if it has the text, and nothing if it has a ticket alone; a mail that answers nothing is "already processed" either way.
@@ -37,7 +37,7 @@ export async function repairForUvdesk({ mail, mailboxAddress, idempotencyKey }: 
   // https://github.com/uvdesk/core-framework/issues/287
   const recipient = `Delivered-To: ${mailboxAddress}`;
   const readable = [...readableFrom(header), ...readableSubject(header)];
-  const parts = withReadableCc(mail, header);
+  const parts = withReadableCopies(mail, header);
   const behind = (lines: readonly string[]) =>
     new Blob([[recipient, ...lines, ...readable].map((line) => line + header.newline).join(""), ...parts]);
   return {
@@ -105,19 +105,22 @@ function readableSubject(header: MailHeader): string[] {
   return [`Subject: ${encodeHeaderText(subject.text, header.newline)}`];
 }
 
-/** Each Cc in ASCII where UVdesk's database would not take it: it would keep a ticket without the mail's text. */
-function withReadableCc(mail: Blob, header: MailHeader): Blob[] {
+/** Each Cc and Bcc in ASCII where UVdesk's database would not take it: it would keep a ticket without the mail's text. */
+function withReadableCopies(mail: Blob, header: MailHeader): Blob[] {
   const parts: Blob[] = [];
   let kept = 0;
   for (const { name, value, start, end } of header.fields) {
-    if (name !== "cc" || readText(value, header.charset).isSound) continue;
+    if ((name !== "cc" && name !== "bcc") || readText(value, header.charset).isSound) continue;
     const { newline, charset } = header;
     const written = readAddresses(readBytes(value, charset).text, charset).map((found) =>
       found.address === ""
         ? encodeHeaderText(found.name, newline)
         : writeAddress({ ...found, address: plainAddress(found.address) ?? found.address }, newline),
     );
-    parts.push(mail.slice(kept, start), new Blob([`Cc: ${written.join(`,${newline} `)}${newline}`]));
+    parts.push(
+      mail.slice(kept, start),
+      new Blob([`${name === "cc" ? "Cc" : "Bcc"}: ${written.join(`,${newline} `)}${newline}`]),
+    );
     kept = end;
   }
   return [...parts, mail.slice(kept)];

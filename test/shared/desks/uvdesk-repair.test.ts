@@ -191,6 +191,11 @@ describe("Cc that UVdesk's database would not take is rewritten, and nothing bes
     });
   }
 
+  it("Bcc, too, which UVdesk keeps as well", async () => {
+    const { header } = await ticketOf(mail("Bcc: J\xfcrgen <jm@y.test>"));
+    assert.equal(header("bcc"), `=?UTF-8?B?${Buffer.from('"Jürgen"').toString("base64")}?= <jm@y.test>`);
+  });
+
   it("each of several by itself, and not one that is read as it is", async () => {
     const { offered } = await ticketOf(mail(`Cc: ann@y.test\r\nSubject: two\r\nCc: J\xfcrgen <jm@y.test>`));
     assert.match(

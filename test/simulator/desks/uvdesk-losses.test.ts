@@ -19,6 +19,13 @@ beforeEach(() => {
 const made = () => harness.desk.tickets.length - ticketsBefore;
 
 describe("UVdesk loses", () => {
+  it("the text of a mail with raw bytes in Bcc, which it keeps as well", async () => {
+    assert.match(
+      await failureOf(ticketMail({ Bcc: "J\xfcrgen <j@customer.test>" })),
+      /SQLSTATE\[22007\].*`uv_thread`\.`bcc`/,
+    );
+  });
+
   it("the text of a mail with raw bytes in Cc, and calls the next attempt processed", async () => {
     const mail = ticketMail({ Cc: "ann@customer.test\r\nCc: J\xfcrgen <j@customer.test>" });
     assert.match(await failureOf(mail), /SQLSTATE\[22007\].*`uv_thread`\.`cc`/);

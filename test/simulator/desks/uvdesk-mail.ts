@@ -66,7 +66,7 @@ export async function readMail(bytes: Buffer, version: UvdeskVersion): Promise<U
         ([...name].length > NAME_LIMIT ? tooLong("first_name") : undefined),
       ticket:
         incorrect("uv_ticket.subject", header("subject")) ?? incorrect("uv_ticket.reference_ids", header("message-id")),
-      thread: incorrect("uv_thread.cc", joined("cc")),
+      thread: incorrect("uv_thread.cc", joined("cc")) ?? incorrect("uv_thread.bcc", header("bcc")),
     }),
     killsParser: text("x-kills-parser") !== undefined,
   };
