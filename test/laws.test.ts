@@ -268,11 +268,12 @@ describe("the laws", () => {
   });
 
   it("10: waits for nobody without a limit", async () => {
-    const limits: { ms: number; end: () => void }[] = [];
-    mock.method(AbortSignal, "timeout", (ms: number) => {
-      const controller = new AbortController();
-      limits.push({ ms, end: () => controller.abort(new DOMException("The operation timed out", "TimeoutError")) });
-      return controller.signal;
+    /** What ends each wait of two minutes, as a timer of ours would. */
+    const limits: (() => void)[] = [];
+    const { setTimeout: start } = globalThis;
+    mock.method(globalThis, "setTimeout", (end: () => void, ms: number) => {
+      if (ms === 120_000) limits.push(end);
+      return start(end, ms);
     });
     const mail = write();
     let released = () => {};
@@ -280,14 +281,14 @@ describe("the laws", () => {
       kind: "before",
       // A desk that never answers: Deskpost's own limit ends the wait.
       run: () => {
-        setImmediate(() => limits.at(-1)?.end());
+        setImmediate(() => limits.at(-1)?.());
         return new Promise<void>((resolve) => {
           released = resolve;
         });
       },
     });
     await tick();
-    assert.equal(limits.at(-1)?.ms, 120_000);
+    assert.notEqual(limits.length, 0);
     assert.equal(await stateOf(mail.id), "pending");
     mock.restoreAll();
     released();

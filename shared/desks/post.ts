@@ -53,6 +53,7 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
   const stallFromNow = () => setTimeout(stop(`nothing went on for ${DESK_TIMEOUT_MS / 1_000} s`), DESK_TIMEOUT_MS);
   // Law 10: the desk may take so long, and no longer.
   let stall = stallFromNow();
+  let isOver = false;
   const wholeMs = Math.min(offerUntil.getTime() - now.getTime() + DESK_TIMEOUT_MS, LONGEST_TIMER_MS);
   const whole = setTimeout(stop("it took longer than a message may"), wholeMs);
   try {
@@ -60,6 +61,8 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
     const plain = { ...headers, "accept-encoding": "identity" };
     const goOn = async () => {
       await onProgress?.();
+      // A piece may still be on its way when the desk has answered, or the wait is over.
+      if (isOver) return;
       clearTimeout(stall);
       stall = stallFromNow();
     };
@@ -71,6 +74,7 @@ export async function postToDesk(options: PostOptions): Promise<DeskResponse | D
     const cause = limits.signal.aborted ? limits.signal.reason : error;
     return deskUnavailable("NO_ANSWER", `no answer: ${redact(messageOf(cause))}`, undefined, !neverArrived(error));
   } finally {
+    isOver = true;
     clearTimeout(stall);
     clearTimeout(whole);
   }

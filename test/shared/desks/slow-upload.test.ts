@@ -143,6 +143,39 @@ describe("a large message on a slow line", () => {
   });
 });
 
+describe("a message that was given up while a piece waited for its turn", () => {
+  it("leaves no limit behind that would keep the process from ending", async () => {
+    const { setTimeout: start, clearTimeout: stop } = globalThis;
+    const running = new Set<unknown>();
+    const spies = [
+      mock.method(globalThis, "setTimeout", (work: () => void, ms: number) => {
+        const timer = start(work, ms);
+        running.add(timer);
+        return timer;
+      }),
+      mock.method(globalThis, "clearTimeout", (timer: NodeJS.Timeout) => {
+        running.delete(timer);
+        stop(timer);
+      }),
+    ];
+    const gate = Promise.withResolvers<void>();
+    let asked = 0;
+    const onProgress = () => {
+      asked += 1;
+      return asked === 1 ? Promise.resolve() : gate.promise;
+    };
+    const answered = webhook().deliver(delivery({ onProgress }));
+    await arrived;
+    while (asked < 2) await new Promise((next) => setImmediate(next));
+    pass(121);
+    assert.equal(codeOf(await answered), "NO_ANSWER");
+    gate.resolve();
+    await new Promise((next) => setImmediate(next));
+    for (const spy of spies) spy.mock.restore();
+    assert.equal(running.size, 0);
+  });
+});
+
 describe("the lock on a desk that takes one message at a time", () => {
   const tables = createMemoryTables().open();
 
