@@ -1,4 +1,5 @@
 import { odata } from "@azure/data-tables";
+import { type Backoff, backoffMs } from "../platform/backoff.ts";
 import { isDue } from "../platform/due.ts";
 import { etagOf, isLostRace, type Tables, unlessAbsent } from "../platform/tables-azure.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -7,8 +8,7 @@ import type { DeskCode } from "./desk.ts";
 
 const PARTITION = "desk-rest";
 /** After a failure a desk is left alone for so long, each time twice as long; just less than so many ticks. */
-const FIRST_OPEN_MS = 50_000;
-const LONGEST_OPEN_MS = 290_000;
+const OPEN: Backoff = { firstMs: 50_000, longestMs: 290_000 };
 /** Longer than the longest wait for a desk: a run that ended while it tried the desk no longer counts after this. */
 const PROBE_MS = 150_000;
 
@@ -72,7 +72,7 @@ export function createCircuitBreaker({ tables, log, now }: CircuitBreakerOptions
         const { code, words, retryAfterMs } = condition.failure;
         const failures = before.failures + 1;
         const since = wasOpen ? before.since : now().toISOString();
-        const until = inFuture(openForMs(failures, retryAfterMs));
+        const until = inFuture(backoffMs(failures, OPEN, retryAfterMs));
         const written = await write(desk, { until, since, failures, code, words }, etag);
         // Somebody else has said so already.
         if (written === undefined) return;
@@ -122,9 +122,3 @@ export function createCircuitBreaker({ tables, log, now }: CircuitBreakerOptions
 }
 
 const NEVER_FAILED: CircuitRow = { until: "", since: "", failures: 0, code: "", words: "", recoveredAt: "" };
-
-/** How long to leave a desk alone after so many failures in a row; what it asks for itself counts if it is longer. */
-export function openForMs(failures: number, retryAfterMs: number | undefined): number {
-  const growing = FIRST_OPEN_MS * 2 ** Math.min(10, failures - 1);
-  return Math.max(Math.min(growing, LONGEST_OPEN_MS), retryAfterMs ?? 0);
-}

@@ -1,3 +1,5 @@
+import { backoffMs } from "../platform/backoff.ts";
+
 const MINUTE_MS = 60_000;
 /** A mailbox that has been quiet for ten hours can wait an hour, one that was busy a moment ago cannot wait at all. */
 const SHARE_OF_QUIET_TIME = 1 / 10;
@@ -35,7 +37,7 @@ export const EACH_TICK: FetchBounds = { longestQuietMs: 0, longestBrokenMs: 15 *
 /** How long to leave a mailbox alone after a run. 0 makes it due at the next tick. */
 export function waitBeforeNextFetchMs(history: FetchHistory, { longestQuietMs, longestBrokenMs }: FetchBounds): number {
   const { at, lastMailAt, failure, askedWaitMs = 0, more } = history;
-  if (failure !== undefined) return Math.max(askedWaitMs, backOffMs(failure, longestBrokenMs));
+  if (failure !== undefined) return Math.max(askedWaitMs, waitAfterFailureMs(failure, longestBrokenMs));
   if (askedWaitMs > 0) return askedWaitMs;
   if (more) return 0;
   const quietMs =
@@ -44,10 +46,10 @@ export function waitBeforeNextFetchMs(history: FetchHistory, { longestQuietMs, l
 }
 
 /** After the first failure none: most are over at the next tick. Then one minute, two, four, up to the bound. */
-function backOffMs(failure: NonNullable<FetchHistory["failure"]>, longestMs: number): number {
+function waitAfterFailureMs(failure: NonNullable<FetchHistory["failure"]>, longestMs: number): number {
   if (failure.class === "ours" || failure.inARow <= 1) return 0;
   const bound = failure.class === "passing" ? Math.min(longestMs, LONGEST_WAIT_FOR_PASSING_MS) : longestMs;
-  return Math.min(MINUTE_MS * 2 ** (failure.inARow - 2), bound);
+  return backoffMs(failure.inARow - 1, { firstMs: MINUTE_MS, longestMs: bound });
 }
 
 /** What a failure says about how soon the mailbox is worth another run. */

@@ -1,3 +1,5 @@
+import { type Backoff, backoffMs } from "../platform/backoff.ts";
+
 /** A refresh token lives 90 days from its issue. https://learn.microsoft.com/entra/identity-platform/refresh-tokens */
 export const REFRESH_TOKEN_LIFE_MS = 90 * 24 * 3_600_000;
 /** A newer refresh token is stored once the stored one is older than this. Saving each would pile up vault versions. */
@@ -8,8 +10,8 @@ const RENEW_BEFORE_END_MS = 15 * 60_000;
 const JITTER_MS = 60_000;
 /** A token this close to its end is not handed out: a request may take as long. */
 const LAST_USE_BEFORE_END_MS = 2 * 60_000;
-/** After a failed refresh: 1, 2, 4 … minutes, at most this. */
-const LONGEST_BACKOFF_MS = 15 * 60_000;
+/** After a failed refresh. */
+const NEXT_REFRESH: Backoff = { firstMs: 60_000, longestMs: 15 * 60_000 };
 
 /**
  * When to renew an access token: ahead of its end, at half its life at the earliest, or when Entra says (`refresh_in`).
@@ -39,6 +41,5 @@ export function isDueForSaving(savedAt: Date, now: Date, saveAfterMs = SAVE_AFTE
 
 /** How long to leave Entra alone after so many failures in a row; a Retry-After counts if it is longer. */
 export function refreshBackoffMs(failures: number, retryAfterMs: number | undefined): number {
-  const growing = 60_000 * 2 ** Math.max(0, failures - 1);
-  return Math.max(Math.min(growing, LONGEST_BACKOFF_MS), retryAfterMs ?? 0);
+  return backoffMs(failures, NEXT_REFRESH, retryAfterMs);
 }

@@ -1,11 +1,11 @@
 import type { Acknowledge } from "../../mailboxes/mailbox.ts";
+import { type Backoff, backoffMs } from "../../platform/backoff.ts";
 import { errorFields, type Log } from "../../telemetry/log.ts";
 import type { LeasedLedger, UnacknowledgedEntry } from "../ledger/ledger.ts";
 import { ACKNOWLEDGED_AT_ONCE, concernsMailbox, GraphError, type MessageSource } from "../message-source.ts";
 
-/** After the first try that failed; after each further one four times as long: with this many tries, two days. */
-const FIRST_WAIT_MS = 60_000;
-const LONGEST_WAIT_MS = 24 * 60 * 60_000;
+/** Between the tries; with this many of them it takes two days. */
+const NEXT_TRY: Backoff = { firstMs: 60_000, longestMs: 24 * 60 * 60_000, factor: 4 };
 const TRIES = 8;
 /** Looked up in one run; what remains is for the next one. */
 const ENTRIES_PER_RUN = 200;
@@ -75,10 +75,6 @@ async function settle(
     log.error("acknowledge abandoned", { ...about, tries });
     return;
   }
-  await ledger.postponeAcknowledge(entry, new Date(now().getTime() + waitAfterMs(tries)));
+  await ledger.postponeAcknowledge(entry, new Date(now().getTime() + backoffMs(tries, NEXT_TRY)));
   if (tries === 1) log.warn("acknowledge failed", about);
-}
-
-function waitAfterMs(tries: number): number {
-  return Math.min(FIRST_WAIT_MS * 4 ** (tries - 1), LONGEST_WAIT_MS);
 }

@@ -1,7 +1,8 @@
+import { type Backoff, backoffMs } from "../../platform/backoff.ts";
 import { ATTEMPTS_BEFORE_QUARANTINE } from "../ledger/ledger.ts";
 
-/** After a failed attempt: 1, 2, 4 … minutes, at most this. */
-const LONGEST_WAIT_MS = 60 * 60_000;
+/** After a failed attempt. */
+const NEXT_ATTEMPT: Backoff = { firstMs: 60_000, longestMs: 60 * 60_000 };
 /** So many attempts, and nothing that proves the desk well: somebody is told that it may be broken. */
 export const ATTEMPTS_BEFORE_DOUBT = 5;
 /** A message that failed for this long is quarantined whatever became of others. */
@@ -11,8 +12,7 @@ export const SECOND_LOOK_AFTER_MS = 10 * 60_000;
 
 /** How long to wait after so many attempts that failed; what the desk asks for counts if it is longer. */
 export function waitBeforeNextAttemptMs(attempts: number, retryAfterMs: number | undefined): number {
-  const growing = 60_000 * 2 ** Math.min(10, Math.max(0, attempts - 1));
-  return Math.max(Math.min(growing, LONGEST_WAIT_MS), retryAfterMs ?? 0);
+  return backoffMs(attempts, NEXT_ATTEMPT, retryAfterMs);
 }
 
 export interface FailedMessage {
