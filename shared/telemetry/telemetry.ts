@@ -41,7 +41,7 @@ export interface TelemetryOptions {
   readonly random?: () => number;
 }
 
-/** Starts OpenTelemetry for the process: spans, metrics and logs, all of them sent, but for quiet runs (quiet-runs.ts). */
+/** Starts OpenTelemetry for the process: spans, metrics and logs, all of them sent, but for quiet runs (run-tail-sampler.ts). */
 export function startTelemetry({ exporters, serviceName, onTrouble, random }: TelemetryOptions): Telemetry {
   const resource = resourceFromAttributes({ "service.name": serviceName });
   const trouble = (message: string, ...details: unknown[]) => onTrouble([message, ...details.map(String)].join(" "));
