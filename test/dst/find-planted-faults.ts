@@ -12,7 +12,7 @@ const HELP = `Plants faults in copies of the product, one in each, and shows tha
   npm run simulate:faults -- [options]
 
 Options
-  --seeds N     histories at most for each fault (default 100)
+  --seeds N     histories at most for each fault (default 500, as many as .ci/run simulates)
   --only TEXT   those alone whose name holds this
   --help        this text
 
@@ -20,7 +20,7 @@ Exit codes: 0 every fault was found; 1 not so, or a text to be replaced is no lo
 `;
 
 const OPTIONS = {
-  seeds: { type: "string", default: "100" },
+  seeds: { type: "string", default: "500" },
   only: { type: "string", default: "" },
   help: { type: "boolean", default: false },
 } as const;
