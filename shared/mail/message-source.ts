@@ -133,3 +133,17 @@ export class FolderNotFoundError extends AppError {
     );
   }
 }
+
+/** A throttle without a Retry-After. */
+export const DEFAULT_THROTTLE_MS = 60_000;
+
+/** Of two failures in one run the first counts; of two times that Graph asks to wait, the longer one. */
+export function decisiveFailure<T extends { readonly error: unknown }>(first: T | undefined, next: T): T {
+  if (first === undefined) return next;
+  return (throttleMs(next.error) ?? 0) > (throttleMs(first.error) ?? Number.POSITIVE_INFINITY) ? next : first;
+}
+
+function throttleMs(error: unknown): number | undefined {
+  if (!(error instanceof GraphError) || error.code !== "GRAPH_THROTTLED") return undefined;
+  return error.answer.retryAfterMs ?? DEFAULT_THROTTLE_MS;
+}

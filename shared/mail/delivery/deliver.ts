@@ -3,6 +3,7 @@ import type { CircuitState, ClosedCircuit, DeskCondition, DeskFailure } from "..
 import { RowChangedError } from "../../platform/errors.ts";
 import type { StoredEntry } from "../ledger/ledger.ts";
 import { ATTEMPTS_BEFORE_QUARANTINE } from "../ledger/ledger.ts";
+import { decisiveFailure } from "../message-source.ts";
 import { type AttemptOptions, attempt, type DeskDoubt, quarantine } from "./attempt.ts";
 import { createReadAhead } from "./read-ahead.ts";
 
@@ -130,10 +131,10 @@ async function deliverBatches(
       if (typeof outcome.desk === "object") deskFailure ??= outcome.desk;
       if (outcome.unreadable !== undefined) unreadable += 1;
       if (unreadable >= UNREADABLE_LIMIT && counts.delivered === 0) graphFailure ??= outcome.unreadable;
-      if (outcome.ends !== undefined) failure ??= outcome.ends;
+      if (outcome.ends !== undefined) failure = decisiveFailure(failure, outcome.ends);
     } catch (error) {
       // Another run was faster with this message: that is all right.
-      if (!(error instanceof RowChangedError)) failure ??= { error };
+      if (!(error instanceof RowChangedError)) failure = decisiveFailure(failure, { error });
     }
   }
 

@@ -17,15 +17,19 @@ import { type Discovery, discover } from "../discovery/discover.ts";
 import type { DiscoverOptions } from "../discovery/discover-options.ts";
 import { createRequestBudget, type RequestBudget } from "../graph/request-budget.ts";
 import type { LeasedLedger, Ledger } from "../ledger/ledger.ts";
-import { concernsMailbox, FolderNotFoundError, GraphError, type MessageSource } from "../message-source.ts";
+import {
+  concernsMailbox,
+  DEFAULT_THROTTLE_MS,
+  FolderNotFoundError,
+  GraphError,
+  type MessageSource,
+} from "../message-source.ts";
 import { activityOfRun, type TroubleChange } from "./run-activity.ts";
 
 /** Of Graph's request limit. */
 const NEARLY_USED = 0.8;
 /** The desk answers, and takes nothing. */
 const DESK_FAILING = "DESK_FAILING";
-/** A throttle without a Retry-After. */
-const DEFAULT_THROTTLE_MS = 60_000;
 
 export interface FetchMailboxDeps {
   readonly registry: MailboxRegistry;
